@@ -1,0 +1,27 @@
+//! Driftline's query engine: windows, statistics and references over storage's snapshots.
+//!
+//! A query takes one snapshot, gathers the counts or outcomes of its windows from partials (from
+//! rows where those cannot answer), and finishes each with a pure statistic of [`stats`]. This
+//! crate opens no file and no socket.
+
+pub mod limits;
+pub mod stats;
+
+mod distribution;
+mod drift;
+mod gather;
+mod performance;
+mod reference;
+mod report;
+mod window;
+
+pub use distribution::distribution;
+pub use drift::drift;
+pub use performance::performance;
+pub use reference::{ReferenceName, pin_reference, set_reference};
+pub use report::{
+    Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
+    DriftRequest, DriftResult, DriftWindow, Method, Metric, MetricResult, PerformanceReport,
+    PerformanceRequest, PerformanceWindow, Scope,
+};
+pub use window::windows;

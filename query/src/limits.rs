@@ -1,0 +1,12 @@
+//! Bounds of the query engine, with their units and reasons.
+
+/// Windows of one series: a year of hours.
+pub const WINDOWS_MAX: usize = 8_784;
+/// Results of one answer, windows times features times methods: some 100 MB as JSON.
+pub const RESULTS_MAX: usize = 1_000_000;
+/// Bins of a PSI: more than a reference can tell apart.
+pub const BINS_MAX: usize = 1_000;
+/// Values of one feature that an exact test holds in memory (8 bytes each).
+pub const EXACT_VALUES_MAX: usize = 50_000_000;
+/// Parts of a window's edge read as rows beside partials; past it all of the part is read once.
+pub const EDGES_MAX: usize = 8;

@@ -1,0 +1,288 @@
+//! What queries ask and answer, as plain data. Times are microseconds since 1970 UTC, windows
+//! half-open. A value that does not exist is `None` with its reason in `undefined`.
+
+use driftline_storage::{Error, Kind, Result, near_misses};
+
+/// A drift statistic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Population stability index.
+    Psi,
+    /// Two-sample Kolmogorov-Smirnov statistic.
+    Ks,
+}
+
+impl Method {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Psi, Self::Ks];
+
+    /// Name in flags and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Psi => "psi",
+            Self::Ks => "ks",
+        }
+    }
+
+    /// The method of a name.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the known ones.
+    pub fn parse(name: &str) -> Result<Self> {
+        let known = Self::ALL.map(Self::name);
+        Self::ALL.into_iter().find(|method| method.name() == name).ok_or_else(|| {
+            let near = near_misses(name, known);
+            let text = format!("{name:?} is not one of {}{near}", known.join(", "));
+            Error::invalid("method", text)
+        })
+    }
+}
+
+/// A measure of model quality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// Share of labelled predictions that were right.
+    Accuracy,
+    /// Mean absolute error, in the label's unit.
+    Mae,
+    /// Root of the mean squared error, in the label's unit.
+    Rmse,
+}
+
+impl Metric {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Accuracy, Self::Mae, Self::Rmse];
+
+    /// Name in flags and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::Mae => "mae",
+            Self::Rmse => "rmse",
+        }
+    }
+
+    /// The metric of a name.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the known ones.
+    pub fn parse(name: &str) -> Result<Self> {
+        let known = Self::ALL.map(Self::name);
+        Self::ALL.into_iter().find(|metric| metric.name() == name).ok_or_else(|| {
+            let near = near_misses(name, known);
+            let text = format!("{name:?} is not one of {}{near}", known.join(", "));
+            Error::invalid("metric", text)
+        })
+    }
+}
+
+/// Model, version and interval of a query.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The model.
+    pub model: String,
+    /// One version, or all.
+    pub version: Option<String>,
+    /// First instant inside.
+    pub from: i64,
+    /// First instant after.
+    pub to: i64,
+    /// Length of each window of a series; none asks for one window.
+    pub step: Option<i64>,
+}
+
+/// Asks how far features moved from a reference.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DriftRequest {
+    /// Model, version and interval.
+    pub scope: Scope,
+    /// Statistics; none means PSI.
+    pub methods: Vec<Method>,
+    /// Features; none means all, score and prediction included.
+    pub features: Vec<String>,
+    /// Name of the reference; none means the default one.
+    pub reference: Option<String>,
+    /// Quantile bins of PSI, 2 or more.
+    pub bins: usize,
+    /// What shares are raised to in PSI, above 0.
+    pub epsilon: f64,
+    /// Whether KS reads rows: exact, with a p-value.
+    pub exact: bool,
+}
+
+impl Default for DriftRequest {
+    fn default() -> Self {
+        Self {
+            scope: Scope::default(),
+            methods: Vec::new(),
+            features: Vec::new(),
+            reference: None,
+            bins: 10,
+            epsilon: 1e-4,
+            exact: false,
+        }
+    }
+}
+
+/// One statistic of one feature in one window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DriftResult {
+    /// The feature.
+    pub feature: String,
+    /// The statistic.
+    pub method: Method,
+    /// Its value.
+    pub value: Option<f64>,
+    /// Its p-value, where one is computed.
+    pub p_value: Option<f64>,
+    /// The exact value is at most this far above `value`; 0 if `exact`.
+    pub error_bound: Option<f64>,
+    /// Whether `value` is what all rows would give.
+    pub exact: bool,
+    /// Why there is no value.
+    pub undefined: Option<String>,
+}
+
+/// All statistics of one window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DriftWindow {
+    /// First instant inside.
+    pub start: i64,
+    /// First instant after.
+    pub end: i64,
+    /// Predictions in the window.
+    pub predictions: u64,
+    /// By feature, then method.
+    pub results: Vec<DriftResult>,
+}
+
+/// The answer to a [`DriftRequest`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct DriftReport {
+    /// What was asked.
+    pub scope: Scope,
+    /// Name of the reference.
+    pub reference: String,
+    /// Rows read because partials could not answer: another binning, an exact test, or a window
+    /// that is not minute-aligned.
+    pub rows_scanned: u64,
+    /// In order of time.
+    pub windows: Vec<DriftWindow>,
+}
+
+/// Asks how good the predictions were.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PerformanceRequest {
+    /// Model, version and interval.
+    pub scope: Scope,
+    /// Metrics; none means accuracy, or MAE and RMSE of a regression.
+    pub metrics: Vec<Metric>,
+}
+
+/// One metric in one window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricResult {
+    /// The metric.
+    pub metric: Metric,
+    /// The class that it is about; none means all.
+    pub class: Option<String>,
+    /// Its value.
+    pub value: Option<f64>,
+    /// Why there is no value.
+    pub undefined: Option<String>,
+}
+
+/// Counts of labelled predictions by class.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConfusionReport {
+    /// Classes of rows and columns.
+    pub classes: Vec<String>,
+    /// `counts[true class][predicted class]`.
+    pub counts: Vec<Vec<u64>>,
+}
+
+/// The quality in one window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PerformanceWindow {
+    /// First instant inside.
+    pub start: i64,
+    /// First instant after.
+    pub end: i64,
+    /// Predictions in the window.
+    pub predictions: u64,
+    /// Those whose label is known; divided by `predictions` it is the coverage.
+    pub labelled: u64,
+    /// The metrics asked for.
+    pub results: Vec<MetricResult>,
+    /// Of a classification.
+    pub confusion: Option<ConfusionReport>,
+}
+
+/// The answer to a [`PerformanceRequest`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct PerformanceReport {
+    /// What was asked.
+    pub scope: Scope,
+    /// In order of time.
+    pub windows: Vec<PerformanceWindow>,
+}
+
+/// Asks for the distribution of a feature in a reference and a window.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DistributionRequest {
+    /// Model, version and interval; the step is not used.
+    pub scope: Scope,
+    /// The feature.
+    pub feature: String,
+    /// Name of the reference; none means the default one.
+    pub reference: Option<String>,
+}
+
+/// A count in the reference and in the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Both {
+    /// Rows of the reference.
+    pub reference: u64,
+    /// Rows of the window.
+    pub current: u64,
+}
+
+/// One bin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DistributionBin {
+    /// Smallest value inside; none is unbounded, or a category.
+    pub lower: Option<f64>,
+    /// Smallest value above; none is unbounded, or a category.
+    pub upper: Option<f64>,
+    /// The category, of a category feature.
+    pub category: Option<String>,
+    /// Its rows.
+    pub count: Both,
+}
+
+/// The answer to a [`DistributionRequest`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct DistributionReport {
+    /// What was asked.
+    pub scope: Scope,
+    /// The feature.
+    pub feature: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// Name of the reference.
+    pub reference: String,
+    /// The bins of PSI: deciles of the reference, or its categories and then new ones.
+    pub bins: Vec<DistributionBin>,
+    /// All rows.
+    pub rows: Both,
+    /// Rows without a value.
+    pub nulls: Both,
+    /// Rows with NaN.
+    pub nans: Both,
+    /// Rows with an infinity.
+    pub infinities: Both,
+    /// Rows below the smallest value of the reference.
+    pub below: Both,
+    /// Rows above the largest value of the reference.
+    pub above: Both,
+}

@@ -1,0 +1,27 @@
+//! Pure statistics: numbers in, a number or a reason out.
+//!
+//! Nothing here reads a clock, a file or a stored format, so every definition can be tested against
+//! the golden vectors alone. A result that has no value is an [`Undefined`] reason, never NaN, 0 or
+//! 1: a window without data must not read as "no drift". The modules stand in layer order; each
+//! names only those above it.
+
+mod undefined;
+
+mod counts;
+
+mod classification;
+mod kolmogorov;
+mod ks;
+mod psi;
+mod quantile;
+mod regression;
+
+pub use self::classification::Confusion;
+pub use self::kolmogorov::{
+    EXACT_MAX_CELLS, EXACT_MAX_SIDE, PMethod, exact_p, kolmogorov_limit, ks_p_value,
+};
+pub use self::ks::{BinnedKs, binned_ks, ks_statistic};
+pub use self::psi::{PSI_EPSILON, psi, psi_with_epsilon};
+pub use self::quantile::{interior_quantile_edges, quantile};
+pub use self::regression::{mae, rmse};
+pub use self::undefined::{Measured, Undefined};

@@ -1,0 +1,7 @@
+//! Driftline: an embedded time-series monitoring database for machine-learning models.
+
+mod monitor;
+
+pub use driftline_query as query;
+pub use driftline_storage as storage;
+pub use monitor::{Monitor, ReferenceInfo, now_micros};

@@ -1,0 +1,226 @@
+//! The monitor: storage and queries as one synchronous object. The embedder, the CLI and the server
+//! all hold this and nothing deeper.
+
+use std::{path::Path, sync::Arc, time::SystemTime};
+
+use driftline_query::{
+    DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
+    PerformanceRequest, ReferenceName, distribution, drift, performance, pin_reference,
+    set_reference,
+};
+use driftline_storage::{
+    Db, Declaration, LabelBatch, LabelReceipt, ModelRecord, Options, Pending, PredictionBatch,
+    PredictionReceipt, Reference, ReferenceRows, ReferenceSource, Result, Schema, Stats,
+    VersionRecord,
+};
+
+/// What is told of a reference.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReferenceInfo {
+    /// Owner and name.
+    pub name: ReferenceName,
+    /// When it was made, in microseconds since 1970 UTC.
+    pub created: i64,
+    /// Where its rows came from.
+    pub source: ReferenceSource,
+    /// Its rows.
+    pub rows: u64,
+    /// Whether its owner is compared with it unless another is named.
+    pub is_default: bool,
+}
+
+/// An open database with its queries.
+#[derive(Debug)]
+pub struct Monitor {
+    db: Db,
+}
+
+impl Monitor {
+    /// Opens the database of a directory, or makes an empty one.
+    ///
+    /// # Errors
+    /// `Locked` if another process has it open, `FailedPrecondition` for a newer format,
+    /// `Corruption`, `Io`.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(directory.as_ref(), Options::on_disk(now_micros))
+    }
+
+    /// Opens with a given file system and clock.
+    ///
+    /// # Errors
+    /// As [`Monitor::open`].
+    pub fn open_with(directory: &Path, options: Options) -> Result<Self> {
+        Ok(Self { db: Db::open(directory, options)? })
+    }
+
+    /// All models by name.
+    pub fn models(&self) -> Vec<Arc<ModelRecord>> {
+        self.db.models()
+    }
+
+    /// A model.
+    ///
+    /// # Errors
+    /// `NotFound` naming the nearest names.
+    pub fn model(&self, name: &str) -> Result<Arc<ModelRecord>> {
+        self.db.model(name)
+    }
+
+    /// Makes a model; its schema may be set later, once its columns are known.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, `InvalidArgument`, `ResourceExhausted`.
+    pub fn create_model(
+        &self,
+        name: &str,
+        declaration: Declaration,
+        schema: Option<Schema>,
+    ) -> Result<Arc<ModelRecord>> {
+        self.db.create_model(name, declaration, schema)
+    }
+
+    /// Makes a version known, with its own declaration and schema if it has some; one that is known
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// `NotFound`, `InvalidArgument`, `ResourceExhausted`.
+    pub fn create_version(
+        &self,
+        model: &str,
+        version: &str,
+        record: VersionRecord,
+    ) -> Result<Arc<ModelRecord>> {
+        self.db.create_version(model, version, record)
+    }
+
+    /// Sets the schema of a model, or of a version that was declared by itself; one that is set
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn set_schema(
+        &self,
+        model: &str,
+        version: Option<&str>,
+        schema: Schema,
+    ) -> Result<Arc<ModelRecord>> {
+        self.db.set_schema(model, version, schema)
+    }
+
+    /// Stores predictions: durable and visible once the returned [`Pending`] was waited for.
+    ///
+    /// # Errors
+    /// `InvalidArgument` with the broken rules; then nothing of the batch is stored.
+    pub fn write_predictions(
+        &self,
+        model: &str,
+        version: &str,
+        batch: PredictionBatch,
+    ) -> Result<Pending<PredictionReceipt>> {
+        self.db.write_predictions(model, version, batch)
+    }
+
+    /// Stores labels: durable and visible once the returned [`Pending`] was waited for.
+    ///
+    /// # Errors
+    /// As [`Monitor::write_predictions`].
+    pub fn write_labels(&self, model: &str, batch: LabelBatch) -> Result<Pending<LabelReceipt>> {
+        self.db.write_labels(model, batch)
+    }
+
+    /// Makes rows a reference.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, `NotFound`, `ResourceExhausted`.
+    pub fn set_reference(&self, name: ReferenceName, rows: ReferenceRows) -> Result<ReferenceInfo> {
+        let reference = set_reference(&self.db, name, rows)?;
+        self.info(&reference)
+    }
+
+    /// Makes the predictions of `[from, to)`, in microseconds, a reference.
+    ///
+    /// # Errors
+    /// As [`Monitor::set_reference`].
+    pub fn pin_reference(&self, name: ReferenceName, from: i64, to: i64) -> Result<ReferenceInfo> {
+        let reference = pin_reference(&self.db, name, from, to)?;
+        self.info(&reference)
+    }
+
+    /// The references of a model, oldest first.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn references(&self, model: &str) -> Result<Vec<ReferenceInfo>> {
+        let references = self.db.references(model)?;
+        references.iter().map(|reference| self.info(reference)).collect()
+    }
+
+    fn info(&self, reference: &Reference) -> Result<ReferenceInfo> {
+        let record = &reference.record;
+        let version = record.version.as_deref();
+        let default = self.db.reference(&record.model, version, None)?;
+        Ok(ReferenceInfo {
+            name: ReferenceName {
+                model: record.model.clone(),
+                version: record.version.clone(),
+                name: record.name.clone(),
+            },
+            created: record.created,
+            source: record.source.clone(),
+            rows: record.row_count,
+            is_default: default.record.id == record.id,
+        })
+    }
+
+    /// How far features moved from a reference.
+    ///
+    /// # Errors
+    /// `NotFound` for a model, version, feature or reference that does not exist,
+    /// `InvalidArgument` for a window that ends before it starts.
+    pub fn drift(&self, request: &DriftRequest) -> Result<DriftReport> {
+        drift(&self.db, request)
+    }
+
+    /// How good predictions were whose labels are known.
+    ///
+    /// # Errors
+    /// As [`Monitor::drift`].
+    pub fn performance(&self, request: &PerformanceRequest) -> Result<PerformanceReport> {
+        performance(&self.db, request)
+    }
+
+    /// The distribution of a feature in a reference and a window.
+    ///
+    /// # Errors
+    /// As [`Monitor::drift`].
+    pub fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport> {
+        distribution(&self.db, request)
+    }
+
+    /// Moves what is in memory into segments now, and waits for it.
+    ///
+    /// # Errors
+    /// `Poisoned`, `Io`.
+    pub fn seal(&self) -> Result<()> {
+        self.db.seal()
+    }
+
+    /// Fails once writes are stopped until the database is reopened.
+    ///
+    /// # Errors
+    /// `Poisoned` with the failure that stopped them.
+    pub fn check_writable(&self) -> Result<()> {
+        self.db.check_writable()
+    }
+
+    /// Sizes of the database.
+    pub fn stats(&self) -> Stats {
+        self.db.stats()
+    }
+}
+
+/// Microseconds since 1970 UTC.
+pub fn now_micros() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,298 @@
+//! Columns of values in memory, and prediction ids.
+//!
+//! Numbers are plain f64. A null is a reserved NaN bit pattern, so that null, NaN and the
+//! infinities stay four different things without a second array; every other NaN is stored as the
+//! standard one. Wire formats and Parquet carry nulls apart; the pattern never leaves this process
+//! except in the log.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::limits;
+
+const NULL_BITS: u64 = 0x7ff8_0000_0000_d81f;
+
+/// The number that stands for null.
+pub const NULL: f64 = f64::from_bits(NULL_BITS);
+
+/// Whether a number is null; NaN is not.
+pub fn is_null(value: f64) -> bool {
+    value.to_bits() == NULL_BITS
+}
+
+/// A number as stored: an optional value with any NaN made the standard one.
+pub fn number(value: Option<f64>) -> f64 {
+    match value {
+        None => NULL,
+        Some(value) if value.is_nan() => f64::NAN,
+        Some(value) => value,
+    }
+}
+
+/// The code that stands for null in a [`Categories`] column.
+pub const NULL_CODE: u32 = u32::MAX;
+
+/// A column of categories: codes into a dictionary of distinct texts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Categories {
+    /// One code per row, [`NULL_CODE`] for null, otherwise an index into `dictionary`.
+    pub codes: Vec<u32>,
+    /// Distinct texts in order of first use.
+    pub dictionary: Vec<String>,
+}
+
+impl Categories {
+    /// The text of a row; `None` for null.
+    pub fn text(&self, row: usize) -> Option<&str> {
+        let code = *self.codes.get(row)?;
+        self.dictionary.get(code as usize).map(String::as_str)
+    }
+}
+
+/// Builds a [`Categories`] column from texts.
+#[derive(Debug, Default)]
+pub struct CategoriesBuilder {
+    column: Categories,
+    index: std::collections::HashMap<String, u32, foldhash::fast::RandomState>,
+}
+
+impl CategoriesBuilder {
+    /// A builder with room for rows.
+    pub fn with_capacity(rows: usize) -> Self {
+        let mut builder = Self::default();
+        builder.column.codes.reserve(rows);
+        builder
+    }
+
+    /// Appends a row.
+    pub fn push(&mut self, text: Option<&str>) {
+        let Some(text) = text else {
+            self.column.codes.push(NULL_CODE);
+            return;
+        };
+        let code = match self.index.get(text) {
+            Some(code) => *code,
+            None => {
+                let code = u32::try_from(self.column.dictionary.len()).unwrap_or(NULL_CODE);
+                self.column.dictionary.push(text.to_owned());
+                self.index.insert(text.to_owned(), code);
+                code
+            }
+        };
+        self.column.codes.push(code);
+    }
+
+    /// The column.
+    pub fn finish(self) -> Categories {
+        self.column
+    }
+}
+
+/// A column of a batch or chunk.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Column {
+    /// Numbers, see [`NULL`].
+    Numeric(Vec<f64>),
+    /// Categories; booleans are the texts `true` and `false`.
+    Categories(Categories),
+}
+
+impl Column {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Numeric(values) => values.len(),
+            Self::Categories(column) => column.codes.len(),
+        }
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A column of nulls.
+    pub fn nulls(numeric: bool, rows: usize) -> Self {
+        if numeric {
+            Self::Numeric(vec![NULL; rows])
+        } else {
+            Self::Categories(Categories { codes: vec![NULL_CODE; rows], dictionary: Vec::new() })
+        }
+    }
+
+    /// The rows of a selection, in its order; rows outside the column are null.
+    pub fn take(&self, rows: &[u32]) -> Self {
+        match self {
+            Self::Numeric(values) => Self::Numeric(
+                rows.iter().map(|row| values.get(*row as usize).copied().unwrap_or(NULL)).collect(),
+            ),
+            Self::Categories(column) => Self::Categories(Categories {
+                codes: rows
+                    .iter()
+                    .map(|row| column.codes.get(*row as usize).copied().unwrap_or(NULL_CODE))
+                    .collect(),
+                dictionary: column.dictionary.clone(),
+            }),
+        }
+    }
+
+    /// Appends the rows of a column of the same kind, translating its dictionary.
+    pub fn append(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Numeric(values), Self::Numeric(more)) => values.extend_from_slice(more),
+            (Self::Categories(column), Self::Categories(more)) => append_codes(column, more),
+            (this, other) => {
+                let nulls = Self::nulls(matches!(this, Self::Numeric(_)), other.len());
+                this.append(&nulls);
+            }
+        }
+    }
+
+    /// Approximate bytes in memory.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Numeric(values) => values.len() * 8,
+            Self::Categories(column) => {
+                column.codes.len() * 4
+                    + column.dictionary.iter().map(|text| text.len() + 24).sum::<usize>()
+            }
+        }
+    }
+}
+
+fn append_codes(column: &mut Categories, more: &Categories) {
+    let index: std::collections::HashMap<&str, u32, foldhash::fast::RandomState> =
+        column.dictionary.iter().map(String::as_str).zip(0..).collect();
+    let mut fresh = Vec::new();
+    let mut translate = Vec::with_capacity(more.dictionary.len());
+    for text in &more.dictionary {
+        translate.push(index.get(text.as_str()).copied().unwrap_or_else(|| {
+            fresh.push(text.clone());
+            u32::try_from(column.dictionary.len() + fresh.len() - 1).unwrap_or(NULL_CODE)
+        }));
+    }
+    column.dictionary.extend(fresh);
+    let codes = more.codes.iter().map(|code| match translate.get(*code as usize) {
+        Some(code) => *code,
+        None => NULL_CODE,
+    });
+    column.codes.extend(codes);
+}
+
+/// Prediction ids, one after the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ids {
+    bytes: Vec<u8>,
+    /// End of each id in `bytes`.
+    ends: Vec<u32>,
+}
+
+impl Ids {
+    /// Appends an id. Returns whether it was taken: ids have 1 to [`limits::ID_BYTES_MAX`] bytes.
+    pub fn push(&mut self, id: &str) -> bool {
+        let fits = !id.is_empty() && id.len() <= limits::ID_BYTES_MAX;
+        let Ok(end) = u32::try_from(self.bytes.len() + id.len()) else { return false };
+        if fits {
+            self.bytes.extend_from_slice(id.as_bytes());
+            self.ends.push(end);
+        }
+        fits
+    }
+
+    /// Number of ids.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The id of a row.
+    pub fn get(&self, row: usize) -> Option<&str> {
+        let end = *self.ends.get(row)? as usize;
+        let start = if row == 0 { 0 } else { *self.ends.get(row - 1)? as usize };
+        std::str::from_utf8(self.bytes.get(start..end)?).ok()
+    }
+
+    /// The ids in row order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).filter_map(|row| self.get(row))
+    }
+
+    /// The hash of each id.
+    pub fn hashes(&self) -> Vec<u64> {
+        self.iter().map(id_hash).collect()
+    }
+
+    /// The ids of a selection of rows, in its order.
+    pub fn take(&self, rows: &[u32]) -> Self {
+        let mut ids = Self::default();
+        for id in rows.iter().filter_map(|row| self.get(*row as usize)) {
+            ids.push(id);
+        }
+        ids
+    }
+
+    /// Appends all ids of another column.
+    pub fn append(&mut self, other: &Self) {
+        for id in other.iter() {
+            self.push(id);
+        }
+    }
+
+    /// Approximate bytes in memory.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len() + self.ends.len() * 4
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Ids {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(iter: I) -> Self {
+        let mut ids = Self::default();
+        for id in iter {
+            ids.push(id);
+        }
+        ids
+    }
+}
+
+/// The hash that stands for an id on disk: XXH3, 64 bits, seed 0.
+pub fn id_hash(id: &str) -> u64 {
+    xxh3_64(id.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_nan_and_infinity_are_different_things() {
+        assert!(is_null(number(None)));
+        assert!(!is_null(number(Some(f64::NAN))) && number(Some(f64::NAN)).is_nan());
+        assert!(!is_null(number(Some(f64::from_bits(NULL_BITS)))), "a NaN is never taken for null");
+        assert_eq!(number(Some(f64::INFINITY)), f64::INFINITY);
+    }
+
+    #[test]
+    fn appending_translates_the_dictionary() {
+        let build = |texts: &[Option<&str>]| {
+            let mut builder = CategoriesBuilder::default();
+            texts.iter().for_each(|text| builder.push(*text));
+            Column::Categories(builder.finish())
+        };
+        let mut column = build(&[Some("a"), None, Some("b")]);
+        column.append(&build(&[Some("c"), Some("b"), None]));
+        assert_eq!(column, build(&[Some("a"), None, Some("b"), Some("c"), Some("b"), None]));
+    }
+
+    #[test]
+    fn ids_outside_their_bounds_are_not_taken() {
+        let mut ids = Ids::default();
+        assert!(!ids.push(""));
+        assert!(!ids.push(&"x".repeat(limits::ID_BYTES_MAX + 1)));
+        assert!(ids.push(&"x".repeat(limits::ID_BYTES_MAX)));
+        assert!(ids.push("b"));
+        assert_eq!(ids.get(1), Some("b"));
+    }
+}

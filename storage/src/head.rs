@@ -1,0 +1,226 @@
+//! The head: what is in the log but not yet in a segment, in memory.
+//!
+//! A version's rows are chunks that never change once shared, its counts are [`DayPartials`], its
+//! labels one [`LabelSet`] per chunk. Cloning a [`VersionHead`] is how a reader takes its snapshot:
+//! a handful of pointers, no row. The writer copies what a reader still holds before it changes it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    batch::PredictionBatch,
+    binning::{Binner, Binning},
+    column::Column,
+    day::DayPartials,
+    labels::{Applied, LabelEntry, LabelSet, Labelled, Predicted},
+    partial::Partial,
+    schema::Schema,
+    time::{MINUTE_MICROS, TimeRange, day_of, minute_of_day},
+};
+
+/// Chunks below this many rows are joined with their neighbour, so that single-row writes do not
+/// leave one chunk each.
+const CHUNK_ROWS: usize = 4_096;
+/// Bytes that the id index, vectors and map nodes add to each row of the head, by estimate.
+const ROW_OVERHEAD_BYTES: usize = 64;
+
+/// Rows that arrived together.
+#[derive(Debug, Clone)]
+pub(crate) struct Chunk {
+    /// Number of the first row in the version's head.
+    pub(crate) base: u32,
+    pub(crate) rows: Arc<PredictionBatch>,
+    /// From the first event time to just after the last.
+    pub(crate) range: TimeRange,
+    /// Labels by row of the chunk.
+    pub(crate) labels: Arc<LabelSet>,
+}
+
+impl Chunk {
+    fn new(base: u32, rows: PredictionBatch) -> Self {
+        let start = rows.times.iter().copied().min().unwrap_or(0);
+        let end = rows.times.iter().copied().max().map_or(0, |time| time + 1);
+        let range = TimeRange { start, end };
+        Self { base, rows: Arc::new(rows), range, labels: Arc::default() }
+    }
+
+    /// The prediction in a row of the chunk, as a label needs it.
+    pub(crate) fn labelled(&self, row: u32, prediction: usize, as_row: u32) -> Labelled<'_> {
+        let time = self.rows.times.get(row as usize).copied().unwrap_or(0);
+        let predicted = match self.rows.columns.get(prediction) {
+            Some(column) => predicted(column, row as usize),
+            None => Predicted::Nothing,
+        };
+        Labelled { row: as_row, minute: time.div_euclid(MINUTE_MICROS), predicted }
+    }
+}
+
+/// What a prediction column says in a row.
+pub(crate) fn predicted(column: &Column, row: usize) -> Predicted<'_> {
+    match column {
+        Column::Numeric(values) => {
+            values.get(row).map_or(Predicted::Nothing, |value| Predicted::Number(*value))
+        }
+        Column::Categories(column) => column.text(row).map_or(Predicted::Nothing, Predicted::Class),
+    }
+}
+
+/// The head of one model version.
+#[derive(Debug, Clone)]
+pub(crate) struct VersionHead {
+    pub(crate) version: Arc<str>,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) binning: Arc<Binning>,
+    pub(crate) new_names: Arc<Vec<Vec<String>>>,
+    pub(crate) chunks: Arc<Vec<Chunk>>,
+    pub(crate) days: Arc<BTreeMap<i64, Arc<DayPartials>>>,
+    pub(crate) rows: u32,
+    pub(crate) bytes: usize,
+}
+
+/// A batch with its counts, ready to be applied without further work.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    rows: PredictionBatch,
+    buckets: Vec<(i64, u16, Partial)>,
+    new_names: Arc<Vec<Vec<String>>>,
+}
+
+impl Prepared {
+    /// The rows.
+    pub(crate) fn rows(&self) -> &PredictionBatch {
+        &self.rows
+    }
+
+    /// Whether there is no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// Counts a batch by minute.
+pub(crate) fn prepare(rows: PredictionBatch, monitored: usize, binner: &mut Binner) -> Prepared {
+    let codes: Vec<Vec<u32>> = rows
+        .columns
+        .iter()
+        .take(monitored)
+        .enumerate()
+        .map(|(place, column)| binner.codes(place, column))
+        .collect();
+    let minute =
+        |row: &u32| rows.times.get(*row as usize).map_or(0, |time| time.div_euclid(MINUTE_MICROS));
+    let mut order: Vec<u32> = (0..u32::try_from(rows.len()).unwrap_or(u32::MAX)).collect();
+    order.sort_by_key(minute);
+    let mut buckets = Vec::new();
+    for run in order.chunk_by(|a, b| minute(a) == minute(b)) {
+        let time = run.first().map_or(0, |row| minute(row) * MINUTE_MICROS);
+        buckets.push((day_of(time), minute_of_day(time), Partial::of_rows(&codes, run)));
+    }
+    Prepared { rows, buckets, new_names: Arc::new(binner.new_names()) }
+}
+
+impl VersionHead {
+    pub(crate) fn new(version: &str, schema: Arc<Schema>, binning: Arc<Binning>) -> Self {
+        let new_names = Arc::new(vec![Vec::new(); binning.columns().len()]);
+        Self {
+            version: version.into(),
+            schema,
+            binning,
+            new_names,
+            chunks: Arc::default(),
+            days: Arc::default(),
+            rows: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Adds a prepared batch. Returns the number of its first row.
+    pub(crate) fn apply(&mut self, prepared: Prepared) -> u32 {
+        let base = self.rows;
+        self.bytes += prepared.rows.bytes() + prepared.rows.len() * ROW_OVERHEAD_BYTES;
+        self.rows += u32::try_from(prepared.rows.len()).unwrap_or(u32::MAX);
+        self.add_buckets(prepared.buckets);
+        self.new_names = prepared.new_names;
+        let prediction = self.schema.prediction_index();
+        let chunks = Arc::make_mut(&mut self.chunks);
+        chunks.push(Chunk::new(base, prepared.rows));
+        while let [.., left, right] = chunks.as_slice() {
+            let small = right.rows.len() < CHUNK_ROWS && left.rows.len() < 2 * right.rows.len();
+            if !small {
+                break;
+            }
+            let joined = join(left, right, prediction);
+            chunks.truncate(chunks.len() - 2);
+            chunks.push(joined);
+        }
+        base
+    }
+
+    fn add_buckets(&mut self, buckets: Vec<(i64, u16, Partial)>) {
+        let days = Arc::make_mut(&mut self.days);
+        for (day, minute, partial) in buckets {
+            // Minute, hour and day each keep the counts at worst once.
+            self.bytes += partial.bytes() * 2;
+            Arc::make_mut(days.entry(day).or_default()).add(minute, &partial);
+        }
+    }
+
+    /// Gives a row a label.
+    pub(crate) fn label(&mut self, row: u32, entry: &LabelEntry) -> Option<Applied> {
+        let prediction = self.schema.prediction_index();
+        let chunks = Arc::make_mut(&mut self.chunks);
+        let place = chunks.partition_point(|chunk| chunk.base <= row).checked_sub(1)?;
+        let chunk = chunks.get_mut(place)?;
+        let mut labels = std::mem::take(&mut chunk.labels);
+        let local = row - chunk.base;
+        let to = chunk.labelled(local, prediction, local);
+        let applied = Arc::make_mut(&mut labels).apply(to, entry.time, &entry.truth);
+        chunk.labels = labels;
+        self.bytes += 64;
+        Some(applied)
+    }
+
+    /// Counts all rows again with another binning.
+    pub(crate) fn rebin(&mut self, binner: &mut Binner) {
+        self.binning = binner.binning().clone();
+        self.days = Arc::default();
+        let monitored = self.schema.monitored_len();
+        let chunks = self.chunks.clone();
+        for chunk in chunks.iter() {
+            let prepared = prepare(chunk.rows.as_ref().clone(), monitored, binner);
+            self.add_buckets(prepared.buckets);
+            self.new_names = prepared.new_names;
+        }
+    }
+}
+
+fn join(left: &Chunk, right: &Chunk, prediction: usize) -> Chunk {
+    let mut rows = left.rows.as_ref().clone();
+    rows.append(&right.rows);
+    let offset = right.base - left.base;
+    let mut labels = left.labels.as_ref().clone();
+    labels.adopt(&right.labels, |row| Some(right.labelled(row, prediction, row + offset)));
+    Chunk { labels: Arc::new(labels), ..Chunk::new(left.base, rows) }
+}
+
+/// The head of all model versions.
+#[derive(Debug, Default)]
+pub(crate) struct Head {
+    /// By model and version.
+    pub(crate) versions: BTreeMap<(String, String), VersionHead>,
+    /// Labels that arrived since the head began.
+    pub(crate) labels: usize,
+}
+
+impl Head {
+    pub(crate) fn rows(&self) -> usize {
+        self.versions.values().map(|head| head.rows as usize).sum()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.versions.values().map(|head| head.bytes).sum::<usize>() + self.labels * 64
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.versions.is_empty() && self.labels == 0
+    }
+}

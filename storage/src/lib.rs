@@ -1,0 +1,62 @@
+//! Driftline's storage engine.
+//!
+//! Batches go one way: [`Db::write_predictions`] and [`Db::write_labels`] put them into the log,
+//! sync it, link them into the head and answer; a full head is sealed into immutable segments that
+//! the catalog publishes in one transaction. Queries take a [`Snapshot`] and read partials, rows
+//! and outcomes from its parts. This crate knows bytes, time and ids; what the counts mean is the
+//! business of the crates above.
+//!
+//! Modules stand in layer order: each names only modules above it.
+
+pub mod limits;
+
+mod batch;
+mod binning;
+mod catalog;
+mod codec;
+mod column;
+mod day;
+mod db;
+mod error;
+mod files;
+mod head;
+mod ids;
+mod labels;
+mod outcome;
+mod partial;
+mod partials_file;
+mod record;
+mod reference;
+mod rows;
+mod schema;
+mod seal;
+mod section;
+mod segment;
+mod snapshot;
+mod state;
+mod tally;
+mod time;
+mod vfs;
+mod wal;
+mod writer;
+
+pub use batch::{LabelBatch, PredictionBatch};
+pub use binning::{Binner, Binning, ColumnBins, SPECIALS, Special};
+pub use catalog::{
+    FORMAT_VERSION, ModelRecord, ReferenceRecord, ReferenceSource, SegmentRecord, SidecarRecord,
+    VersionRecord,
+};
+pub use column::{Categories, CategoriesBuilder, Column, Ids, NULL, NULL_CODE, is_null, number};
+pub use db::{DEFAULT_VERSION, Db, NewReference, Options, Pending, ReferenceRows, Stats};
+pub use error::{Error, ErrorKind, Result, Violation, near_misses};
+pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally};
+pub use reference::Reference;
+pub use rows::{RowChunk, RowFile};
+pub use schema::{
+    Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
+};
+pub use snapshot::{Part, Snapshot};
+pub use tally::{ColumnTally, Tally};
+pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};
+pub use vfs::{OsVfs, Vfs, VfsFile};
+pub use writer::{LabelReceipt, PredictionReceipt};

@@ -1,0 +1,261 @@
+//! Outcomes: the mergeable sums over predictions whose label is known, by minute of the prediction.
+//!
+//! An outcome is a group: the sums of a changed label are taken away before the new ones are added.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    binning::NameIndex,
+    codec::{DecodeError, Decoded, Get, Put as _},
+    column::is_null,
+    limits,
+};
+
+/// The class that stands for all classes past [`limits::CLASSES_MAX`].
+pub const OTHER_CLASS: &str = "(other)";
+
+/// Sums over the errors `e = label - prediction` of a regression.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ErrorSums {
+    /// Pairs of a finite prediction and a label.
+    pub n: i64,
+    /// Sum of e, in the unit of the label.
+    pub sum: f64,
+    /// Sum of |e|, in the unit of the label.
+    pub sum_abs: f64,
+    /// Sum of e squared.
+    pub sum_sq: f64,
+}
+
+impl ErrorSums {
+    fn add(&mut self, error: f64, times: i64) {
+        let factor = if times < 0 { -1.0 } else { 1.0 };
+        self.n += times;
+        self.sum += factor * error;
+        self.sum_abs += factor * error.abs();
+        self.sum_sq += factor * error * error;
+    }
+
+    /// Adds the sums of other pairs.
+    pub fn merge(&mut self, other: &Self) {
+        self.n += other.n;
+        self.sum += other.sum;
+        self.sum_abs += other.sum_abs;
+        self.sum_sq += other.sum_sq;
+    }
+}
+
+/// What a label says, or what a prediction said.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Answer {
+    /// A class, as its place in a [`Classes`].
+    Class(u32),
+    /// A number; null for none.
+    Number(f64),
+    /// Nothing.
+    Nothing,
+}
+
+/// Sums over the labelled predictions of one bucket.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// Predictions with a label.
+    pub labelled: i64,
+    /// True class, predicted class and count, ascending by classes.
+    pub pairs: Vec<((u32, u32), i64)>,
+    /// Error sums of a regression.
+    pub errors: ErrorSums,
+}
+
+impl Outcome {
+    /// Adds (`times` = 1) or takes away (`times` = -1) one labelled prediction.
+    pub fn add(&mut self, truth: Answer, predicted: Answer, times: i64) {
+        self.labelled += times;
+        match (truth, predicted) {
+            (Answer::Class(truth), Answer::Class(predicted)) => {
+                self.add_pair((truth, predicted), times);
+            }
+            (Answer::Number(truth), Answer::Number(predicted))
+                if truth.is_finite() && predicted.is_finite() && !is_null(predicted) =>
+            {
+                self.errors.add(truth - predicted, times);
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds another outcome with the same classes.
+    pub fn merge(&mut self, other: &Self) {
+        self.labelled += other.labelled;
+        for (pair, count) in &other.pairs {
+            self.add_pair(*pair, *count);
+        }
+        self.errors.merge(&other.errors);
+    }
+
+    fn add_pair(&mut self, pair: (u32, u32), times: i64) {
+        match self.pairs.binary_search_by_key(&pair, |entry| entry.0) {
+            Ok(at) => {
+                self.pairs[at].1 += times;
+                if self.pairs[at].1 == 0 {
+                    self.pairs.remove(at);
+                }
+            }
+            Err(at) => self.pairs.insert(at, (pair, times)),
+        }
+    }
+}
+
+/// The classes that outcomes name by place.
+#[derive(Debug, Clone, Default)]
+pub struct Classes(NameIndex);
+
+impl Classes {
+    /// Classes in order of place.
+    pub fn from_names(names: &[String]) -> Self {
+        Self(NameIndex::from_names(names))
+    }
+
+    /// Class names in order of place.
+    pub fn names(&self) -> &[String] {
+        self.0.names()
+    }
+
+    /// The place of a class, added if there is room, else that of [`OTHER_CLASS`].
+    pub fn place(&mut self, name: &str) -> u32 {
+        match self.0.place_or_add(name, limits::CLASSES_MAX) {
+            Some(place) => place,
+            None => self.0.place_or_add(OTHER_CLASS, limits::CLASSES_MAX + 1).unwrap_or(0),
+        }
+    }
+}
+
+/// Outcomes by minute of one part, and the classes they name.
+#[derive(Debug, Clone, Default)]
+pub struct Outcomes {
+    /// Classes by place.
+    pub classes: Classes,
+    /// Minutes since 1970-01-01 (floored) and their sums.
+    pub minutes: BTreeMap<i64, Outcome>,
+}
+
+impl Outcomes {
+    /// Adds what the minutes `[start, end)` hold.
+    pub fn fold(&self, start: i64, end: i64, tally: &mut OutcomeTally) {
+        if start < end {
+            for outcome in self.minutes.range(start..end).map(|(_, outcome)| outcome) {
+                tally.add(outcome, self.classes.names());
+            }
+        }
+    }
+
+    /// Appends classes and minutes.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        crate::binning::put_names(out, self.classes.names());
+        out.put_varint(self.minutes.len() as u64);
+        for (minute, outcome) in &self.minutes {
+            out.put_i64(*minute);
+            out.put_varint(outcome.labelled.unsigned_abs());
+            out.put_varint(outcome.pairs.len() as u64);
+            for ((truth, predicted), count) in &outcome.pairs {
+                out.put_varint(u64::from(*truth));
+                out.put_varint(u64::from(*predicted));
+                out.put_varint(count.unsigned_abs());
+            }
+            let errors = &outcome.errors;
+            out.put_varint(errors.n.unsigned_abs());
+            if errors.n != 0 {
+                for sum in [errors.sum, errors.sum_abs, errors.sum_sq] {
+                    out.put_f64(sum);
+                }
+            }
+        }
+    }
+
+    /// Reads what [`Outcomes::encode`] wrote.
+    pub(crate) fn decode(get: &mut Get<'_>) -> Decoded<Self> {
+        let classes = Classes::from_names(&crate::binning::get_names(get)?);
+        let known = classes.names().len() as u64;
+        let mut minutes = BTreeMap::new();
+        for _ in 0..get.count(11)? {
+            let minute = get.i64()?;
+            let mut outcome = Outcome { labelled: signed(get)?, ..Outcome::default() };
+            for _ in 0..get.count(3)? {
+                let pair = (get.varint_u32()?, get.varint_u32()?);
+                if u64::from(pair.0.max(pair.1)) >= known {
+                    return Err(DecodeError("a class of its list"));
+                }
+                let count = signed(get)?;
+                outcome.add_pair(pair, count);
+            }
+            outcome.errors.n = signed(get)?;
+            if outcome.errors.n != 0 {
+                outcome.errors.sum = get.f64()?;
+                outcome.errors.sum_abs = get.f64()?;
+                outcome.errors.sum_sq = get.f64()?;
+            }
+            minutes.insert(minute, outcome);
+        }
+        Ok(Self { classes, minutes })
+    }
+}
+
+fn signed(get: &mut Get<'_>) -> Decoded<i64> {
+    i64::try_from(get.varint()?).map_err(|_| DecodeError("a count below 2^63"))
+}
+
+/// Outcomes of a whole window, with classes by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OutcomeTally {
+    /// Predictions with a label.
+    pub labelled: i64,
+    /// Count per true class and predicted class.
+    pub pairs: BTreeMap<(String, String), i64>,
+    /// Error sums of a regression.
+    pub errors: ErrorSums,
+}
+
+impl OutcomeTally {
+    /// Adds a bucket whose classes are named by place in `classes`.
+    pub fn add(&mut self, outcome: &Outcome, classes: &[String]) {
+        self.labelled += outcome.labelled;
+        self.errors.merge(&outcome.errors);
+        let name = |place: u32| {
+            classes.get(place as usize).cloned().unwrap_or_else(|| OTHER_CLASS.to_owned())
+        };
+        for ((truth, predicted), count) in &outcome.pairs {
+            *self.pairs.entry((name(*truth), name(*predicted))).or_default() += count;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_label_leaves_what_the_last_one_alone_would() {
+        let mut changed = Outcome::default();
+        changed.add(Answer::Class(0), Answer::Class(1), 1);
+        changed.add(Answer::Class(0), Answer::Class(1), -1);
+        changed.add(Answer::Class(1), Answer::Class(1), 1);
+        let mut direct = Outcome::default();
+        direct.add(Answer::Class(1), Answer::Class(1), 1);
+        assert_eq!(changed, direct);
+    }
+
+    #[test]
+    fn outcomes_come_back() {
+        let mut outcomes = Outcomes::default();
+        let (a, b) = (outcomes.classes.place("a"), outcomes.classes.place("b"));
+        let outcome = outcomes.minutes.entry(-5).or_default();
+        outcome.add(Answer::Class(a), Answer::Class(b), 1);
+        outcome.add(Answer::Class(a), Answer::Nothing, 1);
+        outcomes.minutes.entry(7).or_default().add(Answer::Number(3.0), Answer::Number(1.5), 1);
+        let mut bytes = Vec::new();
+        outcomes.encode(&mut bytes);
+        let back = Outcomes::decode(&mut Get::new(&bytes)).expect("whole");
+        assert_eq!(back.minutes, outcomes.minutes);
+        assert_eq!(back.classes.names(), outcomes.classes.names());
+    }
+}

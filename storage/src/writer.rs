@@ -1,0 +1,674 @@
+//! The write path: one thread that logs, syncs, applies and answers.
+//!
+//! In five steps per group: take what waits in the queue; refuse duplicates and count the rest;
+//! append all of it to the log as one frame and sync once; link it into the head; answer each
+//! caller. Nothing unsynced is ever visible. After a failed append the database is poisoned: what
+//! the disk holds is known again only by reopening.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use crossbeam::channel::{Receiver, Sender, TryRecvError, bounded, select};
+
+use crate::{
+    batch::PredictionBatch,
+    binning::{Binner, Binning},
+    column::Column,
+    error::{Error, ErrorKind, Result},
+    head::{Head, Prepared, VersionHead, prepare},
+    labels::{Applied, LabelEntry, Truth},
+    limits,
+    record::{self, LoggedLabels, Record},
+    schema::Schema,
+    seal::{SealJob, Sealed, Waiting},
+    state::{Shared, State},
+    wal::WalWriter,
+};
+
+/// Fast map keyed by id hash.
+type HashIndex<T> = HashMap<u64, T, foldhash::fast::RandomState>;
+
+/// What became of a batch of predictions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PredictionReceipt {
+    /// Rows stored.
+    pub accepted: u64,
+    /// Rows whose id the model version has already on that day; the first stays.
+    pub duplicates: u64,
+}
+
+/// What became of a batch of labels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LabelReceipt {
+    /// Labels that found their prediction.
+    pub matched: u64,
+    /// Labels that wait for their prediction.
+    pub waiting: u64,
+    /// Labels that were known already, truth and time alike.
+    pub unchanged: u64,
+}
+
+/// Where the answer to a command goes.
+pub(crate) type Reply<T> = Sender<Result<T>>;
+
+#[derive(Debug)]
+pub(crate) struct PredictionsWrite {
+    pub(crate) model: String,
+    pub(crate) version: String,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) batch: PredictionBatch,
+    pub(crate) hashes: Vec<u64>,
+    /// The publication against whose segments duplicates were refused.
+    pub(crate) epoch: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) reply: Reply<PredictionReceipt>,
+}
+
+#[derive(Debug)]
+pub(crate) struct LabelsWrite {
+    pub(crate) model: String,
+    pub(crate) labels: LoggedLabels,
+    /// Whether a segment has the prediction, per label.
+    pub(crate) stored: Vec<bool>,
+    pub(crate) unchanged: u64,
+    pub(crate) reply: Reply<LabelReceipt>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Command {
+    Predictions(PredictionsWrite),
+    Labels(LabelsWrite),
+    /// The default reference of a model changed.
+    Rebin {
+        model: String,
+        reply: Reply<()>,
+    },
+    Seal {
+        reply: Reply<()>,
+    },
+    Close,
+}
+
+/// The writer's own knowledge of one version's rows.
+#[derive(Debug)]
+struct VersionWriter {
+    binner: Binner,
+    /// Row in the active head by id hash.
+    index: HashIndex<u32>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    entry: LabelEntry,
+    /// Whether its prediction came since.
+    claimed: bool,
+}
+
+/// The state of the writer thread.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    /// The log; none until it has been replayed.
+    wal: Option<WalWriter>,
+    versions: BTreeMap<(String, String), VersionWriter>,
+    frozen: BTreeMap<(String, String), HashIndex<u32>>,
+    waiting: BTreeMap<String, HashIndex<Vec<Waiter>>>,
+    next_label: u64,
+    sealing: bool,
+    seal_jobs: Sender<SealJob>,
+    sealed: Receiver<Result<Sealed>>,
+    seal_replies: Vec<Reply<()>>,
+}
+
+/// A command of a group after its checks.
+enum Step {
+    Predictions(PredictionsWrite, Prepared),
+    Labels(LabelsWrite),
+}
+
+impl Writer {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        seal_jobs: Sender<SealJob>,
+        sealed: Receiver<Result<Sealed>>,
+    ) -> Self {
+        let next_label = shared.durable().next_label.max(1);
+        Self {
+            shared,
+            wal: None,
+            versions: BTreeMap::new(),
+            frozen: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            next_label,
+            sealing: false,
+            seal_jobs,
+            sealed,
+            seal_replies: Vec::new(),
+        }
+    }
+
+    /// Puts the log in place once it has been replayed.
+    pub(crate) fn start_log(&mut self, wal: WalWriter) {
+        self.wal = Some(wal);
+    }
+
+    /// Serves commands until the database closes.
+    pub(crate) fn run(mut self, commands: &Receiver<Command>) {
+        let _guard = PoisonOnPanic(self.shared.clone());
+        loop {
+            let first = select! {
+                recv(commands) -> command => command.unwrap_or(Command::Close),
+                recv(self.sealed) -> sealed => {
+                    if let Ok(sealed) = sealed {
+                        self.finish_seal(sealed);
+                    }
+                    continue;
+                }
+            };
+            let mut group = vec![first];
+            let mut bytes = 0;
+            while group.len() < limits::GROUP_BATCHES_MAX && bytes < limits::GROUP_BYTES_MAX {
+                match commands.try_recv() {
+                    Ok(command) => {
+                        bytes += command.bytes();
+                        group.push(command);
+                    }
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                }
+            }
+            if self.serve(group) {
+                self.close();
+                return;
+            }
+        }
+    }
+
+    /// Serves a group in order. Returns whether the database closes.
+    fn serve(&mut self, group: Vec<Command>) -> bool {
+        let mut steps = Vec::new();
+        let mut close = false;
+        for command in group {
+            match command {
+                Command::Predictions(write) => self.check_predictions(write, &mut steps),
+                Command::Labels(write) => steps.push(Step::Labels(self.check_labels(write))),
+                Command::Rebin { model, reply } => {
+                    self.commit(std::mem::take(&mut steps));
+                    self.rebin(&model);
+                    let _ = reply.send(Ok(()));
+                }
+                Command::Seal { reply } => {
+                    self.commit(std::mem::take(&mut steps));
+                    self.seal_replies.push(reply);
+                    self.begin_seal();
+                }
+                Command::Close => close = true,
+            }
+        }
+        self.commit(steps);
+        if self.is_full() {
+            self.begin_seal();
+        }
+        close
+    }
+
+    fn is_full(&self) -> bool {
+        let state = self.shared.read();
+        state.active.bytes() >= limits::HEAD_BYTES_MAX
+            || state.active.labels >= limits::HEAD_LABELS_MAX
+    }
+
+    fn check_predictions(&mut self, mut write: PredictionsWrite, steps: &mut Vec<Step>) {
+        let key = (write.model.clone(), write.version.clone());
+        if let Err(error) = self.refuse_published(&mut write) {
+            let _ = write.reply.send(Err(error));
+            return;
+        }
+        self.ensure_version(&key, &write.schema);
+        let frozen = self.frozen.get(&key);
+        let Some(version) = self.versions.get_mut(&key) else { return };
+        let mut next = u32::try_from(version.index.len()).unwrap_or(u32::MAX);
+        let mut keep = Vec::with_capacity(write.hashes.len());
+        for (row, hash) in (0_u32..).zip(&write.hashes) {
+            let known = frozen.is_some_and(|index| index.contains_key(hash));
+            if known || version.index.contains_key(hash) {
+                write.duplicates += 1;
+                continue;
+            }
+            version.index.insert(*hash, next);
+            next += 1;
+            keep.push(row);
+        }
+        keep_rows(&mut write, &keep);
+        let rows = std::mem::replace(&mut write.batch, empty_batch());
+        let prepared = prepare(rows, write.schema.monitored_len(), &mut version.binner);
+        steps.push(Step::Predictions(write, prepared));
+    }
+
+    /// Duplicates were refused against the segments of some moment; if some were published since,
+    /// the rows are looked up again.
+    fn refuse_published(&self, write: &mut PredictionsWrite) -> Result<()> {
+        let segments = {
+            let state = self.shared.read();
+            if state.epoch == write.epoch {
+                return Ok(());
+            }
+            state.segments.clone()
+        };
+        let key = (write.model.clone(), write.version.clone());
+        let fresh = segments.fresh_rows(&key, &write.batch.times, &write.hashes)?;
+        write.duplicates += (write.hashes.len() - fresh.len()) as u64;
+        keep_rows(write, &fresh);
+        Ok(())
+    }
+
+    fn ensure_version(&mut self, key: &(String, String), schema: &Arc<Schema>) {
+        if self.versions.contains_key(key) {
+            return;
+        }
+        let mut state = self.shared.write();
+        let binning = state.binning_for(&key.0, &key.1, schema);
+        let head = VersionHead::new(&key.1, schema.clone(), binning.clone());
+        state.active.versions.entry(key.clone()).or_insert(head);
+        let version = VersionWriter { binner: Binner::new(binning), index: HashIndex::default() };
+        self.versions.insert(key.clone(), version);
+    }
+
+    /// Drops labels that wait already, truth and time alike.
+    fn check_labels(&self, mut write: LabelsWrite) -> LabelsWrite {
+        let Some(waiting) = self.waiting.get(&write.model).filter(|waiting| !waiting.is_empty())
+        else {
+            return write;
+        };
+        let keep: Vec<u32> = (0_u32..)
+            .zip(&write.labels.hashes)
+            .filter(|(row, hash)| {
+                let truth = truth_at(&write.labels.truths, *row as usize);
+                let time = write.labels.times.get(*row as usize).copied();
+                !waiting.get(hash).is_some_and(|waiters| {
+                    let same = |w: &Waiter| Some(w.entry.time) == time && w.entry.truth == truth;
+                    waiters.iter().any(same)
+                })
+            })
+            .map(|(row, _)| row)
+            .collect();
+        if keep.len() < write.labels.hashes.len() {
+            write.unchanged += (write.labels.hashes.len() - keep.len()) as u64;
+            let pick = |row: &u32| *row as usize;
+            let labels = &write.labels;
+            let hashes = keep.iter().filter_map(|r| labels.hashes.get(pick(r)).copied()).collect();
+            let times = keep.iter().filter_map(|r| labels.times.get(pick(r)).copied()).collect();
+            let truths = labels.truths.take(&keep);
+            write.stored = keep.iter().filter_map(|r| write.stored.get(pick(r)).copied()).collect();
+            write.labels = LoggedLabels { hashes, times, truths, ..write.labels };
+        }
+        write
+    }
+
+    /// Logs, syncs, applies and answers.
+    fn commit(&mut self, steps: Vec<Step>) {
+        let mut payload = Vec::new();
+        for step in &steps {
+            match step {
+                Step::Predictions(write, prepared) if !prepared.is_empty() => {
+                    record::put_predictions(
+                        &mut payload,
+                        &write.model,
+                        &write.version,
+                        prepared.rows(),
+                    );
+                }
+                Step::Labels(write) if !write.labels.hashes.is_empty() => {
+                    record::put_labels(&mut payload, &write.model, &write.labels);
+                }
+                _ => {}
+            }
+        }
+        if let Err(error) = self.log(&payload) {
+            steps.into_iter().for_each(|step| step.fail(&error));
+            return;
+        }
+        let shared = self.shared.clone();
+        let mut replies: Vec<Box<dyn FnOnce()>> = Vec::new();
+        {
+            let mut state = shared.write();
+            for step in steps {
+                match step {
+                    Step::Predictions(write, prepared) => {
+                        let receipt = PredictionReceipt {
+                            accepted: prepared.rows().len() as u64,
+                            duplicates: write.duplicates,
+                        };
+                        let key = (write.model, write.version);
+                        self.apply_predictions(&mut state, &key, &write.hashes, prepared);
+                        replies.push(Box::new(move || {
+                            let _ = write.reply.send(Ok(receipt));
+                        }));
+                    }
+                    Step::Labels(write) => {
+                        let receipt = self.apply_labels(&mut state, &write);
+                        replies.push(Box::new(move || {
+                            let _ = write.reply.send(Ok(receipt));
+                        }));
+                    }
+                }
+            }
+        }
+        replies.into_iter().for_each(|reply| reply());
+    }
+
+    fn log(&mut self, payload: &[u8]) -> Result<()> {
+        self.shared.check_poison()?;
+        if payload.is_empty() {
+            return Ok(());
+        }
+        let Some(wal) = &mut self.wal else { return Err(gone(&self.shared)) };
+        wal.append(payload).map(|_| ()).inspect_err(|error| {
+            self.shared.poison(&error.to_string());
+        })
+    }
+
+    fn apply_predictions(
+        &mut self,
+        state: &mut State,
+        key: &(String, String),
+        hashes: &[u64],
+        prepared: Prepared,
+    ) {
+        let Some(head) = state.active.versions.get_mut(key) else { return };
+        let base = head.apply(prepared);
+        let Some(waiting) = self.waiting.get_mut(&key.0).filter(|waiting| !waiting.is_empty())
+        else {
+            return;
+        };
+        let mut claimed = 0;
+        for (row, hash) in (base..).zip(hashes) {
+            for waiter in waiting.get_mut(hash).into_iter().flatten() {
+                head.label(row, &waiter.entry);
+                claimed += usize::from(!waiter.claimed);
+                waiter.claimed = true;
+            }
+        }
+        if let Some(count) = state.waiting.get_mut(&key.0) {
+            *count = count.saturating_sub(claimed);
+        }
+    }
+
+    fn apply_labels(&mut self, state: &mut State, write: &LabelsWrite) -> LabelReceipt {
+        let mut receipt = LabelReceipt { unchanged: write.unchanged, ..LabelReceipt::default() };
+        let mut entries = Vec::with_capacity(write.labels.hashes.len());
+        for (row, (hash, time)) in write.labels.hashes.iter().zip(&write.labels.times).enumerate() {
+            let entry = LabelEntry {
+                seq: self.next_label,
+                hash: *hash,
+                time: *time,
+                arrived: write.labels.arrived,
+                truth: truth_at(&write.labels.truths, row),
+            };
+            self.next_label += 1;
+            let stored = write.stored.get(row).copied().unwrap_or(false);
+            let found = self.label_heads(state, &write.model, &entry);
+            match found {
+                Some(Applied::Known) if !stored => receipt.unchanged += 1,
+                _ if stored || found.is_some() => receipt.matched += 1,
+                _ => {
+                    receipt.waiting += 1;
+                    self.wait(&write.model, entry.clone());
+                    *state.waiting.entry(write.model.clone()).or_default() += 1;
+                }
+            }
+            entries.push(entry);
+        }
+        state.active.labels += entries.len();
+        state.label_logs.entry(write.model.clone()).or_default().push(entries);
+        receipt
+    }
+
+    /// Gives a label to its prediction in the heads, in whichever versions have it.
+    fn label_heads(&self, state: &mut State, model: &str, entry: &LabelEntry) -> Option<Applied> {
+        let mut found = None;
+        let versions = |key: &&(String, String)| key.0 == model;
+        for key in self.versions.keys().filter(versions) {
+            let row = self.versions.get(key).and_then(|v| v.index.get(&entry.hash));
+            let head = state.active.versions.get_mut(key);
+            if let (Some(row), Some(head)) = (row, head) {
+                found = head.label(*row, entry).or(found);
+            }
+        }
+        for key in self.frozen.keys().filter(versions) {
+            let row = self.frozen.get(key).and_then(|index| index.get(&entry.hash));
+            let head = state.frozen.as_mut().and_then(|head| head.versions.get_mut(key));
+            if let (Some(row), Some(head)) = (row, head) {
+                found = head.label(*row, entry).or(found);
+            }
+        }
+        found
+    }
+
+    /// Lets a label wait for its prediction.
+    pub(crate) fn wait(&mut self, model: &str, entry: LabelEntry) {
+        self.next_label = self.next_label.max(entry.seq + 1);
+        let waiting = self.waiting.entry(model.to_owned()).or_default();
+        waiting.entry(entry.hash).or_default().push(Waiter { entry, claimed: false });
+    }
+
+    fn rebin(&mut self, model: &str) {
+        let mut state = self.shared.write();
+        let keys: Vec<(String, String)> =
+            self.versions.keys().filter(|key| key.0 == model).cloned().collect();
+        for key in keys {
+            let Some(schema) = state.active.versions.get(&key).map(|head| head.schema.clone())
+            else {
+                continue;
+            };
+            let binning: Arc<Binning> = state.binning_for(&key.0, &key.1, &schema);
+            let (Some(head), Some(version)) =
+                (state.active.versions.get_mut(&key), self.versions.get_mut(&key))
+            else {
+                continue;
+            };
+            if head.binning.id() != binning.id() {
+                version.binner = Binner::new(binning);
+                head.rebin(&mut version.binner);
+            }
+        }
+    }
+
+    /// Freezes the head and hands it to the sealer. If one is being sealed, waits for it first:
+    /// that is the back-pressure of a full head.
+    fn begin_seal(&mut self) {
+        if self.sealing
+            && let Ok(sealed) = self.sealed.recv()
+        {
+            self.finish_seal(sealed);
+        }
+        let shared = self.shared.clone();
+        let frozen = shared.check_poison().and_then(|()| {
+            if shared.read().active.is_empty() {
+                return Ok(None);
+            }
+            let Some(wal) = &mut self.wal else { return Err(gone(&shared)) };
+            wal.roll(&shared.root).inspect_err(|error| shared.poison(&error.to_string()))?;
+            Ok(Some(wal.next() - 1))
+        });
+        let frame = match frozen {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return self.answer_seals(&Ok(())),
+            Err(error) => return self.answer_seals(&Err(error)),
+        };
+        {
+            let mut state = shared.write();
+            let head = std::mem::take(&mut state.active);
+            state.frozen = Some(head);
+        }
+        self.frozen =
+            std::mem::take(&mut self.versions).into_iter().map(|(k, v)| (k, v.index)).collect();
+        let mut waiting = Waiting::new();
+        for (model, by_hash) in &self.waiting {
+            let unclaimed = by_hash.values().flatten().filter(|waiter| !waiter.claimed);
+            let mut entries: Vec<LabelEntry> = unclaimed.map(|w| w.entry.clone()).collect();
+            entries.sort_by_key(|entry| entry.seq);
+            waiting.insert(model.clone(), entries);
+        }
+        let label = self.next_label - 1;
+        self.sealing = true;
+        if self.seal_jobs.send(SealJob { frame, label, waiting }).is_err() {
+            shared.poison("the sealing thread has stopped");
+        }
+    }
+
+    fn finish_seal(&mut self, sealed: Result<Sealed>) {
+        self.sealing = false;
+        let outcome = sealed.map(|sealed| {
+            self.frozen.clear();
+            for by_hash in self.waiting.values_mut() {
+                for waiters in by_hash.values_mut() {
+                    waiters.retain(|waiter| waiter.entry.seq > sealed.label && !waiter.claimed);
+                }
+                by_hash.retain(|_, waiters| !waiters.is_empty());
+            }
+            for (model, entries) in sealed.waiting {
+                entries.into_iter().for_each(|entry| self.wait(&model, entry));
+            }
+            let mut state = self.shared.write();
+            state.waiting = self
+                .waiting
+                .iter()
+                .map(|(model, by_hash)| (model.clone(), by_hash.values().map(Vec::len).sum()))
+                .collect();
+        });
+        self.answer_seals(&outcome);
+    }
+
+    fn answer_seals(&mut self, outcome: &Result<()>) {
+        for reply in self.seal_replies.drain(..) {
+            let _ = reply.send(match outcome {
+                Ok(()) => Ok(()),
+                Err(error) => Err(error.duplicate()),
+            });
+        }
+    }
+
+    /// Seals what is worth a segment; the log keeps the rest.
+    fn close(&mut self) {
+        let worth = {
+            let head: &Head = &self.shared.read().active;
+            head.rows().max(head.labels) >= limits::CLOSE_SEAL_ROWS
+        };
+        if worth {
+            self.begin_seal();
+        }
+        if self.sealing
+            && let Ok(sealed) = self.sealed.recv()
+        {
+            self.finish_seal(sealed);
+        }
+    }
+
+    /// Applies a frame of the log at open.
+    pub(crate) fn replay(&mut self, payload: &[u8]) -> Result<()> {
+        let path = self.shared.root.join(crate::files::WAL);
+        let bad = |what: String| Error::corruption(&path, 0, what);
+        let records = record::get_records(payload).map_err(|e| bad(format!("expected {}", e.0)))?;
+        for record in records {
+            match record {
+                Record::Predictions { model, version, batch } => {
+                    let schema = {
+                        let state = self.shared.read();
+                        let record = state.models.get(&model);
+                        record.and_then(|record| record.schema_of(Some(&version)).cloned())
+                    };
+                    let schema = schema.ok_or_else(|| bad(format!("no schema of {model}")))?;
+                    batch.validate(&schema).map_err(|error| bad(error.to_string()))?;
+                    self.replay_predictions((model, version), Arc::new(schema), batch);
+                }
+                Record::Labels { model, labels } => {
+                    let (reply, _) = bounded(1);
+                    let stored = vec![false; labels.hashes.len()];
+                    let write = LabelsWrite { model, labels, stored, unchanged: 0, reply };
+                    let shared = self.shared.clone();
+                    self.apply_labels(&mut shared.write(), &write);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn replay_predictions(
+        &mut self,
+        key: (String, String),
+        schema: Arc<Schema>,
+        batch: PredictionBatch,
+    ) {
+        self.ensure_version(&key, &schema);
+        let hashes = batch.ids.hashes();
+        let Some(version) = self.versions.get_mut(&key) else { return };
+        let base = u32::try_from(version.index.len()).unwrap_or(u32::MAX);
+        version.index.extend(hashes.iter().copied().zip(base..));
+        let prepared = prepare(batch, schema.monitored_len(), &mut version.binner);
+        let shared = self.shared.clone();
+        self.apply_predictions(&mut shared.write(), &key, &hashes, prepared);
+    }
+}
+
+impl Command {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Predictions(write) => write.batch.bytes(),
+            Self::Labels(write) => write.labels.hashes.len() * 24,
+            _ => 0,
+        }
+    }
+}
+
+impl Step {
+    fn fail(self, error: &Error) {
+        match self {
+            Self::Predictions(write, _) => {
+                let _ = write.reply.send(Err(error.duplicate()));
+            }
+            Self::Labels(write) => {
+                let _ = write.reply.send(Err(error.duplicate()));
+            }
+        }
+    }
+}
+
+fn keep_rows(write: &mut PredictionsWrite, rows: &[u32]) {
+    if rows.len() < write.hashes.len() {
+        write.batch = write.batch.take(rows);
+        write.hashes =
+            rows.iter().filter_map(|row| write.hashes.get(*row as usize)).copied().collect();
+    }
+}
+
+fn empty_batch() -> PredictionBatch {
+    PredictionBatch { ids: crate::column::Ids::default(), times: Vec::new(), columns: Vec::new() }
+}
+
+fn truth_at(truths: &Column, row: usize) -> Truth {
+    match truths {
+        Column::Numeric(values) => Truth::Number(values.get(row).copied().unwrap_or(f64::NAN)),
+        Column::Categories(column) => Truth::Class(column.text(row).unwrap_or_default().into()),
+    }
+}
+
+/// Poisons the database if the thread that holds it panics.
+struct PoisonOnPanic(Arc<Shared>);
+
+impl Drop for PoisonOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.poison("a writing thread panicked");
+        }
+    }
+}
+
+/// The error of a caller whose writer has gone.
+pub(crate) fn gone(shared: &Shared) -> Error {
+    shared
+        .check_poison()
+        .err()
+        .unwrap_or_else(|| Error::new(ErrorKind::Poisoned, "the database is closed; open it again"))
+}
