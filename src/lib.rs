@@ -1,6 +1,10 @@
 //! Driftline: an embedded time-series monitoring database for machine-learning models.
 
+#[doc(hidden)]
+pub mod import;
 mod monitor;
+#[doc(hidden)]
+pub mod cli;
 
 pub use driftline_query as query;
 pub use driftline_storage as storage;

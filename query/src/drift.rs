@@ -1,7 +1,220 @@
-//! Drift.
-use crate::{DriftReport, DriftRequest};
-use driftline_storage::{Db, Error, Result};
-/// x
-pub fn drift(_db: &Db, _request: &DriftRequest) -> Result<DriftReport> {
-    Err(Error::invalid("x", "y"))
+//! Drift: how far the features of windows moved from a reference.
+
+use driftline_storage::{
+    Column, ColumnTally, Db, Error, ErrorKind, Reference, Result, Snapshot, TimeRange,
+};
+
+use crate::{
+    bins::{Compared, Comparison, compare},
+    gather::{Gathered, scan, tallies},
+    limits,
+    reference::finite_sorted,
+    report::{DriftReport, DriftRequest, DriftResult, DriftWindow, Method},
+    stats::{self, Measured, Undefined},
+    window::windows,
+};
+
+/// Compares the windows of a request with a reference.
+///
+/// PSI is exact: its bins are unions of the bins that were counted. KS is computed at the edges of
+/// the fine bins, with the bound of what lies between them; `exact` computes it from rows, with its
+/// p-value. NaN, null and the infinities are left out of both.
+///
+/// # Errors
+/// `NotFound` for a model, version, feature or reference that does not exist, `InvalidArgument` for
+/// a window that ends before it starts or options out of range, `ResourceExhausted` past a bound of
+/// [`limits`].
+pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
+    check_options(request)?;
+    let scope = &request.scope;
+    let windows = windows(scope.from, scope.to, scope.step)?;
+    let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
+    let reference =
+        db.reference(&scope.model, scope.version.as_deref(), request.reference.as_deref())?;
+    let comparison = compare(db, &reference, &request.features, request.bins)?;
+    let methods =
+        if request.methods.is_empty() { vec![Method::Psi] } else { request.methods.clone() };
+    check_size(windows.len(), comparison.features.len() * methods.len())?;
+    let gathered = tallies(&snapshot, &windows, &comparison.selection)?;
+    let exact = if request.exact && methods.contains(&Method::Ks) {
+        exact_ks(db, &snapshot, &windows, &reference, &comparison)?
+    } else {
+        Exact::default()
+    };
+    let rows_scanned = gathered.rows_scanned + exact.rows_scanned;
+    let windows = report_windows(&windows, &gathered, &comparison, &methods, &exact, request);
+    Ok(DriftReport {
+        scope: scope.clone(),
+        reference: reference.record.name.clone(),
+        rows_scanned,
+        windows,
+    })
+}
+
+fn check_options(request: &DriftRequest) -> Result<()> {
+    if !(2..=limits::BINS_MAX).contains(&request.bins) {
+        let text = format!("{} must be from 2 to {}", request.bins, limits::BINS_MAX);
+        return Err(Error::invalid("bins", text));
+    }
+    if !(request.epsilon.is_normal() && request.epsilon > 0.0 && request.epsilon <= 1.0) {
+        let text = format!("{} must be above 0 and at most 1", request.epsilon);
+        return Err(Error::invalid("epsilon", text));
+    }
+    Ok(())
+}
+
+fn check_size(windows: usize, results_each: usize) -> Result<()> {
+    if windows.saturating_mul(results_each) > limits::RESULTS_MAX {
+        let text = format!(
+            "{windows} windows of {results_each} results are more than {} in one answer; \
+             choose a longer step or fewer features",
+            limits::RESULTS_MAX
+        );
+        return Err(Error::new(ErrorKind::ResourceExhausted, text));
+    }
+    Ok(())
+}
+
+fn report_windows(
+    windows: &[TimeRange],
+    gathered: &Gathered,
+    comparison: &Comparison,
+    methods: &[Method],
+    exact: &Exact,
+    request: &DriftRequest,
+) -> Vec<DriftWindow> {
+    let one = |(place, (window, tally)): (usize, (&TimeRange, &driftline_storage::Tally))| {
+        let mut results = Vec::with_capacity(comparison.features.len() * methods.len());
+        for (column, feature) in comparison.features.iter().enumerate() {
+            let Some(current) = tally.columns.get(column) else { continue };
+            for method in methods {
+                let measured = match method {
+                    Method::Psi => psi(feature, current, request.epsilon),
+                    Method::Ks if request.exact => exact.result(place, column),
+                    Method::Ks => binned_ks(feature, current),
+                };
+                results.push(result(&feature.field.name, *method, measured));
+            }
+        }
+        DriftWindow { start: window.start, end: window.end, predictions: tally.rows, results }
+    };
+    windows.iter().zip(&gathered.tallies).enumerate().map(one).collect()
+}
+
+/// A statistic with what is known of its error.
+#[derive(Debug, Clone, Copy)]
+struct Statistic {
+    value: f64,
+    p_value: Option<f64>,
+    error_bound: f64,
+    exact: bool,
+}
+
+fn psi(feature: &Compared, current: &ColumnTally, epsilon: f64) -> Measured<Statistic> {
+    let counts = feature.psi_counts(current);
+    let value = stats::psi_with_epsilon(&counts.reference, &counts.current, epsilon)?;
+    Ok(Statistic { value, p_value: None, error_bound: 0.0, exact: true })
+}
+
+fn binned_ks(feature: &Compared, current: &ColumnTally) -> Measured<Statistic> {
+    if !feature.field.kind.is_numeric() {
+        return Err(Undefined::NotNumeric);
+    }
+    let counts = feature.fine_counts(current);
+    let ks = stats::binned_ks(&counts.reference, &counts.current)?;
+    Ok(Statistic {
+        value: ks.at_edges,
+        p_value: None,
+        error_bound: ks.error_bound,
+        exact: ks.error_bound == 0.0,
+    })
+}
+
+fn result(feature: &str, method: Method, measured: Measured<Statistic>) -> DriftResult {
+    let statistic = measured.ok();
+    DriftResult {
+        feature: feature.to_owned(),
+        method,
+        value: statistic.map(|statistic| statistic.value),
+        p_value: statistic.and_then(|statistic| statistic.p_value),
+        error_bound: statistic.map(|statistic| statistic.error_bound),
+        exact: statistic.is_some_and(|statistic| statistic.exact),
+        undefined: measured.err().map(|undefined| undefined.to_string()),
+    }
+}
+
+/// Exact statistics by window and feature.
+#[derive(Debug, Default)]
+struct Exact {
+    results: Vec<Vec<Measured<Statistic>>>,
+    rows_scanned: u64,
+}
+
+impl Exact {
+    fn result(&self, window: usize, feature: usize) -> Measured<Statistic> {
+        let known = self.results.get(feature).and_then(|windows| windows.get(window)).copied();
+        known.unwrap_or(Err(Undefined::NotNumeric))
+    }
+}
+
+/// KS from rows, one feature after the other so that memory holds one column of the windows.
+fn exact_ks(
+    db: &Db,
+    snapshot: &Snapshot,
+    windows: &[TimeRange],
+    reference: &Reference,
+    comparison: &Comparison,
+) -> Result<Exact> {
+    let rows = db.reference_rows(reference)?;
+    let mut exact = Exact::default();
+    for feature in &comparison.features {
+        if !feature.field.kind.is_numeric() {
+            exact.results.push(vec![Err(Undefined::NotNumeric); windows.len()]);
+            continue;
+        }
+        let reference = match rows.column(&feature.field)? {
+            Column::Numeric(values) => finite_sorted(&values),
+            Column::Categories(_) => Vec::new(),
+        };
+        let current = values_by_window(snapshot, windows, feature, &mut exact.rows_scanned)?;
+        exact.results.push(current.iter().map(|current| ks(&reference, current)).collect());
+    }
+    Ok(exact)
+}
+
+fn values_by_window(
+    snapshot: &Snapshot,
+    windows: &[TimeRange],
+    feature: &Compared,
+    rows_scanned: &mut u64,
+) -> Result<Vec<Vec<f64>>> {
+    let mut values = vec![Vec::new(); windows.len()];
+    let mut held = 0;
+    let fields = std::slice::from_ref(&feature.field);
+    for part in &snapshot.parts {
+        let range = part.range();
+        let mine: Vec<(usize, TimeRange)> =
+            windows.iter().copied().enumerate().filter(|(_, w)| w.overlaps(range)).collect();
+        scan(part, &mine, fields, &mut |place, chunk| {
+            *rows_scanned += chunk.times.len() as u64;
+            held += chunk.times.len();
+            if let Some(Column::Numeric(column)) = chunk.columns.first() {
+                values[place].extend(column.iter().filter(|value| value.is_finite()));
+            }
+        })?;
+        if held > limits::EXACT_VALUES_MAX {
+            let text = format!(
+                "an exact test holds at most {} rows in memory; choose a shorter interval",
+                limits::EXACT_VALUES_MAX
+            );
+            return Err(Error::new(ErrorKind::ResourceExhausted, text));
+        }
+    }
+    Ok(values.iter().map(|values| finite_sorted(values)).collect())
+}
+
+fn ks(reference: &[f64], current: &[f64]) -> Measured<Statistic> {
+    let value = stats::ks_statistic(reference, current)?;
+    let (p_value, _) = stats::ks_p_value(reference.len() as u64, current.len() as u64, value)?;
+    Ok(Statistic { value, p_value: Some(p_value), error_bound: 0.0, exact: true })
 }

@@ -7,13 +7,14 @@
 pub mod limits;
 pub mod stats;
 
-mod distribution;
-mod drift;
-mod gather;
-mod performance;
-mod reference;
-mod report;
 mod window;
+mod report;
+mod gather;
+mod reference;
+mod bins;
+mod drift;
+mod performance;
+mod distribution;
 
 pub use distribution::distribution;
 pub use drift::drift;

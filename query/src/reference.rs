@@ -141,6 +141,8 @@ pub(crate) fn fine_bins(column: &Column) -> (ColumnBins, Vec<f64>) {
             let mut edges: Vec<f64> = sorted.first().copied().into_iter().collect();
             edges.extend(&percentiles);
             edges.extend(sorted.last().map(|last| last.next_up()).filter(|last| last.is_finite()));
+            // Interpolation may leave neighbours a rounding error out of order.
+            edges.sort_unstable_by(f64::total_cmp);
             edges.dedup();
             (ColumnBins::Numeric { edges }, percentiles)
         }

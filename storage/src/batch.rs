@@ -11,6 +11,9 @@ use crate::{
     time::{TIME_MAX, TIME_MIN},
 };
 
+/// The time of a label whose time is not known: any label with a time wins over it.
+pub const LABEL_TIME_UNKNOWN: i64 = TIME_MIN;
+
 /// Violations listed in one error; more would only repeat.
 const VIOLATIONS_MAX: usize = 20;
 

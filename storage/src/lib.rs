@@ -10,37 +10,37 @@
 
 pub mod limits;
 
-mod batch;
-mod binning;
-mod catalog;
-mod codec;
-mod column;
-mod day;
-mod db;
 mod error;
-mod files;
-mod head;
-mod ids;
-mod labels;
-mod outcome;
-mod partial;
-mod partials_file;
-mod record;
-mod reference;
-mod rows;
+mod vfs;
+mod time;
 mod schema;
-mod seal;
+mod column;
+mod batch;
+mod codec;
 mod section;
+mod files;
+mod wal;
+mod record;
+mod rows;
+mod ids;
+mod binning;
+mod partial;
+mod day;
+mod partials_file;
+mod tally;
+mod outcome;
+mod labels;
+mod catalog;
+mod reference;
+mod head;
 mod segment;
 mod snapshot;
 mod state;
-mod tally;
-mod time;
-mod vfs;
-mod wal;
+mod seal;
 mod writer;
+mod db;
 
-pub use batch::{LabelBatch, PredictionBatch};
+pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch};
 pub use binning::{Binner, Binning, ColumnBins, SPECIALS, Special};
 pub use catalog::{
     FORMAT_VERSION, ModelRecord, ReferenceRecord, ReferenceSource, SegmentRecord, SidecarRecord,

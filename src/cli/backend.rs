@@ -1,0 +1,203 @@
+//! Where commands go: a database opened in this process, or a server.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use driftline_query::{
+    DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
+    PerformanceRequest, ReferenceName,
+};
+use driftline_storage::{
+    Declaration, LabelBatch, LabelReceipt, ModelRecord, Pending, PredictionBatch,
+    PredictionReceipt, ReferenceRows, Result, Schema, VersionRecord,
+};
+
+use crate::{Monitor, ReferenceInfo, import::PredictionSink};
+
+/// Batches on their way to the disk at a time; the next waits for the first of them.
+const IN_FLIGHT_MAX: usize = 4;
+
+/// What commands ask of a database, near or far.
+pub trait Backend {
+    /// See [`Monitor::models`].
+    fn models(&self) -> Result<Vec<Arc<ModelRecord>>>;
+    /// See [`Monitor::model`].
+    fn model(&self, name: &str) -> Result<Arc<ModelRecord>>;
+    /// See [`Monitor::create_model`].
+    fn create_model(&self, name: &str, declaration: Declaration) -> Result<Arc<ModelRecord>>;
+    /// See [`Monitor::create_version`].
+    fn create_version(
+        &self,
+        model: &str,
+        version: &str,
+        record: VersionRecord,
+    ) -> Result<Arc<ModelRecord>>;
+    /// See [`Monitor::set_schema`].
+    fn set_schema(
+        &self,
+        model: &str,
+        version: Option<&str>,
+        schema: Schema,
+    ) -> Result<Arc<ModelRecord>>;
+    /// See [`Monitor::set_reference`].
+    fn set_reference(
+        &self,
+        name: ReferenceName,
+        schema: &Schema,
+        rows: ReferenceRows,
+    ) -> Result<ReferenceInfo>;
+    /// See [`Monitor::pin_reference`].
+    fn pin_reference(&self, name: ReferenceName, from: i64, to: i64) -> Result<ReferenceInfo>;
+    /// See [`Monitor::references`].
+    fn references(&self, model: &str) -> Result<Vec<ReferenceInfo>>;
+    /// See [`Monitor::drift`].
+    fn drift(&self, request: &DriftRequest) -> Result<DriftReport>;
+    /// See [`Monitor::performance`].
+    fn performance(&self, request: &PerformanceRequest) -> Result<PerformanceReport>;
+    /// See [`Monitor::distribution`].
+    fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport>;
+    /// Begins to write batches of a model, several on their way at a time.
+    fn writer<'a>(&'a self, model: &str, schema: &Schema) -> Result<Box<dyn BatchWriter + 'a>>;
+}
+
+/// What became of all batches of a writer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Of its predictions.
+    pub predictions: PredictionReceipt,
+    /// Of its labels.
+    pub labels: LabelReceipt,
+}
+
+/// Writes batches; all of them are durable once [`BatchWriter::finish`] returns.
+pub trait BatchWriter: PredictionSink {
+    /// Waits for all batches.
+    ///
+    /// # Errors
+    /// The first failure of any of them.
+    fn finish(self: Box<Self>) -> Result<Written>;
+}
+
+impl Backend for Monitor {
+    fn models(&self) -> Result<Vec<Arc<ModelRecord>>> {
+        Ok(self.models())
+    }
+
+    fn model(&self, name: &str) -> Result<Arc<ModelRecord>> {
+        self.model(name)
+    }
+
+    fn create_model(&self, name: &str, declaration: Declaration) -> Result<Arc<ModelRecord>> {
+        self.create_model(name, declaration, None)
+    }
+
+    fn create_version(
+        &self,
+        model: &str,
+        version: &str,
+        record: VersionRecord,
+    ) -> Result<Arc<ModelRecord>> {
+        self.create_version(model, version, record)
+    }
+
+    fn set_schema(
+        &self,
+        model: &str,
+        version: Option<&str>,
+        schema: Schema,
+    ) -> Result<Arc<ModelRecord>> {
+        self.set_schema(model, version, schema)
+    }
+
+    fn set_reference(
+        &self,
+        name: ReferenceName,
+        _: &Schema,
+        rows: ReferenceRows,
+    ) -> Result<ReferenceInfo> {
+        self.set_reference(name, rows)
+    }
+
+    fn pin_reference(&self, name: ReferenceName, from: i64, to: i64) -> Result<ReferenceInfo> {
+        self.pin_reference(name, from, to)
+    }
+
+    fn references(&self, model: &str) -> Result<Vec<ReferenceInfo>> {
+        self.references(model)
+    }
+
+    fn drift(&self, request: &DriftRequest) -> Result<DriftReport> {
+        self.drift(request)
+    }
+
+    fn performance(&self, request: &PerformanceRequest) -> Result<PerformanceReport> {
+        self.performance(request)
+    }
+
+    fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport> {
+        self.distribution(request)
+    }
+
+    fn writer<'a>(&'a self, model: &str, _: &Schema) -> Result<Box<dyn BatchWriter + 'a>> {
+        Ok(Box::new(LocalWriter {
+            monitor: self,
+            model: model.to_owned(),
+            in_flight: VecDeque::new(),
+            written: Written::default(),
+        }))
+    }
+}
+
+enum InFlight {
+    Predictions(Pending<PredictionReceipt>),
+    Labels(Pending<LabelReceipt>),
+}
+
+struct LocalWriter<'a> {
+    monitor: &'a Monitor,
+    model: String,
+    in_flight: VecDeque<InFlight>,
+    written: Written,
+}
+
+impl LocalWriter<'_> {
+    fn wait(&mut self, in_flight_max: usize) -> Result<()> {
+        while self.in_flight.len() > in_flight_max {
+            match self.in_flight.pop_front() {
+                Some(InFlight::Predictions(pending)) => {
+                    let receipt = pending.wait()?;
+                    self.written.predictions.accepted += receipt.accepted;
+                    self.written.predictions.duplicates += receipt.duplicates;
+                }
+                Some(InFlight::Labels(pending)) => {
+                    let receipt = pending.wait()?;
+                    self.written.labels.matched += receipt.matched;
+                    self.written.labels.waiting += receipt.waiting;
+                    self.written.labels.unchanged += receipt.unchanged;
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PredictionSink for LocalWriter<'_> {
+    fn predictions(&mut self, version: &str, batch: PredictionBatch) -> Result<()> {
+        let pending = self.monitor.write_predictions(&self.model, version, batch)?;
+        self.in_flight.push_back(InFlight::Predictions(pending));
+        self.wait(IN_FLIGHT_MAX)
+    }
+
+    fn labels(&mut self, batch: LabelBatch) -> Result<()> {
+        let pending = self.monitor.write_labels(&self.model, batch)?;
+        self.in_flight.push_back(InFlight::Labels(pending));
+        self.wait(IN_FLIGHT_MAX)
+    }
+}
+
+impl BatchWriter for LocalWriter<'_> {
+    fn finish(mut self: Box<Self>) -> Result<Written> {
+        self.wait(0)?;
+        Ok(self.written)
+    }
+}

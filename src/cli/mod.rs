@@ -1,0 +1,5 @@
+//! The command line.
+
+pub mod backend;
+pub mod import;
+mod progress;

@@ -1,0 +1,37 @@
+//! A progress bar on a terminal's standard error; nothing elsewhere.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Bytes read of a file.
+#[derive(Debug)]
+pub struct Progress(ProgressBar);
+
+impl Progress {
+    /// A bar for a file of a known size, a spinner for a stream.
+    pub fn new(name: &str, bytes_total: Option<u64>) -> Self {
+        let bar = ProgressBar::with_draw_target(bytes_total, ProgressDrawTarget::stderr());
+        let template = if bytes_total.is_some() {
+            "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} eta {eta}"
+        } else {
+            "{msg} {spinner} {bytes} {bytes_per_sec}"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(name.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(bar)
+    }
+
+    /// Moves the bar to a number of bytes.
+    pub fn set(&self, bytes: u64) {
+        self.0.set_position(bytes);
+    }
+
+    /// Takes the bar away: the summary says what there is to say.
+    pub fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
