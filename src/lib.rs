@@ -2,6 +2,8 @@
 
 #[doc(hidden)]
 pub mod import;
+#[doc(hidden)]
+pub mod demo;
 mod monitor;
 #[doc(hidden)]
 pub mod cli;

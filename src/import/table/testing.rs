@@ -6,7 +6,8 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::{BadRow, RawColumn, RawKind, TableError, TableReader, open};
+use super::chunk::BadRow;
+use super::{RawColumn, RawKind, TableError, TableReader, open};
 
 /// A table as read to its end or to the error that ended it.
 pub(super) struct Whole {

@@ -1,0 +1,216 @@
+//! Answers on the real data sets equal those of scipy, numpy and scikit-learn, on a data directory
+//! and through a server, from Parquet and from CSV.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use crate::program::{Server, Target, run, run_json, shared};
+
+const SETS: [&str; 3] = ["employment_ma", "bank_marketing", "bike_sharing"];
+/// An interval around all data.
+const ALL: (&str, &str) = ("2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
+
+/// Loads a data set the way a user would.
+pub fn load(target: &Target, shared: &Path, set: &str, ending: &str, labels_first: bool) {
+    let file = |name: &str| shared.join("data").join(set).join(format!("{name}.{ending}"));
+    let text = |path: PathBuf| path.display().to_string();
+    if set == "bike_sharing" {
+        let mut args = vec!["models", "create", set, "--task", "regression"];
+        for column in ["season", "weekday", "weathersit"] {
+            args.extend(["--categorical", column]);
+        }
+        run(target, &args);
+    }
+    run(target, &["reference", "set", "--model", set, &text(file("reference"))]);
+    let predictions = text(file("predictions"));
+    let labels = text(file("labels"));
+    let import_predictions = ["import", "predictions", "--model", set, &predictions];
+    let import_labels = ["import", "labels", "--model", set, &labels];
+    if labels_first {
+        run(target, &import_labels);
+        run(target, &import_predictions);
+    } else {
+        run(target, &import_predictions);
+        run(target, &import_labels);
+    }
+}
+
+fn golden(shared: &Path, name: &str, set: &str) -> Vec<Value> {
+    let path = shared.join("golden").join(name);
+    let file: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let cases = file["cases"].as_array().unwrap().clone();
+    let of_set = |case: &Value| case["inputs"]["dataset"] == set;
+    cases.into_iter().filter(of_set).collect()
+}
+
+fn window(case: &Value) -> (String, String) {
+    let inputs = &case["inputs"];
+    let window = inputs.get("window").or_else(|| inputs["current"].get("window"));
+    match window {
+        Some(window) if window.is_object() => {
+            let time = |name: &str| window[name].as_str().unwrap().to_owned();
+            (time("start"), time("end"))
+        }
+        _ => (ALL.0.to_owned(), ALL.1.to_owned()),
+    }
+}
+
+fn close(got: &Value, want: &Value, relative: f64, what: &str) {
+    let (got, want) = match (got.as_f64(), want.as_f64()) {
+        (Some(got), Some(want)) => (got, want),
+        _ => panic!("{what}: got {got}, want {want}"),
+    };
+    let allowed = (want.abs() * relative).max(1e-12);
+    assert!((got - want).abs() <= allowed, "{what}: got {got}, want {want}");
+}
+
+/// PSI and exact KS of every feature in every window. Returns the number of values compared.
+pub fn check_drift(target: &Target, shared: &Path, set: &str) -> usize {
+    let mut windows: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
+    for name in ["drift_windows.json", "drift_numeric.json", "drift_categorical.json"] {
+        for case in golden(shared, name, set) {
+            windows.entry(window(&case)).or_default().push(case);
+        }
+    }
+    let mut compared = 0;
+    for ((from, to), cases) in &windows {
+        let args = [
+            "query", "drift", "--model", set, "--from", from, "--to", to, "--exact", "--method",
+            "psi", "--method", "ks",
+        ];
+        let report = run_json(target, &args);
+        let window = &report["windows"][0];
+        for case in cases {
+            let expected = &case["expected"];
+            let column = case["inputs"]["column"].as_str().unwrap();
+            assert_eq!(window["predictions"], case["inputs"]["current"]["rows"], "{}", case["id"]);
+            for method in ["psi", "ks"] {
+                compared += check_result(window, column, method, expected, &case["id"]);
+            }
+        }
+    }
+    compared
+}
+
+fn check_result(window: &Value, column: &str, method: &str, expected: &Value, id: &Value) -> usize {
+    let results = window["results"].as_array().unwrap();
+    let found = results.iter().find(|r| r["feature"] == column && r["method"] == method);
+    let result = found.unwrap_or_else(|| panic!("{id}: no {method} of {column}"));
+    let what = format!("{id} {method}");
+    let psi = expected.get("psi").or_else(|| expected["quantile10_left"].get("psi"));
+    let want = if method == "psi" { psi } else { expected["ks"].get("statistic") };
+    match want {
+        Some(want) if !want.is_null() => {
+            close(&result["value"], want, 1e-9, &what);
+            assert_eq!(result["exact"], true, "{what}");
+            if method == "ks" {
+                let ks = &expected["ks"];
+                let p = ks.get("p_exact").unwrap_or(&ks["p_kolmogorov_limit"]);
+                close(&result["p_value"], p, 1e-6, &format!("{what} p"));
+            }
+        }
+        _ => {
+            assert!(result["value"].is_null(), "{what} must be undefined, got {result}");
+            assert!(result["undefined"].is_string(), "{what} must say why");
+        }
+    }
+    1
+}
+
+/// Accuracy, confusion, MAE and RMSE in every window and version.
+pub fn check_performance(target: &Target, shared: &Path, set: &str) -> usize {
+    let regression = set == "bike_sharing";
+    let name = if regression { "regression.json" } else { "classification.json" };
+    let mut compared = 0;
+    for case in golden(shared, name, set) {
+        if case["inputs"].get("predictions").is_none() {
+            continue;
+        }
+        let (from, to) = window(&case);
+        let mut args = vec!["query", "performance", "--model", set, "--from", &from, "--to", &to];
+        let version = case["inputs"]["filter"]["version"].as_str();
+        if let Some(version) = version {
+            args.extend(["--version", version]);
+        }
+        if regression {
+            args.extend(["--metric", "mae", "--metric", "rmse"]);
+        }
+        let report = run_json(target, &args);
+        check_quality(&report["windows"][0], &case, regression);
+        compared += 1;
+    }
+    compared
+}
+
+fn check_quality(window: &Value, case: &Value, regression: bool) {
+    let (id, expected) = (&case["id"], &case["expected"]);
+    assert_eq!(window["labelled"], expected["n"], "{id}");
+    if let Some(predictions) = expected.get("predictions") {
+        assert_eq!(window["predictions"], *predictions, "{id}");
+    }
+    let metrics: &[&str] = if regression { &["mae", "rmse"] } else { &["accuracy"] };
+    for metric in metrics {
+        let results = window["results"].as_array().unwrap();
+        let result = results.iter().find(|result| result["metric"] == *metric).unwrap();
+        match expected.get(*metric) {
+            Some(want) if !want.is_null() => {
+                close(&result["value"], want, 1e-9, &format!("{id} {metric}"));
+            }
+            _ => assert!(result["value"].is_null() && result["undefined"].is_string(), "{id}"),
+        }
+    }
+    if regression {
+        assert!(window["confusion"].is_null(), "{id}");
+        return;
+    }
+    let confusion = &window["confusion"];
+    assert_eq!(confusion["classes"], serde_json::json!(["0", "1"]), "{id}");
+    let want = &expected["confusion"];
+    let want = serde_json::json!([[want["tn"], want["fp"]], [want["fn"], want["tp"]]]);
+    assert_eq!(confusion["counts"], want, "{id}");
+}
+
+fn check_all(target: &Target, shared: &Path, set: &str) {
+    let drift = check_drift(target, shared, set);
+    let performance = check_performance(target, shared, set);
+    println!("{set}: {drift} drift values and {performance} performance windows equal");
+    assert!(drift > 100 && performance > 10);
+}
+
+#[test]
+fn a_data_directory_answers_like_the_trusted_libraries() {
+    let Some(shared) = shared("golden values on a data directory") else { return };
+    for set in SETS {
+        let dir = tempfile::tempdir().unwrap();
+        let target = Target::DataDir(dir.path().to_path_buf());
+        load(&target, &shared, set, "parquet", false);
+        check_all(&target, &shared, set);
+    }
+}
+
+#[test]
+fn a_server_answers_like_the_trusted_libraries() {
+    let Some(shared) = shared("golden values through a server") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    for set in SETS {
+        load(&server.target(), &shared, set, "csv.gz", false);
+        check_all(&server.target(), &shared, set);
+    }
+}
+
+#[test]
+fn labels_before_their_predictions_give_the_same_answers() {
+    let Some(shared) = shared("labels before predictions") else { return };
+    for set in ["employment_ma", "bike_sharing"] {
+        let dir = tempfile::tempdir().unwrap();
+        let target = Target::DataDir(dir.path().to_path_buf());
+        load(&target, &shared, set, "parquet", true);
+        assert!(check_performance(&target, &shared, set) > 10);
+    }
+}
