@@ -32,6 +32,7 @@ mod outcome;
 mod labels;
 mod catalog;
 mod reference;
+mod row_index;
 mod head;
 mod segment;
 mod snapshot;

@@ -6,7 +6,7 @@
 //! the disk holds is known again only by reopening.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -21,9 +21,11 @@ use crate::{
     labels::{Applied, LabelEntry, Truth},
     limits,
     record::{self, LoggedLabels, Record},
+    row_index::RowIndex,
     schema::Schema,
     seal::{SealJob, Sealed, Waiting},
     state::{Shared, State},
+    time::day_of,
     wal::WalWriter,
 };
 
@@ -95,15 +97,8 @@ pub(crate) enum Command {
 #[derive(Debug)]
 struct VersionWriter {
     binner: Binner,
-    /// Row in the active head by id hash.
-    index: HashIndex<u32>,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    entry: LabelEntry,
-    /// Whether its prediction came since.
-    claimed: bool,
+    /// Rows in the active head.
+    index: RowIndex,
 }
 
 /// The state of the writer thread.
@@ -113,8 +108,8 @@ pub(crate) struct Writer {
     /// The log; none until it has been replayed.
     wal: Option<WalWriter>,
     versions: BTreeMap<(String, String), VersionWriter>,
-    frozen: BTreeMap<(String, String), HashIndex<u32>>,
-    waiting: BTreeMap<String, HashIndex<Vec<Waiter>>>,
+    frozen: BTreeMap<(String, String), RowIndex>,
+    waiting: BTreeMap<String, HashIndex<Vec<LabelEntry>>>,
     next_label: u64,
     sealing: bool,
     seal_jobs: Sender<SealJob>,
@@ -230,13 +225,14 @@ impl Writer {
         let Some(version) = self.versions.get_mut(&key) else { return };
         let mut next = u32::try_from(version.index.len()).unwrap_or(u32::MAX);
         let mut keep = Vec::with_capacity(write.hashes.len());
-        for (row, hash) in (0_u32..).zip(&write.hashes) {
-            let known = frozen.is_some_and(|index| index.contains_key(hash));
-            if known || version.index.contains_key(hash) {
+        for (row, (hash, time)) in (0_u32..).zip(write.hashes.iter().zip(&write.batch.times)) {
+            let day = day_of(*time);
+            let known = frozen.is_some_and(|index| index.has(*hash, day));
+            if known || version.index.has(*hash, day) {
                 write.duplicates += 1;
                 continue;
             }
-            version.index.insert(*hash, next);
+            version.index.insert(*hash, day, next);
             next += 1;
             keep.push(row);
         }
@@ -271,7 +267,7 @@ impl Writer {
         let binning = state.binning_for(&key.0, &key.1, schema);
         let head = VersionHead::new(&key.1, schema.clone(), binning.clone());
         state.active.versions.entry(key.clone()).or_insert(head);
-        let version = VersionWriter { binner: Binner::new(binning), index: HashIndex::default() };
+        let version = VersionWriter { binner: Binner::new(binning), index: RowIndex::default() };
         self.versions.insert(key.clone(), version);
     }
 
@@ -287,7 +283,7 @@ impl Writer {
                 let truth = truth_at(&write.labels.truths, *row as usize);
                 let time = write.labels.times.get(*row as usize).copied();
                 !waiting.get(hash).is_some_and(|waiters| {
-                    let same = |w: &Waiter| Some(w.entry.time) == time && w.entry.truth == truth;
+                    let same = |w: &LabelEntry| Some(w.time) == time && w.truth == truth;
                     waiters.iter().any(same)
                 })
             })
@@ -382,12 +378,12 @@ impl Writer {
         else {
             return;
         };
+        // A label that waits goes to the first prediction of its id.
         let mut claimed = 0;
         for (row, hash) in (base..).zip(hashes) {
-            for waiter in waiting.get_mut(hash).into_iter().flatten() {
-                head.label(row, &waiter.entry);
-                claimed += usize::from(!waiter.claimed);
-                waiter.claimed = true;
+            for entry in waiting.remove(hash).into_iter().flatten() {
+                head.label(row, &entry);
+                claimed += 1;
             }
         }
         if let Some(count) = state.waiting.get_mut(&key.0) {
@@ -430,18 +426,14 @@ impl Writer {
         let mut found = None;
         let versions = |key: &&(String, String)| key.0 == model;
         for key in self.versions.keys().filter(versions) {
-            let row = self.versions.get(key).and_then(|v| v.index.get(&entry.hash));
+            let rows = self.versions.get(key).map(|version| version.index.rows(entry.hash));
             let head = state.active.versions.get_mut(key);
-            if let (Some(row), Some(head)) = (row, head) {
-                found = head.label(*row, entry).or(found);
-            }
+            found = label_rows(head, rows, entry).or(found);
         }
         for key in self.frozen.keys().filter(versions) {
-            let row = self.frozen.get(key).and_then(|index| index.get(&entry.hash));
+            let rows = self.frozen.get(key).map(|index| index.rows(entry.hash));
             let head = state.frozen.as_mut().and_then(|head| head.versions.get_mut(key));
-            if let (Some(row), Some(head)) = (row, head) {
-                found = head.label(*row, entry).or(found);
-            }
+            found = label_rows(head, rows, entry).or(found);
         }
         found
     }
@@ -450,7 +442,7 @@ impl Writer {
     pub(crate) fn wait(&mut self, model: &str, entry: LabelEntry) {
         self.next_label = self.next_label.max(entry.seq + 1);
         let waiting = self.waiting.entry(model.to_owned()).or_default();
-        waiting.entry(entry.hash).or_default().push(Waiter { entry, claimed: false });
+        waiting.entry(entry.hash).or_default().push(entry);
     }
 
     fn rebin(&mut self, model: &str) {
@@ -506,8 +498,7 @@ impl Writer {
             std::mem::take(&mut self.versions).into_iter().map(|(k, v)| (k, v.index)).collect();
         let mut waiting = Waiting::new();
         for (model, by_hash) in &self.waiting {
-            let unclaimed = by_hash.values().flatten().filter(|waiter| !waiter.claimed);
-            let mut entries: Vec<LabelEntry> = unclaimed.map(|w| w.entry.clone()).collect();
+            let mut entries: Vec<LabelEntry> = by_hash.values().flatten().cloned().collect();
             entries.sort_by_key(|entry| entry.seq);
             waiting.insert(model.clone(), entries);
         }
@@ -522,14 +513,15 @@ impl Writer {
         self.sealing = false;
         let outcome = sealed.map(|sealed| {
             self.frozen.clear();
+            // Those that were claimed in the meantime are gone already; of the others go those
+            // that a segment answered or whose time was up.
+            let kept: HashSet<u64> =
+                sealed.waiting.values().flatten().map(|entry| entry.seq).collect();
             for by_hash in self.waiting.values_mut() {
-                for waiters in by_hash.values_mut() {
-                    waiters.retain(|waiter| waiter.entry.seq > sealed.label && !waiter.claimed);
+                for entries in by_hash.values_mut() {
+                    entries.retain(|e| e.seq > sealed.label || kept.contains(&e.seq));
                 }
-                by_hash.retain(|_, waiters| !waiters.is_empty());
-            }
-            for (model, entries) in sealed.waiting {
-                entries.into_iter().for_each(|entry| self.wait(&model, entry));
+                by_hash.retain(|_, entries| !entries.is_empty());
             }
             let mut state = self.shared.write();
             state.waiting = self
@@ -585,7 +577,7 @@ impl Writer {
                 }
                 Record::Labels { model, labels } => {
                     let (reply, _) = bounded(1);
-                    let stored = vec![false; labels.hashes.len()];
+                    let stored = self.stored(&model, &labels.hashes)?;
                     let write = LabelsWrite { model, labels, stored, unchanged: 0, reply };
                     let shared = self.shared.clone();
                     self.apply_labels(&mut shared.write(), &write);
@@ -593,6 +585,19 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// Whether a segment has the prediction, per label.
+    fn stored(&self, model: &str, hashes: &[u64]) -> Result<Vec<bool>> {
+        let segments = self.shared.read().segments.clone();
+        let mut stored = vec![false; hashes.len()];
+        for segment in segments.of_model(model) {
+            let ids = segment.ids()?;
+            for (stored, hash) in stored.iter_mut().zip(hashes) {
+                *stored = *stored || ids.find(*hash).is_some();
+            }
+        }
+        Ok(stored)
     }
 
     fn replay_predictions(
@@ -605,7 +610,9 @@ impl Writer {
         let hashes = batch.ids.hashes();
         let Some(version) = self.versions.get_mut(&key) else { return };
         let base = u32::try_from(version.index.len()).unwrap_or(u32::MAX);
-        version.index.extend(hashes.iter().copied().zip(base..));
+        for (row, (hash, time)) in (base..).zip(hashes.iter().zip(&batch.times)) {
+            version.index.insert(*hash, day_of(*time), row);
+        }
         let prepared = prepare(batch, schema.monitored_len(), &mut version.binner);
         let shared = self.shared.clone();
         self.apply_predictions(&mut shared.write(), &key, &hashes, prepared);
@@ -633,6 +640,21 @@ impl Step {
             }
         }
     }
+}
+
+/// Gives rows of a head a label. Returns what became of it, a change before what was known.
+fn label_rows(
+    head: Option<&mut VersionHead>,
+    rows: Option<impl Iterator<Item = u32>>,
+    entry: &LabelEntry,
+) -> Option<Applied> {
+    let (head, rows) = (head?, rows?);
+    let mut found = None;
+    for row in rows {
+        let applied = head.label(row, entry);
+        found = if found == Some(Applied::Known) || found.is_none() { applied } else { found };
+    }
+    found
 }
 
 fn keep_rows(write: &mut PredictionsWrite, rows: &[u32]) {

@@ -15,7 +15,13 @@ fn log_bytes(dir: &Path) -> u64 {
 
 fn stored(target: &Target, model: &str) -> u64 {
     let args = [
-        "query", "performance", "--model", model, "--from", "2000-01-01T00:00:00Z", "--to",
+        "query",
+        "performance",
+        "--model",
+        model,
+        "--from",
+        "2000-01-01T00:00:00Z",
+        "--to",
         "2100-01-01T00:00:00Z",
     ];
     run_json(target, &args)["windows"][0]["predictions"].as_u64().unwrap()
@@ -65,7 +71,8 @@ fn a_killed_server_comes_back_with_the_same_answers_and_imports_change_nothing()
     let server = Server::start(dir.path());
     assert!(check_performance(&server.target(), &shared, "bike_sharing") > 10);
     let file = |name: &str| shared.join("data/bike_sharing").join(name).display().to_string();
-    let predictions = ["import", "predictions", "--model", "bike_sharing", &file("predictions.csv.gz")];
+    let predictions =
+        ["import", "predictions", "--model", "bike_sharing", &file("predictions.csv.gz")];
     let again = run_json(&server.target(), &predictions);
     assert_eq!((&again["accepted"], &again["known"]), (&0.into(), &13_129.into()), "{again}");
     let labels = ["import", "labels", "--model", "bike_sharing", &file("labels.csv.gz")];

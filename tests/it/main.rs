@@ -1,7 +1,6 @@
 //! Integration tests: the real binary, real clients, real data, one test binary.
 //!
 //! Tests that need the shared data sets say that they were skipped where those are not there.
-#![expect(missing_docs, reason = "tests have no readers but their names")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod cli;

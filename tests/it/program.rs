@@ -114,10 +114,8 @@ impl Drop for Server {
 
 /// The shared data sets and golden values, or a word that the test was skipped.
 pub fn shared(test: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("DRIFTLINE_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("DRIFTLINE_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     if folder.join("golden").is_dir() && folder.join("data").is_dir() {
         return Some(folder);
     }
