@@ -2,6 +2,9 @@
 
 mod monitor;
 
+#[doc(hidden)]
+pub mod cli;
+
 pub use driftline_query as query;
 pub use driftline_storage as storage;
 pub use monitor::{Monitor, ReferenceInfo, now_micros};

@@ -1,0 +1,4 @@
+//! The command line: arguments, times and how answers are shown. It lives in the library crate so
+//! that `main` only starts it; it is no part of the public interface.
+
+pub mod time;
