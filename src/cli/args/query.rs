@@ -84,7 +84,7 @@ pub struct DriftArgs {
     /// Feature, or score or prediction; repeatable [default: all]
     #[arg(long, value_name = "F")]
     pub feature: Vec<String>,
-    /// Name of the reference [default: the newest of the version or model]
+    /// Name of the reference [default: the one named "default", else the oldest]
     #[arg(long, value_name = "NAME")]
     pub reference: Option<String>,
     /// Quantile bins of PSI
@@ -152,7 +152,7 @@ pub struct DistributionArgs {
     /// Feature, or score or prediction
     #[arg(long, value_name = "F")]
     pub feature: String,
-    /// Name of the reference [default: the newest of the version or model]
+    /// Name of the reference [default: the one named "default", else the oldest]
     #[arg(long, value_name = "NAME")]
     pub reference: Option<String>,
 }
