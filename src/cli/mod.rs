@@ -1,5 +1,15 @@
-//! The command line.
+//! The command line: arguments, times, where commands go, and how answers are shown. It lives in
+//! the library crate so that `main` only starts it; it is no part of the public interface.
 
+pub mod args;
 pub mod backend;
 pub mod import;
+pub mod render;
+pub mod time;
+
+mod demo;
 mod progress;
+mod run;
+mod serve;
+
+pub use run::main;

@@ -1,0 +1,180 @@
+//! What a user may type. Parsing checks form and range, so that wrong usage ends with exit code 2
+//! before anything is opened; what names mean is known only to the database.
+
+mod data;
+mod models;
+mod query;
+
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
+
+pub use data::{ImportArgs, ImportCommand, LabelImportArgs, PinArgs, ReferenceCommand, SetArgs};
+pub use models::{CreateArgs, ModelsCommand};
+pub use query::{DistributionArgs, DriftArgs, PerformanceArgs, QueryCommand, ScopeArgs};
+
+use super::render::Format;
+
+/// Where a server is looked for if nothing says otherwise.
+pub const SERVER_DEFAULT: &str = "http://127.0.0.1:7447";
+/// The environment variable that names another server.
+pub const SERVER_ENV: &str = "DRIFTLINE_SERVER";
+
+/// Monitors machine-learning models: drift, quality and distributions over time.
+#[derive(Debug, Parser)]
+#[command(
+    name = "driftline",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Times are RFC 3339 (2026-01-01T00:00:00Z) or relative (-7d, -90m, now, now-7d).\n\
+                  Exit codes: 0 done, 1 failed, 2 wrong usage.\n\n\
+                  Examples:\n  \
+                  driftline demo --serve\n  \
+                  driftline query drift --model fraud --from -7d --to now"
+)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes, before or after its name.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Server to ask [default: $DRIFTLINE_SERVER, or http://127.0.0.1:7447]
+    #[arg(long, value_name = "URL", global = true, conflicts_with = "data_dir",
+          value_parser = parse_url)]
+    pub server: Option<String>,
+    /// Directory of a database to open here instead of asking a server
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data_dir: Option<PathBuf>,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub format: Format,
+}
+
+/// Where a command's database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Behind a server, by URL.
+    Server(String),
+    /// In a directory that this process opens itself.
+    Directory(PathBuf),
+}
+
+impl GlobalArgs {
+    /// The database to use: a flag, then the value of [`SERVER_ENV`], then the default server.
+    pub fn target(&self, server_env: Option<&str>) -> Target {
+        if let Some(directory) = &self.data_dir {
+            return Target::Directory(directory.clone());
+        }
+        let env = server_env.filter(|url| !url.is_empty());
+        let server = self.server.as_deref().or(env).unwrap_or(SERVER_DEFAULT);
+        Target::Server(server.to_owned())
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve a database over gRPC and HTTP until interrupted; needs --data-dir
+    #[command(after_help = "Example:\n  driftline serve --data-dir /var/lib/driftline")]
+    Serve(ServeArgs),
+    /// Fill a database with a month of synthetic predictions, late labels and drift
+    #[command(after_help = "Example:\n  driftline demo --data-dir /tmp/demo --serve")]
+    Demo(DemoArgs),
+    /// List, show and create models
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Make and list references, the samples that drift is measured from
+    #[command(subcommand)]
+    Reference(ReferenceCommand),
+    /// Import predictions and labels from files
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Ask for drift, performance and distributions
+    #[command(subcommand)]
+    Query(QueryCommand),
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address of the gRPC service
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7447")]
+    pub grpc_addr: SocketAddr,
+    /// Address of the HTTP pages, health and metrics
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7448")]
+    pub http_addr: SocketAddr,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Serve the database once it is filled
+    #[arg(long)]
+    pub serve: bool,
+}
+
+impl Cli {
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// Wrong usage, which ends with exit code 2; help and version also come as an error, with exit
+    /// code 0. [`clap::Error::exit`] prints either where it belongs.
+    pub fn read<I, T>(words: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<OsString> + Clone,
+    {
+        let cli = Self::try_parse_from(words)?;
+        cli.check()?;
+        Ok(cli)
+    }
+
+    /// The rules between arguments that the parser cannot state.
+    fn check(&self) -> Result<(), clap::Error> {
+        let wrong = |kind, text: String| Err(Self::command().error(kind, text));
+        let owns = matches!(self.command, Command::Serve(_) | Command::Demo(_));
+        if owns && self.global.server.is_some() {
+            let text = "this command opens a database itself: give --data-dir, not --server";
+            return wrong(ErrorKind::ArgumentConflict, text.to_owned());
+        }
+        // The parser sees this conflict only if both stand on the same side of the command.
+        if self.global.server.is_some() && self.global.data_dir.is_some() {
+            let text = "--server cannot be used with --data-dir";
+            return wrong(ErrorKind::ArgumentConflict, text.to_owned());
+        }
+        if matches!(self.command, Command::Serve(_)) && self.global.data_dir.is_none() {
+            let text = "serve needs --data-dir DIR, the directory of its database";
+            return wrong(ErrorKind::MissingRequiredArgument, text.to_owned());
+        }
+        let maps = match &self.command {
+            Command::Import(ImportCommand::Predictions(args)) => args.map.as_slice(),
+            Command::Import(ImportCommand::Labels(args)) => args.map.as_slice(),
+            Command::Reference(ReferenceCommand::Set(args)) => args.map.as_slice(),
+            _ => &[],
+        };
+        if let Some(role) = data::repeated_role(maps) {
+            let text = format!("--map gives the role {role} twice; a role has one column");
+            return wrong(ErrorKind::ArgumentConflict, text);
+        }
+        Ok(())
+    }
+}
+
+fn parse_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(rest) if !rest.is_empty() => Ok(text.to_owned()),
+        Some(_) => Err(format!("{text:?} names no host; write {SERVER_DEFAULT}")),
+        None => Err(format!("a server is a URL such as {SERVER_DEFAULT}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Arguments of `models`: what a user states about a model before its columns are known.
+
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser as _},
+};
+use driftline_storage::{Declaration, Task};
+
+/// Commands about models.
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// List all models
+    List,
+    /// Show a model: its declaration, features, versions and references
+    Show {
+        /// Name of the model
+        model: String,
+    },
+    /// Create a model, or a version of one
+    #[command(
+        after_help = "What is not stated is inferred from the first import or reference.\n\n\
+        Examples:\n  \
+        driftline models create fraud --task binary --positive-class fraud\n  \
+        driftline models create fraud --version v2 --categorical country --ignore request"
+    )]
+    Create(CreateArgs),
+}
+
+/// Arguments of `models create`.
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// Name of the model
+    pub model: String,
+    /// Make this version known, with a declaration of its own
+    #[arg(long, value_name = "V")]
+    pub version: Option<String>,
+    /// What the model predicts [default: inferred]
+    #[arg(long, value_parser = task_parser())]
+    pub task: Option<Task>,
+    /// Column to read as categories whatever it looks like; repeatable
+    #[arg(long, value_name = "COL")]
+    pub categorical: Vec<String>,
+    /// Column to read as numbers; repeatable
+    #[arg(long, value_name = "COL")]
+    pub numeric: Vec<String>,
+    /// Column that is not a feature; repeatable
+    #[arg(long, value_name = "COL")]
+    pub ignore: Vec<String>,
+    /// Class that the score is the probability of [default: inferred]
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
+    pub positive_class: Option<String>,
+}
+
+impl CreateArgs {
+    /// What was stated.
+    pub fn declaration(&self) -> Declaration {
+        Declaration {
+            task: self.task,
+            categorical: self.categorical.clone(),
+            numeric: self.numeric.clone(),
+            ignore: self.ignore.clone(),
+            positive_class: self.positive_class.clone(),
+        }
+    }
+
+    /// Whether anything was stated; a version without a statement shares its model's.
+    pub fn is_declared(&self) -> bool {
+        self.declaration() != Declaration::default()
+    }
+}
+
+const TASKS: [Task; 3] = [Task::Binary, Task::Multiclass, Task::Regression];
+
+fn task_parser() -> impl clap::builder::TypedValueParser<Value = Task> {
+    let task = |name: String| TASKS.into_iter().find(|task| task.name() == name);
+    PossibleValuesParser::new(TASKS.map(Task::name))
+        .try_map(move |name| task(name).ok_or("no such task"))
+}

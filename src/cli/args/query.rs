@@ -1,0 +1,194 @@
+//! Arguments of `query`, and the requests that they mean.
+
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use driftline_query::{
+    DistributionRequest, DriftRequest, Method, Metric, PerformanceRequest, Scope, limits::BINS_MAX,
+};
+
+use crate::cli::time::{Moment, TimeError, parse_duration};
+
+const TIMES_HELP: &str = "Times are RFC 3339 (2026-01-01T00:00:00Z) or relative (-7d, -90m, now, \
+    now-7d).\nWithout --version all versions count together.";
+
+/// Commands that ask.
+#[derive(Debug, Subcommand)]
+pub enum QueryCommand {
+    /// How far features, score and prediction moved from a reference
+    #[command(after_help = format!("{TIMES_HELP}\n\n\
+        Examples:\n  \
+        driftline query drift --model fraud --from -1d --to now\n  \
+        driftline query drift --model fraud --from -7d --to now --step 1d --feature amount\n  \
+        driftline query drift --model fraud --from -1d --to now --method ks --exact --format json"))]
+    Drift(DriftArgs),
+    /// How good the predictions were whose labels are known
+    #[command(after_help = format!("{TIMES_HELP}\n\n\
+        Examples:\n  \
+        driftline query performance --model fraud --from -30d --to now --step 1d\n  \
+        driftline query performance --model price --from -7d --to now --metric mae --format csv"))]
+    Performance(PerformanceArgs),
+    /// How the values of a feature lie, beside a reference
+    #[command(after_help = format!("{TIMES_HELP}\n\n\
+        Example:\n  \
+        driftline query distribution --model fraud --feature amount --from -1d --to now"))]
+    Distribution(DistributionArgs),
+}
+
+/// Model, version and interval.
+#[derive(Debug, Args)]
+pub struct ScopeArgs {
+    /// Name of the model
+    #[arg(long, value_name = "M")]
+    pub model: String,
+    /// Version of the model [default: all versions]
+    #[arg(long, value_name = "V")]
+    pub version: Option<String>,
+    /// First instant of the window
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub from: Moment,
+    /// First instant after the window
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub to: Moment,
+}
+
+impl ScopeArgs {
+    /// The scope, with times relative to `now_micros`.
+    ///
+    /// # Errors
+    /// If a time lies outside the years 0001 to 9999.
+    pub fn scope(&self, now_micros: i64, step: Option<i64>) -> Result<Scope, TimeError> {
+        Ok(Scope {
+            model: self.model.clone(),
+            version: self.version.clone(),
+            from: self.from.resolve(now_micros)?,
+            to: self.to.resolve(now_micros)?,
+            step,
+        })
+    }
+}
+
+/// Arguments of `query drift`.
+#[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// Model, version and interval.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Length of each window of a series: 1d, 6h, 15m, 30s, 1h30m [default: one window]
+    #[arg(long, value_name = "DUR", value_parser = parse_duration, allow_hyphen_values = true)]
+    pub step: Option<i64>,
+    /// Statistic; repeatable [default: psi]
+    #[arg(long, value_parser = method_parser())]
+    pub method: Vec<Method>,
+    /// Feature, or score or prediction; repeatable [default: all]
+    #[arg(long, value_name = "F")]
+    pub feature: Vec<String>,
+    /// Name of the reference [default: the one named "default", else the oldest]
+    #[arg(long, value_name = "NAME")]
+    pub reference: Option<String>,
+    /// Quantile bins of PSI
+    #[arg(long, value_name = "N", default_value_t = DriftRequest::default().bins,
+          value_parser = parse_bins)]
+    pub bins: usize,
+    /// Share that empty bins of PSI are raised to
+    #[arg(long, value_name = "SHARE", default_value = "1e-4", value_parser = parse_epsilon,
+          allow_hyphen_values = true)]
+    pub epsilon: f64,
+    /// Read all rows for KS: exact, with a p-value, and slower
+    #[arg(long)]
+    pub exact: bool,
+}
+
+impl DriftArgs {
+    /// The request, with times relative to `now_micros`.
+    ///
+    /// # Errors
+    /// If a time lies outside the years 0001 to 9999.
+    pub fn request(&self, now_micros: i64) -> Result<DriftRequest, TimeError> {
+        Ok(DriftRequest {
+            scope: self.scope.scope(now_micros, self.step)?,
+            methods: self.method.clone(),
+            features: self.feature.clone(),
+            reference: self.reference.clone(),
+            bins: self.bins,
+            epsilon: self.epsilon,
+            exact: self.exact,
+        })
+    }
+}
+
+/// Arguments of `query performance`.
+#[derive(Debug, Args)]
+pub struct PerformanceArgs {
+    /// Model, version and interval.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Length of each window of a series: 1d, 6h, 15m, 30s, 1h30m [default: one window]
+    #[arg(long, value_name = "DUR", value_parser = parse_duration, allow_hyphen_values = true)]
+    pub step: Option<i64>,
+    /// Metric; repeatable [default: accuracy, or mae and rmse of a regression]
+    #[arg(long, value_parser = metric_parser())]
+    pub metric: Vec<Metric>,
+}
+
+impl PerformanceArgs {
+    /// The request, with times relative to `now_micros`.
+    ///
+    /// # Errors
+    /// If a time lies outside the years 0001 to 9999.
+    pub fn request(&self, now_micros: i64) -> Result<PerformanceRequest, TimeError> {
+        let scope = self.scope.scope(now_micros, self.step)?;
+        Ok(PerformanceRequest { scope, metrics: self.metric.clone() })
+    }
+}
+
+/// Arguments of `query distribution`.
+#[derive(Debug, Args)]
+pub struct DistributionArgs {
+    /// Model, version and interval.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Feature, or score or prediction
+    #[arg(long, value_name = "F")]
+    pub feature: String,
+    /// Name of the reference [default: the one named "default", else the oldest]
+    #[arg(long, value_name = "NAME")]
+    pub reference: Option<String>,
+}
+
+impl DistributionArgs {
+    /// The request, with times relative to `now_micros`.
+    ///
+    /// # Errors
+    /// If a time lies outside the years 0001 to 9999.
+    pub fn request(&self, now_micros: i64) -> Result<DistributionRequest, TimeError> {
+        Ok(DistributionRequest {
+            scope: self.scope.scope(now_micros, None)?,
+            feature: self.feature.clone(),
+            reference: self.reference.clone(),
+        })
+    }
+}
+
+fn method_parser() -> impl TypedValueParser<Value = Method> {
+    PossibleValuesParser::new(Method::ALL.map(Method::name)).try_map(|name| Method::parse(&name))
+}
+
+fn metric_parser() -> impl TypedValueParser<Value = Metric> {
+    PossibleValuesParser::new(Metric::ALL.map(Metric::name)).try_map(|name| Metric::parse(&name))
+}
+
+fn parse_bins(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bins) if (2..=BINS_MAX).contains(&bins) => Ok(bins),
+        _ => Err(format!("must be a whole number from 2 to {BINS_MAX}")),
+    }
+}
+
+fn parse_epsilon(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(epsilon) if epsilon > 0.0 && epsilon < 1.0 => Ok(epsilon),
+        _ => Err("must be a share above 0 and below 1, such as 1e-4".to_owned()),
+    }
+}

@@ -1,0 +1,191 @@
+//! Claims about command lines that scripts rely on.
+
+#![expect(clippy::panic, reason = "a test that got another command has failed")]
+
+use clap::CommandFactory as _;
+
+use super::*;
+use crate::cli::time::Moment;
+use driftline_query::{Method, Metric};
+use driftline_storage::Task;
+
+const DAY: i64 = driftline_storage::DAY_MICROS;
+
+fn read(line: &str) -> Result<Cli, clap::Error> {
+    Cli::read(std::iter::once("driftline").chain(line.split_whitespace()))
+}
+
+#[track_caller]
+fn good(line: &str) -> Cli {
+    read(line).unwrap_or_else(|error| panic!("{line}: {error}"))
+}
+
+#[track_caller]
+fn wrong(line: &str, want: &str) {
+    let error = read(line).err().unwrap_or_else(|| panic!("{line} was taken"));
+    assert_eq!(error.exit_code(), 2, "{line}");
+    assert!(error.to_string().contains(want), "{line}: {error}");
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn serve_and_demo_own_their_directory() {
+    let cli = good("serve --data-dir d");
+    assert_eq!(cli.global.target(Some("http://other:1")), Target::Directory("d".into()));
+    let Command::Serve(args) = cli.command else { panic!("serve") };
+    assert_eq!(args.grpc_addr.to_string(), "127.0.0.1:7447");
+    assert_eq!(args.http_addr.to_string(), "127.0.0.1:7448");
+    good("serve --data-dir d --grpc-addr 0.0.0.0:1 --http-addr [::1]:2");
+    good("demo");
+    let cli = good("demo --data-dir d --serve");
+    assert!(matches!(cli.command, Command::Demo(DemoArgs { serve: true })));
+    wrong("serve", "--data-dir");
+    wrong("serve --server http://a:1", "--data-dir");
+    wrong("demo --server http://a:1", "--data-dir");
+    wrong("serve --data-dir d --grpc-addr nowhere", "nowhere");
+}
+
+#[test]
+fn the_server_comes_from_the_flag_then_the_environment_then_the_default() {
+    let server = |url: &str| Target::Server(url.to_owned());
+    let flag = good("models list --server http://a:1").global;
+    assert_eq!(flag.target(Some("http://b:2")), server("http://a:1"));
+    let none = good("models list").global;
+    assert_eq!(none.target(Some("http://b:2")), server("http://b:2"));
+    assert_eq!(none.target(Some("")), server(SERVER_DEFAULT));
+    assert_eq!(none.target(None), server("http://127.0.0.1:7447"));
+    wrong("models list --server http://a:1 --data-dir d", "cannot be used with");
+    wrong("--server http://a:1 models list --data-dir d", "cannot be used with");
+    wrong("models list --server a:1", "http://127.0.0.1:7447");
+}
+
+#[test]
+fn global_options_stand_before_or_after_the_command() {
+    let before = good("--data-dir d --format csv models list").global;
+    let after = good("models list --data-dir d --format csv").global;
+    assert_eq!((before.data_dir, before.format), (after.data_dir, after.format));
+    assert_eq!(good("models list").global.format, Format::Table);
+    assert_eq!(good("models list --format json").global.format, Format::Json);
+    wrong("models list --format yaml", "table, json, csv");
+}
+
+#[test]
+fn models_are_listed_shown_and_created() {
+    good("models list");
+    good("models show fraud");
+    let cli = good(
+        "models create fraud --version v2 --task binary --categorical a --categorical b \
+         --numeric c --ignore d --positive-class -1",
+    );
+    let Command::Models(ModelsCommand::Create(args)) = cli.command else { panic!("create") };
+    assert_eq!(args.version.as_deref(), Some("v2"));
+    let declaration = args.declaration();
+    assert_eq!(declaration.task, Some(Task::Binary));
+    assert_eq!(declaration.categorical, ["a", "b"]);
+    assert_eq!(declaration.numeric, ["c"]);
+    assert_eq!(declaration.ignore, ["d"]);
+    assert_eq!(declaration.positive_class.as_deref(), Some("-1"));
+    wrong("models create fraud --task cluster", "binary, multiclass, regression");
+    wrong("models show", "MODEL");
+}
+
+#[test]
+fn references_come_from_files_or_windows() {
+    let cli = good("reference set --model m --version v --name n a.csv - --map score=p");
+    let Command::Reference(ReferenceCommand::Set(args)) = cli.command else { panic!("set") };
+    assert_eq!(args.files, ["a.csv", "-"]);
+    assert_eq!(args.map, ["score=p"]);
+    assert_eq!(args.reference().version.as_deref(), Some("v"));
+    let cli = good("reference pin --model m --from -7d --to now");
+    let Command::Reference(ReferenceCommand::Pin(args)) = cli.command else { panic!("pin") };
+    assert_eq!(args.window(8 * DAY), Ok((DAY, 8 * DAY)));
+    assert_eq!(args.reference().name, data::REFERENCE_DEFAULT);
+    good("reference list --model m");
+    wrong("reference set --model m", "FILE");
+    wrong("reference pin --model m --from 2026-01-01 --to now", "write 2026-01-01T00:00:00Z");
+}
+
+#[test]
+fn imports_take_files_and_roles() {
+    let cli = good("import predictions --model m --version v --map ts=t --map score=a=b x.csv -");
+    let Command::Import(ImportCommand::Predictions(args)) = cli.command else { panic!("import") };
+    assert_eq!(args.map, ["ts=t", "score=a=b"]);
+    assert_eq!(args.files, ["x.csv", "-"]);
+    good("import labels --model m --map label=truth -");
+    wrong("import labels --model m --version v x.csv", "--version");
+    wrong("import predictions --model m", "FILE");
+    wrong("import predictions --model m --map scor=p x", "did you mean \"score\"");
+    wrong("import predictions --model m --map score x", "ROLE=COLUMN");
+    wrong("import predictions --model m --map score= x", "no column");
+    wrong("import predictions --model m --map ts=a --map ts=b x", "role ts twice");
+}
+
+#[test]
+fn drift_takes_windows_methods_and_features() {
+    let cli = good(
+        "query drift --model m --version v --from -7d --to now-1d --step 1h30m --method psi \
+         --method ks --feature a --feature b --reference r --bins 20 --epsilon 1e-3 --exact",
+    );
+    let Command::Query(QueryCommand::Drift(args)) = cli.command else { panic!("drift") };
+    assert_eq!(args.scope.from, Moment::FromNow(-7 * DAY));
+    let request = args.request(10 * DAY).expect("in range");
+    assert_eq!((request.scope.from, request.scope.to), (3 * DAY, 9 * DAY));
+    assert_eq!(request.scope.step, Some(DAY / 16));
+    assert_eq!(request.methods, [Method::Psi, Method::Ks]);
+    assert_eq!(request.features, ["a", "b"]);
+    assert_eq!((request.bins, request.epsilon, request.exact), (20, 1e-3, true));
+}
+
+#[test]
+fn drift_defaults_are_those_of_the_request() {
+    let cli = good("query drift --model m --from 2026-01-01T00:00:00Z --to now --format json");
+    let Command::Query(QueryCommand::Drift(args)) = cli.command else { panic!("drift") };
+    let request = args.request(2_000_000_000_000_000).expect("in range");
+    let default = driftline_query::DriftRequest::default();
+    assert_eq!((request.bins, request.epsilon), (default.bins, default.epsilon));
+    assert!(request.methods.is_empty() && request.features.is_empty() && !request.exact);
+    assert_eq!(request.scope.version, None);
+}
+
+#[test]
+fn what_no_query_can_mean_is_wrong_usage() {
+    let drift = |rest: &str| format!("query drift --model m --from -1d --to now {rest}");
+    wrong(&drift("--bins 1"), "from 2 to 1000");
+    wrong(&drift("--epsilon 0"), "above 0");
+    wrong(&drift("--epsilon NaN"), "above 0");
+    wrong(&drift("--step 1mo"), "months or years");
+    wrong(&drift("--step -1d"), "negative");
+    wrong(&drift("--method psy"), "psi, ks");
+    wrong("query drift --model m --to now", "--from");
+    wrong("query drift --model m --from soon --to now", "now-7d");
+    wrong("query drift --from -1d --to now", "--model");
+}
+
+#[test]
+fn performance_and_distribution_take_what_they_need() {
+    let cli = good(
+        "query performance --model m --version v --from -7d --to now --step 1d --metric accuracy \
+         --metric rmse",
+    );
+    let Command::Query(QueryCommand::Performance(args)) = cli.command else { panic!("quality") };
+    assert_eq!(args.request(0).expect("in range").metrics, [Metric::Accuracy, Metric::Rmse]);
+    let cli = good("query distribution --model m --feature f --from -7d --to now --reference r");
+    let Command::Query(QueryCommand::Distribution(args)) = cli.command else { panic!("shape") };
+    let request = args.request(0).expect("in range");
+    assert_eq!((request.feature.as_str(), request.reference.as_deref()), ("f", Some("r")));
+    wrong("query distribution --model m --from -7d --to now", "--feature");
+}
+
+#[test]
+fn the_program_has_a_version_and_help_ends_well() {
+    for line in ["--version", "-V", "--help", "query drift --help", "import labels --help"] {
+        let error = read(line).expect_err("text");
+        assert_eq!(error.exit_code(), 0, "{line}");
+    }
+    wrong("", "Usage");
+    wrong("models", "Usage");
+}

@@ -1,0 +1,191 @@
+//! Drift reports. JSON and CSV keep the order of the report; tables put what moved most first.
+
+mod one;
+mod series;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, io};
+
+use driftline_query::{DriftReport, DriftResult, Method};
+use serde::Serialize;
+
+use super::{
+    Format, Style, machine,
+    table::{self, Tone, counted, interval, name, sentence},
+};
+use crate::cli::time::format_time;
+
+/// PSI from which a feature is said to have moved moderately.
+const PSI_MODERATE: f64 = 0.1;
+/// PSI from which a feature is said to have moved much.
+const PSI_MAJOR: f64 = 0.25;
+
+/// Writes a drift report.
+///
+/// # Errors
+/// What `out` gives.
+pub fn drift(
+    report: &DriftReport,
+    out: &mut dyn io::Write,
+    format: Format,
+    style: &Style,
+) -> io::Result<()> {
+    match format {
+        Format::Json => machine::json(out, &view(report)),
+        Format::Csv => csv(report, out),
+        Format::Table => tables(report, out, style),
+    }
+}
+
+#[derive(Serialize)]
+struct ReportView<'a> {
+    model: &'a str,
+    version: Option<&'a str>,
+    reference: &'a str,
+    from: String,
+    to: String,
+    windows: Vec<WindowView<'a>>,
+}
+
+#[derive(Serialize)]
+struct WindowView<'a> {
+    start: String,
+    end: String,
+    predictions: u64,
+    results: Vec<ResultView<'a>>,
+}
+
+#[derive(Serialize)]
+struct ResultView<'a> {
+    feature: &'a str,
+    method: &'static str,
+    value: Option<f64>,
+    p_value: Option<f64>,
+    error_bound: Option<f64>,
+    exact: bool,
+    undefined: Option<&'a str>,
+}
+
+fn view(report: &DriftReport) -> ReportView<'_> {
+    let windows = report.windows.iter().map(|window| WindowView {
+        start: format_time(window.start),
+        end: format_time(window.end),
+        predictions: window.predictions,
+        results: window.results.iter().map(result_view).collect(),
+    });
+    ReportView {
+        model: &report.scope.model,
+        version: report.scope.version.as_deref(),
+        reference: &report.reference,
+        from: format_time(report.scope.from),
+        to: format_time(report.scope.to),
+        windows: windows.collect(),
+    }
+}
+
+fn result_view(result: &DriftResult) -> ResultView<'_> {
+    let (value, undefined) = machine::checked(result.value, result.undefined.as_deref());
+    ResultView {
+        feature: &result.feature,
+        method: result.method.name(),
+        value,
+        p_value: result.p_value.filter(|p| p.is_finite()),
+        error_bound: result.error_bound.filter(|bound| bound.is_finite()),
+        exact: result.exact,
+        undefined,
+    }
+}
+
+fn csv(report: &DriftReport, out: &mut dyn io::Write) -> io::Result<()> {
+    let header = [
+        "start",
+        "end",
+        "predictions",
+        "feature",
+        "method",
+        "value",
+        "p_value",
+        "error_bound",
+        "exact",
+        "undefined",
+    ];
+    let records = report.windows.iter().flat_map(|window| {
+        window.results.iter().map(result_view).map(|result| {
+            [
+                format_time(window.start),
+                format_time(window.end),
+                window.predictions.to_string(),
+                result.feature.to_owned(),
+                result.method.to_owned(),
+                machine::number(result.value),
+                machine::number(result.p_value),
+                machine::number(result.error_bound),
+                result.exact.to_string(),
+                machine::optional(result.undefined),
+            ]
+        })
+    });
+    machine::csv(out, header, records)
+}
+
+fn tables(report: &DriftReport, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
+    let scope = &report.scope;
+    let subject = table::subject(&scope.model, scope.version.as_deref());
+    writeln!(out, "Drift of {subject}, from reference {}", name(&report.reference))?;
+    let predictions = report.windows.iter().map(|w| w.predictions).sum();
+    let windows = match report.windows.len() {
+        1 => String::new(),
+        n => format!(" in {}", counted(n as u64, "window")),
+    };
+    let predictions = counted(predictions, "prediction");
+    writeln!(out, "{}: {predictions}{windows}\n", interval(scope.from, scope.to))?;
+    match report.windows.as_slice() {
+        [] => writeln!(out, "no windows")?,
+        [window] => one::write(window, out, style)?,
+        windows => series::write(windows, out, style)?,
+    }
+    let mut results = report.windows.iter().flat_map(|window| &window.results);
+    if results.any(|result| result.method == Method::Psi) {
+        writeln!(
+            out,
+            "\npsi: stable below {PSI_MODERATE}, moderate below {PSI_MAJOR}, major from there on. \
+             These thresholds ignore\nthe sample size: among few predictions PSI is high by chance."
+        )?;
+    }
+    if report.rows_scanned > 0 {
+        let rows = counted(report.rows_scanned, "row");
+        writeln!(out, "\n{rows} read, because counts by minute could not answer.")?;
+    }
+    Ok(())
+}
+
+/// What a PSI means by the usual thresholds; nothing for other statistics.
+fn reading(method: Method, value: f64) -> (&'static str, Tone) {
+    match method {
+        Method::Psi if value < PSI_MODERATE => ("stable", Tone::Good),
+        Method::Psi if value < PSI_MAJOR => ("moderate", Tone::Warn),
+        Method::Psi => ("major", Tone::Bad),
+        Method::Ks => ("", Tone::Plain),
+    }
+}
+
+/// Writes each reason once with the number of values that it is about.
+fn write_reasons<'a>(
+    results: impl Iterator<Item = &'a DriftResult>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    for result in results {
+        if let (None, Some(reason)) = machine::checked(result.value, result.undefined.as_deref()) {
+            *reasons.entry(reason).or_default() += 1;
+        }
+    }
+    if !reasons.is_empty() {
+        writeln!(out)?;
+    }
+    for (reason, values) in reasons {
+        writeln!(out, "{} undefined: {}", counted(values, "value"), sentence(reason))?;
+    }
+    Ok(())
+}

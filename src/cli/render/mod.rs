@@ -1,0 +1,93 @@
+//! How answers are shown: tables for people, JSON and CSV for programs.
+//!
+//! Each renderer writes to what it is given and hands back its I/O errors, so that a closed pipe
+//! ends a command quietly. Tables round, shorten and colour; JSON and CSV hold every number in the
+//! shortest form that reads back as itself.
+
+mod chart;
+mod distribution;
+mod drift;
+mod import;
+mod machine;
+mod models;
+mod performance;
+mod references;
+mod table;
+
+use std::io::{self, IsTerminal as _};
+
+pub use distribution::distribution;
+pub use drift::drift;
+pub use import::{ImportReport, Imported, RefusedRow, import};
+pub use models::{model, models};
+pub use performance::performance;
+pub use references::{reference, references};
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Tables and charts for people; may change between releases
+    #[default]
+    Table,
+    /// One JSON object on one line
+    Json,
+    /// CSV of RFC 4180 with a header
+    Csv,
+}
+
+/// What the terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether to colour.
+    pub color: bool,
+    /// Columns of the terminal; 0 if there is none, and then nothing is wrapped.
+    pub width: usize,
+    /// Whether bars may be drawn with block characters.
+    pub unicode: bool,
+}
+
+impl Style {
+    /// No colour and no wrapping, for files, pipes and tests.
+    pub const PLAIN: Self = Self { color: false, width: 0, unicode: true };
+
+    /// The style of this process's standard output: colour only on a terminal without `NO_COLOR`,
+    /// block characters unless the locale says that they cannot be shown.
+    pub fn detect(stdout: &io::Stdout) -> Self {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
+        let terminal = stdout.is_terminal();
+        let dumb = set("TERM").is_some_and(|term| term == "dumb");
+        let width = if terminal { table::terminal_width() } else { 0 };
+        Self {
+            color: terminal && !dumb && set("NO_COLOR").is_none(),
+            width,
+            unicode: shows_blocks(locale.as_deref()),
+        }
+    }
+}
+
+/// Only the plain C locale is taken at its word: containers often have none at all and show UTF-8.
+fn shows_blocks(locale: Option<&str>) -> bool {
+    locale.is_none_or(|locale| !matches!(locale, "C" | "POSIX"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a renderer writes.
+    pub(super) fn text(render: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        render(&mut out).expect("memory takes everything");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn a_locale_that_knows_only_ascii_gets_ascii() {
+        assert!(shows_blocks(None));
+        assert!(shows_blocks(Some("de_DE.UTF-8")));
+        assert!(shows_blocks(Some("C.UTF-8")));
+        assert!(!shows_blocks(Some("C")));
+        assert!(!shows_blocks(Some("POSIX")));
+    }
+}

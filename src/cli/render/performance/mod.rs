@@ -1,0 +1,257 @@
+//! Performance reports: quality by window, the coverage that it rests on, and the confusion.
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeSet, io};
+
+use driftline_query::{ConfusionReport, MetricResult, PerformanceReport, PerformanceWindow};
+use serde::Serialize;
+
+use super::{
+    Format, Style,
+    chart::sparkline,
+    machine,
+    table::{self, Table, chart_width, count, counted, interval, name, number, percent},
+};
+use crate::cli::time::format_time;
+
+/// Classes that a confusion table shows on a terminal.
+const CLASSES_SHOWN_MAX: usize = 12;
+/// Columns of the terminal that the cells beside a sparkline take.
+const BESIDE_SPARKLINE: usize = 48;
+
+/// Writes a performance report.
+///
+/// # Errors
+/// What `out` gives.
+pub fn performance(
+    report: &PerformanceReport,
+    out: &mut dyn io::Write,
+    format: Format,
+    style: &Style,
+) -> io::Result<()> {
+    match format {
+        Format::Json => machine::json(out, &view(report)),
+        Format::Csv => csv(report, out),
+        Format::Table => tables(report, out, style),
+    }
+}
+
+#[derive(Serialize)]
+struct ReportView<'a> {
+    model: &'a str,
+    version: Option<&'a str>,
+    from: String,
+    to: String,
+    windows: Vec<WindowView<'a>>,
+}
+
+#[derive(Serialize)]
+struct WindowView<'a> {
+    start: String,
+    end: String,
+    predictions: u64,
+    labelled: u64,
+    results: Vec<ResultView<'a>>,
+    confusion: Option<ConfusionView<'a>>,
+}
+
+#[derive(Serialize)]
+struct ResultView<'a> {
+    metric: &'static str,
+    class: Option<&'a str>,
+    value: Option<f64>,
+    undefined: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ConfusionView<'a> {
+    classes: &'a [String],
+    counts: &'a [Vec<u64>],
+}
+
+fn view(report: &PerformanceReport) -> ReportView<'_> {
+    let windows = report.windows.iter().map(|window| WindowView {
+        start: format_time(window.start),
+        end: format_time(window.end),
+        predictions: window.predictions,
+        labelled: window.labelled,
+        results: window.results.iter().map(result_view).collect(),
+        confusion: window
+            .confusion
+            .as_ref()
+            .map(|c| ConfusionView { classes: &c.classes, counts: &c.counts }),
+    });
+    ReportView {
+        model: &report.scope.model,
+        version: report.scope.version.as_deref(),
+        from: format_time(report.scope.from),
+        to: format_time(report.scope.to),
+        windows: windows.collect(),
+    }
+}
+
+fn result_view(result: &MetricResult) -> ResultView<'_> {
+    let (value, undefined) = machine::checked(result.value, result.undefined.as_deref());
+    ResultView { metric: result.metric.name(), class: result.class.as_deref(), value, undefined }
+}
+
+fn csv(report: &PerformanceReport, out: &mut dyn io::Write) -> io::Result<()> {
+    let header =
+        ["start", "end", "predictions", "labelled", "metric", "class", "value", "undefined"];
+    let records = report.windows.iter().flat_map(|window| {
+        window.results.iter().map(result_view).map(|result| {
+            [
+                format_time(window.start),
+                format_time(window.end),
+                window.predictions.to_string(),
+                window.labelled.to_string(),
+                result.metric.to_owned(),
+                machine::optional(result.class),
+                machine::number(result.value),
+                machine::optional(result.undefined),
+            ]
+        })
+    });
+    machine::csv(out, header, records)
+}
+
+fn tables(report: &PerformanceReport, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
+    let scope = &report.scope;
+    let subject = table::subject(&scope.model, scope.version.as_deref());
+    writeln!(out, "Performance of {subject}")?;
+    let predictions: u64 = report.windows.iter().map(|window| window.predictions).sum();
+    let labelled: u64 = report.windows.iter().map(|window| window.labelled).sum();
+    writeln!(
+        out,
+        "{}: {}, {} labelled ({})\n",
+        interval(scope.from, scope.to),
+        counted(predictions, "prediction"),
+        count(labelled),
+        percent(labelled, predictions),
+    )?;
+    if report.windows.is_empty() {
+        return writeln!(out, "no windows");
+    }
+    let metrics = metrics(&report.windows);
+    write_windows(&report.windows, &metrics, out, style)?;
+    if report.windows.len() > 1 {
+        write_trends(&report.windows, &metrics, out, style)?;
+    }
+    write_reasons(&report.windows, out)?;
+    match report.windows.as_slice() {
+        [PerformanceWindow { confusion: Some(confusion), .. }] => {
+            write_confusion(confusion, out, style)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a column of values is about.
+type MetricKey<'a> = (&'static str, Option<&'a str>);
+
+fn key(result: &MetricResult) -> MetricKey<'_> {
+    (result.metric.name(), result.class.as_deref())
+}
+
+fn metrics(windows: &[PerformanceWindow]) -> Vec<MetricKey<'_>> {
+    let mut seen = BTreeSet::new();
+    let keys = windows.iter().flat_map(|window| window.results.iter().map(key));
+    keys.filter(|key| seen.insert(*key)).collect()
+}
+
+fn title((metric, class): MetricKey<'_>) -> String {
+    match class {
+        Some(class) => format!("{metric} {}", name(class)),
+        None => metric.to_owned(),
+    }
+}
+
+fn value(window: &PerformanceWindow, metric: MetricKey<'_>) -> Option<f64> {
+    let result = window.results.iter().find(|result| key(result) == metric);
+    result.and_then(|result| result.value).filter(|value| value.is_finite())
+}
+
+fn write_windows(
+    windows: &[PerformanceWindow],
+    metrics: &[MetricKey<'_>],
+    out: &mut dyn io::Write,
+    style: &Style,
+) -> io::Result<()> {
+    let mut titles = table::titles(["start", ">predictions", ">labelled", ">coverage"]);
+    titles.extend(metrics.iter().map(|metric| format!(">{}", title(*metric))));
+    let mut table = Table::new(style, &titles);
+    for window in windows {
+        let mut cells = vec![
+            format_time(window.start),
+            count(window.predictions),
+            count(window.labelled),
+            percent(window.labelled, window.predictions),
+        ];
+        cells.extend(metrics.iter().map(|metric| number(value(window, *metric))));
+        table.row(cells);
+    }
+    table.write(out)
+}
+
+/// A line per metric from its smallest to its largest value, both of which stand beside it: quality
+/// moves little, and from 0 it would look flat.
+fn write_trends(
+    windows: &[PerformanceWindow],
+    metrics: &[MetricKey<'_>],
+    out: &mut dyn io::Write,
+    style: &Style,
+) -> io::Result<()> {
+    writeln!(out)?;
+    let cells = chart_width(style).saturating_sub(BESIDE_SPARKLINE).clamp(8, 80);
+    let mut table = Table::new(style, &table::titles(["metric", "trend", ">min", ">max"]));
+    for metric in metrics {
+        let values: Vec<Option<f64>> = windows.iter().map(|w| value(w, *metric)).collect();
+        let known = || values.iter().copied().flatten();
+        let (low, high) = (known().reduce(f64::min), known().reduce(f64::max));
+        let range = (low.unwrap_or(0.0), high.unwrap_or(0.0));
+        let line = sparkline(&values, range, cells, style);
+        table.row([title(*metric), line, number(low), number(high)]);
+    }
+    table.write(out)
+}
+
+fn write_reasons(windows: &[PerformanceWindow], out: &mut dyn io::Write) -> io::Result<()> {
+    let mut reasons = BTreeSet::new();
+    for result in windows.iter().flat_map(|window| &window.results) {
+        let (value, reason) = machine::checked(result.value, result.undefined.as_deref());
+        if let (None, Some(reason)) = (value, reason) {
+            reasons.insert(format!("no {}: {}", title(key(result)), table::sentence(reason)));
+        }
+    }
+    if !reasons.is_empty() {
+        writeln!(out)?;
+    }
+    reasons.iter().try_for_each(|reason| writeln!(out, "{reason}"))
+}
+
+fn write_confusion(
+    confusion: &ConfusionReport,
+    out: &mut dyn io::Write,
+    style: &Style,
+) -> io::Result<()> {
+    let shown = confusion.classes.len().min(CLASSES_SHOWN_MAX);
+    let classes = confusion.classes.get(..shown).unwrap_or_default();
+    if classes.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nTrue classes by row, predicted classes by column:\n")?;
+    let mut titles = vec!["true".to_owned()];
+    titles.extend(classes.iter().map(|class| format!(">{}", name(class))));
+    let mut table = Table::new(style, &titles);
+    for (at, class) in classes.iter().enumerate() {
+        let counts = confusion.counts.get(at).map(Vec::as_slice).unwrap_or_default();
+        let cell = |column: usize| counts.get(column).map_or(0, |count| *count);
+        let mut cells = vec![name(class)];
+        cells.extend((0..shown).map(|column| count(cell(column))));
+        table.row(cells);
+    }
+    table.write(out)?;
+    table::write_more(confusion.classes.len() - shown, out)
+}

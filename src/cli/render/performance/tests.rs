@@ -1,0 +1,173 @@
+//! What performance reports look like in each form.
+
+use driftline_query::{Metric, Scope};
+use driftline_storage::DAY_MICROS;
+
+use super::*;
+use crate::cli::render::tests::text;
+
+fn result(metric: Metric, value: Option<f64>) -> MetricResult {
+    let undefined = value.is_none().then(|| "no labels".to_owned());
+    MetricResult { metric, class: None, value, undefined }
+}
+
+fn window(day: i64, labelled: u64, results: Vec<MetricResult>) -> PerformanceWindow {
+    let (start, end) = (day * DAY_MICROS, (day + 1) * DAY_MICROS);
+    PerformanceWindow { start, end, predictions: 1_000, labelled, results, confusion: None }
+}
+
+fn report(windows: Vec<PerformanceWindow>) -> PerformanceReport {
+    let scope = Scope {
+        model: "fraud".to_owned(),
+        version: Some("v2".to_owned()),
+        from: 0,
+        to: windows.len() as i64 * DAY_MICROS,
+        step: None,
+    };
+    PerformanceReport { scope, windows }
+}
+
+fn classification() -> PerformanceReport {
+    let mut window = window(0, 500, vec![result(Metric::Accuracy, Some(0.9))]);
+    window.confusion = Some(ConfusionReport {
+        classes: vec!["fraud".to_owned(), "ok".to_owned()],
+        counts: vec![vec![40, 10], vec![40, 410]],
+    });
+    report(vec![window])
+}
+
+fn show(report: &PerformanceReport, format: Format) -> String {
+    text(|out| performance(report, out, format, &Style::PLAIN))
+}
+
+#[test]
+fn one_window_of_a_classification_shows_its_confusion() {
+    assert_eq!(
+        show(&classification(), Format::Table),
+        "\
+Performance of fraud, version v2
+1970-01-01T00:00:00Z to 1970-01-02T00:00:00Z: 1,000 predictions, 500 labelled (50.0 %)
+
+start                 predictions  labelled  coverage  accuracy
+───────────────────── ──────────── ───────── ───────── ─────────
+1970-01-01T00:00:00Z        1,000       500    50.0 %       0.9
+
+True classes by row, predicted classes by column:
+
+true   fraud   ok
+────── ────── ────
+fraud     40   10
+ok        40  410
+"
+    );
+}
+
+#[test]
+fn json_has_the_confusion_of_a_classification() {
+    assert_eq!(
+        show(&classification(), Format::Json),
+        concat!(
+            r#"{"model":"fraud","version":"v2","from":"1970-01-01T00:00:00Z","#,
+            r#""to":"1970-01-02T00:00:00Z","windows":[{"start":"1970-01-01T00:00:00Z","#,
+            r#""end":"1970-01-02T00:00:00Z","predictions":1000,"labelled":500,"#,
+            r#""results":[{"metric":"accuracy","class":null,"value":0.9,"undefined":null}],"#,
+            r#""confusion":{"classes":["fraud","ok"],"counts":[[40,10],[40,410]]}}]}"#,
+            "\n"
+        )
+    );
+}
+
+#[test]
+fn a_regression_has_null_for_its_confusion() {
+    let results = vec![result(Metric::Mae, Some(1.5)), result(Metric::Rmse, None)];
+    let report = report(vec![window(0, 0, results)]);
+    let json = show(&report, Format::Json);
+    assert!(
+        json.contains(r#"{"metric":"rmse","class":null,"value":null,"undefined":"no labels"}"#),
+        "{json}"
+    );
+    assert!(json.ends_with("\"confusion\":null}]}\n"), "{json}");
+    assert_eq!(
+        show(&report, Format::Table),
+        "\
+Performance of fraud, version v2
+1970-01-01T00:00:00Z to 1970-01-02T00:00:00Z: 1,000 predictions, 0 labelled (0.0 %)
+
+start                 predictions  labelled  coverage  mae  rmse
+───────────────────── ──────────── ───────── ───────── ──── ─────
+1970-01-01T00:00:00Z        1,000         0     0.0 %  1.5     -
+
+no rmse: no labels
+"
+    );
+    assert_eq!(
+        show(&report, Format::Csv),
+        "\
+start,end,predictions,labelled,metric,class,value,undefined
+1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,mae,,1.5,
+1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,rmse,,,no labels
+"
+    );
+}
+
+#[test]
+fn a_series_has_a_row_per_window_and_a_trend_per_metric() {
+    let accuracy = |value| vec![result(Metric::Accuracy, value)];
+    let windows = vec![
+        window(0, 1_000, accuracy(Some(0.95))),
+        window(1, 900, accuracy(Some(0.9))),
+        window(2, 0, accuracy(None)),
+    ];
+    assert_eq!(
+        show(&report(windows), Format::Table),
+        "\
+Performance of fraud, version v2
+1970-01-01T00:00:00Z to 1970-01-04T00:00:00Z: 3,000 predictions, 1,900 labelled (63.3 %)
+
+start                 predictions  labelled  coverage  accuracy
+───────────────────── ──────────── ───────── ───────── ─────────
+1970-01-01T00:00:00Z        1,000     1,000   100.0 %      0.95
+1970-01-02T00:00:00Z        1,000       900    90.0 %       0.9
+1970-01-03T00:00:00Z        1,000         0     0.0 %         -
+
+metric    trend  min   max
+───────── ────── ──── ─────
+accuracy  █▁·    0.9  0.95
+
+no accuracy: no labels
+"
+    );
+}
+
+#[test]
+fn odd_reports_are_shown_without_fail() {
+    let class = |c: &str| MetricResult { class: Some(c.to_owned()), ..result(Metric::Mae, None) };
+    let mut crooked = window(0, 5, vec![result(Metric::Mae, Some(f64::NAN)), class("\n")]);
+    crooked.predictions = 0;
+    crooked.confusion = Some(ConfusionReport {
+        classes: (0..40).map(|i| i.to_string()).collect(),
+        counts: vec![vec![1]],
+    });
+    let mut empty = window(0, 0, vec![]);
+    empty.confusion = Some(ConfusionReport::default());
+    for report in [report(vec![]), report(vec![empty.clone()]), report(vec![crooked, empty])] {
+        for format in [Format::Table, Format::Json, Format::Csv] {
+            for width in [0, 1, 80] {
+                let style = Style { color: true, width, unicode: false };
+                let shown = text(|out| performance(&report, out, format, &style));
+                assert!(shown.ends_with('\n'));
+            }
+        }
+    }
+}
+
+#[test]
+fn many_classes_are_cut_with_a_word() {
+    let mut report = classification();
+    report.windows[0].confusion = Some(ConfusionReport {
+        classes: (0..40).map(|i| format!("c{i}")).collect(),
+        counts: vec![vec![1; 40]; 40],
+    });
+    let shown = show(&report, Format::Table);
+    assert!(shown.ends_with("... 28 more; --format json has all\n"), "{shown}");
+}
