@@ -11,7 +11,11 @@ use driftline_storage::{
     PredictionReceipt, ReferenceRows, Result, Schema, VersionRecord,
 };
 
-use crate::{Monitor, ReferenceInfo, import::PredictionSink};
+use crate::{
+    Monitor, ReferenceInfo,
+    client::{Client, LabelWriter, PredictionWriter},
+    import::PredictionSink,
+};
 
 /// Batches on their way to the disk at a time; the next waits for the first of them.
 const IN_FLIGHT_MAX: usize = 4;
@@ -144,6 +148,116 @@ impl Backend for Monitor {
             in_flight: VecDeque::new(),
             written: Written::default(),
         }))
+    }
+}
+
+impl Backend for Client {
+    fn models(&self) -> Result<Vec<Arc<ModelRecord>>> {
+        Ok(self.models()?.into_iter().map(Arc::new).collect())
+    }
+
+    fn model(&self, name: &str) -> Result<Arc<ModelRecord>> {
+        self.model(name).map(Arc::new)
+    }
+
+    fn create_model(&self, name: &str, declaration: Declaration) -> Result<Arc<ModelRecord>> {
+        self.create_model(name, &declaration, None).map(Arc::new)
+    }
+
+    fn create_version(
+        &self,
+        model: &str,
+        version: &str,
+        record: VersionRecord,
+    ) -> Result<Arc<ModelRecord>> {
+        self.create_version(model, version, &record).map(Arc::new)
+    }
+
+    fn set_schema(
+        &self,
+        model: &str,
+        version: Option<&str>,
+        schema: Schema,
+    ) -> Result<Arc<ModelRecord>> {
+        self.set_schema(model, version, &schema).map(Arc::new)
+    }
+
+    fn set_reference(
+        &self,
+        name: ReferenceName,
+        schema: &Schema,
+        rows: ReferenceRows,
+    ) -> Result<ReferenceInfo> {
+        self.set_reference(&name, rows, schema)
+    }
+
+    fn pin_reference(&self, name: ReferenceName, from: i64, to: i64) -> Result<ReferenceInfo> {
+        self.pin_reference(&name, from, to)
+    }
+
+    fn references(&self, model: &str) -> Result<Vec<ReferenceInfo>> {
+        self.references(model)
+    }
+
+    fn drift(&self, request: &DriftRequest) -> Result<DriftReport> {
+        self.drift(request)
+    }
+
+    fn performance(&self, request: &PerformanceRequest) -> Result<PerformanceReport> {
+        self.performance(request)
+    }
+
+    fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport> {
+        self.distribution(request)
+    }
+
+    fn writer<'a>(&'a self, model: &str, schema: &Schema) -> Result<Box<dyn BatchWriter + 'a>> {
+        Ok(Box::new(RemoteWriter {
+            client: self,
+            model: model.to_owned(),
+            schema: schema.clone(),
+            predictions: None,
+            labels: None,
+        }))
+    }
+}
+
+struct RemoteWriter<'a> {
+    client: &'a Client,
+    model: String,
+    schema: Schema,
+    predictions: Option<PredictionWriter>,
+    labels: Option<LabelWriter>,
+}
+
+impl PredictionSink for RemoteWriter<'_> {
+    fn predictions(&mut self, version: &str, batch: PredictionBatch) -> Result<()> {
+        let writer = match &mut self.predictions {
+            Some(writer) => writer,
+            none => none.insert(self.client.prediction_writer(&self.model)?),
+        };
+        writer.write(version, &batch, &self.schema)
+    }
+
+    fn labels(&mut self, batch: LabelBatch) -> Result<()> {
+        let writer = match &mut self.labels {
+            Some(writer) => writer,
+            none => none.insert(self.client.label_writer(&self.model)?),
+        };
+        writer.write(&batch, &self.schema)
+    }
+}
+
+impl BatchWriter for RemoteWriter<'_> {
+    fn finish(self: Box<Self>) -> Result<Written> {
+        Ok(Written {
+            predictions: self
+                .predictions
+                .map(PredictionWriter::finish)
+                .transpose()?
+                .unwrap_or_default(),
+            labels: self.labels.map(LabelWriter::finish).transpose()?.unwrap_or_default(),
+        })
     }
 }
 

@@ -8,7 +8,10 @@ use driftline_storage::{
     ReferenceRows, Result, Schema,
 };
 
-use super::{backend::Backend, progress::Progress};
+use super::{
+    backend::{Backend, Written},
+    progress::Progress,
+};
 use crate::{
     ReferenceInfo,
     import::{
@@ -81,12 +84,23 @@ fn ensure_schema(
 ///
 /// # Errors
 /// A file that cannot be read, a column that it must have, what storing gives.
-pub fn import_predictions(backend: &dyn Backend, source: &Source) -> Result<Summary> {
+pub fn import_predictions(backend: &dyn Backend, source: &Source) -> (Summary, Result<()>) {
+    timed(|summary| predictions(backend, source, summary))
+}
+
+/// Runs an import. What it took is told also when it failed in the middle.
+fn timed(import: impl FnOnce(&mut Summary) -> Result<()>) -> (Summary, Result<()>) {
     let started = Instant::now();
     let mut summary = Summary::default();
+    let outcome = import(&mut summary);
+    summary.seconds = started.elapsed().as_secs_f64();
+    (summary, outcome)
+}
+
+fn predictions(backend: &dyn Backend, source: &Source, summary: &mut Summary) -> Result<()> {
     for path in &source.files {
         let mut opened = open_table(path)?;
-        let schema = ensure_schema(backend, source, &opened, &mut summary)?;
+        let schema = ensure_schema(backend, source, &opened, summary)?;
         let progress = Progress::new(&opened.name, opened.table.bytes_total());
         let target = PredictionTarget {
             model: &source.model,
@@ -98,15 +112,17 @@ pub fn import_predictions(backend: &dyn Backend, source: &Source) -> Result<Summ
         let mut sink = Counting { inner: backend.writer(&source.model, &schema)?, labels: 0 };
         let first = opened.first.take();
         let table = &mut *opened.table;
-        let read = read_predictions(table, first, target, &mut sink, &mut summary, &mut |bytes| {
+        let read = read_predictions(table, first, target, &mut sink, summary, &mut |bytes| {
             progress.set(bytes);
         });
         summary.bytes += opened.table.bytes_read();
         // What was read before a failure is on its way; it counts before the failure is told.
         let written = sink.inner.finish();
         progress.finish();
-        read?;
-        let written = written?;
+        let (written, read) = match written {
+            Ok(written) => (written, read),
+            Err(error) => (Written::default(), read.and(Err(error))),
+        };
         summary.accepted += written.predictions.accepted;
         summary.known += written.predictions.duplicates;
         if sink.labels > 0 {
@@ -117,9 +133,9 @@ pub fn import_predictions(backend: &dyn Backend, source: &Source) -> Result<Summ
                 known + written.labels.unchanged,
             ));
         }
+        read?;
     }
-    summary.seconds = started.elapsed().as_secs_f64();
-    Ok(summary)
+    Ok(())
 }
 
 /// A writer that knows whether labels came.
@@ -143,9 +159,11 @@ impl PredictionSink for Counting<'_> {
 ///
 /// # Errors
 /// As [`import_predictions`]; `NotFound` for an unknown model.
-pub fn import_labels(backend: &dyn Backend, source: &Source) -> Result<Summary> {
-    let started = Instant::now();
-    let mut summary = Summary::default();
+pub fn import_labels(backend: &dyn Backend, source: &Source) -> (Summary, Result<()>) {
+    timed(|summary| labels(backend, source, summary))
+}
+
+fn labels(backend: &dyn Backend, source: &Source, summary: &mut Summary) -> Result<()> {
     let model = backend.model(&source.model)?;
     let schema = model.schema_of(None).cloned().ok_or_else(|| {
         let text = format!(
@@ -161,20 +179,22 @@ pub fn import_labels(backend: &dyn Backend, source: &Source) -> Result<Summary> 
         let mut writer = backend.writer(&source.model, &schema)?;
         let context = (&schema, &source.roles, name.as_str());
         let mut sink = |batch: LabelBatch| writer.labels(batch);
-        let read = read_labels(&mut *table, context, &mut sink, &mut summary, &mut |bytes| {
+        let read = read_labels(&mut *table, context, &mut sink, summary, &mut |bytes| {
             progress.set(bytes);
         });
         summary.bytes += table.bytes_read();
         let written = writer.finish();
         progress.finish();
-        read?;
-        let written = written?.labels;
+        let (written, read) = match written {
+            Ok(written) => (written.labels, read),
+            Err(error) => (Default::default(), read.and(Err(error))),
+        };
         summary.accepted += written.matched;
         summary.waiting += written.waiting;
         summary.known += written.unchanged;
+        read?;
     }
-    summary.seconds = started.elapsed().as_secs_f64();
-    Ok(summary)
+    Ok(())
 }
 
 /// Makes the rows of files a reference.

@@ -25,9 +25,19 @@ impl Progress {
         Self(bar)
     }
 
-    /// Moves the bar to a number of bytes.
-    pub fn set(&self, bytes: u64) {
-        self.0.set_position(bytes);
+    /// A bar for a number of steps.
+    pub fn steps(name: &str, total: u64) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(name.to_owned());
+        Self(bar)
+    }
+
+    /// Moves the bar to a number of bytes or steps.
+    pub fn set(&self, position: u64) {
+        self.0.set_position(position);
     }
 
     /// Takes the bar away: the summary says what there is to say.

@@ -110,6 +110,13 @@ impl Column {
         self.len() == 0
     }
 
+    /// A column of categories from texts; `None` is null.
+    pub fn categories<'a>(texts: impl IntoIterator<Item = Option<&'a str>>) -> Self {
+        let mut builder = CategoriesBuilder::default();
+        texts.into_iter().for_each(|text| builder.push(text));
+        Self::Categories(builder.finish())
+    }
+
     /// A column of nulls.
     pub fn nulls(numeric: bool, rows: usize) -> Self {
         if numeric {
@@ -247,11 +254,11 @@ impl Ids {
     }
 }
 
-impl<'a> FromIterator<&'a str> for Ids {
-    fn from_iter<I: IntoIterator<Item = &'a str>>(iter: I) -> Self {
+impl<S: AsRef<str>> FromIterator<S> for Ids {
+    fn from_iter<I: IntoIterator<Item = S>>(iter: I) -> Self {
         let mut ids = Self::default();
         for id in iter {
-            ids.push(id);
+            ids.push(id.as_ref());
         }
         ids
     }

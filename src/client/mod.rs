@@ -1,0 +1,268 @@
+//! A client of a running server, with the methods and types of [`crate::Monitor`].
+//!
+//! It blocks: it owns the runtime on which its connection lives, so it must not be used inside
+//! another one. Every error has the kind, message and broken rules that the server gave it.
+
+mod connect;
+mod split;
+mod writer;
+
+use std::{future::Future, sync::Arc};
+
+use driftline_proto::v1::{
+    self, model_service_client::ModelServiceClient, query_service_client::QueryServiceClient,
+    set_reference_request::Part,
+};
+use driftline_query::{
+    DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
+    PerformanceRequest, ReferenceName,
+};
+use driftline_storage::{
+    Declaration, Error, ErrorKind, ModelRecord, PredictionBatch, ReferenceRows, Result, Schema,
+    VersionRecord,
+};
+use tokio::{runtime::Runtime, sync::mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Response, Status, transport::Channel};
+
+pub use self::writer::{LabelWriter, PredictionWriter};
+use crate::{ReferenceInfo, wire};
+
+/// Bytes of an answer: the most results that a query gives, and some room.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+/// Messages of an upload that wait for the connection.
+const UPLOAD_QUEUE_MESSAGES: usize = 4;
+
+/// A connection to a server.
+#[derive(Debug)]
+pub struct Client {
+    runtime: Arc<Runtime>,
+    channel: Channel,
+}
+
+impl Client {
+    /// Connects to `http://host:port`; the scheme may be left out.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for an address that is none, `Io` if no server answers there.
+    pub fn connect(url: &str) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("driftline-client")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::new(ErrorKind::Io, format!("start the client: {error}")))?;
+        let channel = runtime.block_on(connect::connect(url))?;
+        Ok(Self { runtime: Arc::new(runtime), channel })
+    }
+
+    fn models_service(&self) -> ModelServiceClient<Channel> {
+        ModelServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    fn query_service(&self) -> QueryServiceClient<Channel> {
+        QueryServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    fn wait<T>(&self, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T> {
+        let answer = self.runtime.block_on(call);
+        answer.map(Response::into_inner).map_err(|status| wire::error::from_status(&status))
+    }
+
+    /// All models by name.
+    ///
+    /// # Errors
+    /// `Io` if the server cannot be reached.
+    pub fn models(&self) -> Result<Vec<ModelRecord>> {
+        let mut models = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = v1::ListModelsRequest { page_size: 0, page_token };
+            let page = self.wait(self.models_service().list_models(request))?;
+            for model in page.models {
+                models.push(wire::model::model(Some(model))?);
+            }
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(models);
+            }
+        }
+    }
+
+    /// A model.
+    ///
+    /// # Errors
+    /// `NotFound` naming the nearest names.
+    pub fn model(&self, name: &str) -> Result<ModelRecord> {
+        let request = v1::GetModelRequest { name: name.to_owned() };
+        wire::model::model(self.wait(self.models_service().get_model(request))?.model)
+    }
+
+    /// Makes a model, see [`crate::Monitor::create_model`].
+    ///
+    /// # Errors
+    /// `AlreadyExists`, `InvalidArgument`, `ResourceExhausted`.
+    pub fn create_model(
+        &self,
+        name: &str,
+        declaration: &Declaration,
+        schema: Option<&Schema>,
+    ) -> Result<ModelRecord> {
+        let request = v1::CreateModelRequest {
+            name: name.to_owned(),
+            declaration: Some(wire::model::write_declaration(declaration)),
+            schema: schema.map(wire::model::write_schema),
+        };
+        wire::model::model(self.wait(self.models_service().create_model(request))?.model)
+    }
+
+    /// Makes a version known, see [`crate::Monitor::create_version`].
+    ///
+    /// # Errors
+    /// `NotFound`, `InvalidArgument`, `ResourceExhausted`.
+    pub fn create_version(
+        &self,
+        model: &str,
+        version: &str,
+        record: &VersionRecord,
+    ) -> Result<ModelRecord> {
+        let request = v1::CreateVersionRequest {
+            model: model.to_owned(),
+            version: version.to_owned(),
+            declaration: record.declaration.as_ref().map(wire::model::write_declaration),
+            schema: record.schema.as_ref().map(wire::model::write_schema),
+        };
+        wire::model::model(self.wait(self.models_service().create_version(request))?.model)
+    }
+
+    /// Sets a schema that is not set, see [`crate::Monitor::set_schema`].
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn set_schema(
+        &self,
+        model: &str,
+        version: Option<&str>,
+        schema: &Schema,
+    ) -> Result<ModelRecord> {
+        let request = v1::SetSchemaRequest {
+            model: model.to_owned(),
+            version: version.map(str::to_owned),
+            schema: Some(wire::model::write_schema(schema)),
+        };
+        wire::model::model(self.wait(self.models_service().set_schema(request))?.model)
+    }
+
+    /// Makes rows a reference, see [`crate::Monitor::set_reference`]. The schema is that of the
+    /// reference's owner.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, `NotFound`, `ResourceExhausted`.
+    pub fn set_reference(
+        &self,
+        name: &ReferenceName,
+        rows: ReferenceRows,
+        schema: &Schema,
+    ) -> Result<ReferenceInfo> {
+        let ReferenceRows { ids, times, columns } = rows;
+        let rows = PredictionBatch { ids, times, columns };
+        let (messages, upload) = mpsc::channel(UPLOAD_QUEUE_MESSAGES);
+        let mut service = self.models_service();
+        let call = self
+            .runtime
+            .spawn(async move { service.set_reference(ReceiverStream::new(upload)).await });
+        let send = |part| {
+            let message = v1::SetReferenceRequest { part: Some(part) };
+            self.runtime.block_on(messages.send(message)).is_ok()
+        };
+        let build = |part: &PredictionBatch| wire::batch::write_predictions(part, schema);
+        // A send that fails means that the call has ended, and its answer says why.
+        if send(Part::Header(header(name))) {
+            split::each(
+                rows.len(),
+                |range| build(&rows.take(range)),
+                |part| Ok(send(Part::Batch(part))),
+            )?;
+        }
+        drop(messages);
+        let gone = |_| Status::internal("the upload was stopped");
+        let answer = self.wait(async { call.await.map_err(gone)? })?;
+        wire::model::reference(answer.reference)
+    }
+
+    /// Makes the predictions of `[from, to)`, in microseconds, a reference.
+    ///
+    /// # Errors
+    /// As [`Client::set_reference`].
+    pub fn pin_reference(&self, name: &ReferenceName, from: i64, to: i64) -> Result<ReferenceInfo> {
+        let request = v1::PinReferenceRequest {
+            model: name.model.clone(),
+            version: name.version.clone(),
+            name: name.name.clone(),
+            window: Some(wire::model::write_window(from, to)),
+        };
+        wire::model::reference(self.wait(self.models_service().pin_reference(request))?.reference)
+    }
+
+    /// The references of a model, oldest first.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn references(&self, model: &str) -> Result<Vec<ReferenceInfo>> {
+        let request = v1::ListReferencesRequest { model: model.to_owned() };
+        let answer = self.wait(self.models_service().list_references(request))?;
+        answer.references.into_iter().map(|known| wire::model::reference(Some(known))).collect()
+    }
+
+    /// How far features moved from a reference.
+    ///
+    /// # Errors
+    /// As [`crate::Monitor::drift`].
+    pub fn drift(&self, request: &DriftRequest) -> Result<DriftReport> {
+        let request = wire::query::write_drift_request(request);
+        wire::query::drift_report(self.wait(self.query_service().query_drift(request))?)
+    }
+
+    /// How good predictions were whose labels are known.
+    ///
+    /// # Errors
+    /// As [`crate::Monitor::performance`].
+    pub fn performance(&self, request: &PerformanceRequest) -> Result<PerformanceReport> {
+        let request = wire::query::write_performance_request(request);
+        wire::query::performance_report(self.wait(self.query_service().query_performance(request))?)
+    }
+
+    /// The distribution of a feature in a reference and a window.
+    ///
+    /// # Errors
+    /// As [`crate::Monitor::distribution`].
+    pub fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport> {
+        let request = wire::query::write_distribution_request(request);
+        let answer = self.wait(self.query_service().query_distribution(request))?;
+        wire::query::distribution_report(answer)
+    }
+
+    /// Writes predictions of a model, many batches at a time.
+    ///
+    /// # Errors
+    /// `Io` if the server cannot be reached, `ResourceExhausted` if it has too many streams.
+    pub fn prediction_writer(&self, model: &str) -> Result<PredictionWriter> {
+        PredictionWriter::open(self.runtime.clone(), self.channel.clone(), model)
+    }
+
+    /// Writes labels of a model, many batches at a time.
+    ///
+    /// # Errors
+    /// As [`Client::prediction_writer`].
+    pub fn label_writer(&self, model: &str) -> Result<LabelWriter> {
+        LabelWriter::open(self.runtime.clone(), self.channel.clone(), model)
+    }
+}
+
+fn header(name: &ReferenceName) -> v1::ReferenceHeader {
+    v1::ReferenceHeader {
+        model: name.model.clone(),
+        version: name.version.clone(),
+        name: name.name.clone(),
+    }
+}

@@ -1,0 +1,232 @@
+//! Taking predictions and labels: unary rows, and streams that are answered batch by batch.
+//!
+//! A stream is a pipeline of two tasks. One reads a batch, checks it and hands it to the log; the
+//! other waits until it is on disk and answers. Between them at most
+//! [`limits::UNANSWERED_BATCHES_MAX`] batches are under way, so that one sync covers several and a
+//! fast sender is slowed by HTTP/2 flow control.
+
+use std::{pin::Pin, sync::Arc};
+
+use driftline_proto::v1::{self, ingest_service_server::IngestService};
+use driftline_storage::{DEFAULT_VERSION, Error, LabelReceipt, PredictionReceipt, Result};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{
+    limits,
+    shared::{Shared, panicked, schema_of},
+};
+use crate::wire::{self, error::About};
+
+/// The ingest service.
+#[derive(Debug)]
+pub(super) struct Ingest(pub(super) Arc<Shared>);
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl IngestService for Ingest {
+    type StreamPredictionsStream = Answers<v1::StreamPredictionsResponse>;
+    type StreamLabelsStream = Answers<v1::StreamLabelsResponse>;
+
+    async fn write_predictions(
+        &self,
+        request: Request<v1::WritePredictionsRequest>,
+    ) -> Result<Response<v1::WritePredictionsResponse>, Status> {
+        let v1::WritePredictionsRequest { model, version, rows } = request.into_inner();
+        let work = move |shared: &Shared| {
+            let version = or_default(&version);
+            let schema = schema_of(&shared.monitor, &model, Some(version))?;
+            let taken = wire::rows::predictions(&rows, &schema)?;
+            let receipt = shared.monitor.write_predictions(&model, version, taken.batch)?.wait()?;
+            shared.metrics.predictions(&model, receipt.accepted, receipt.duplicates);
+            let PredictionReceipt { accepted, duplicates } = receipt;
+            let ignored_columns = taken.ignored;
+            Ok(v1::WritePredictionsResponse { accepted, duplicates, ignored_columns })
+        };
+        self.0.run(About::default(), work).await.map(Response::new)
+    }
+
+    async fn stream_predictions(
+        &self,
+        request: Request<Streaming<v1::StreamPredictionsRequest>>,
+    ) -> Result<Response<Self::StreamPredictionsStream>, Status> {
+        answer(&self.0, request.into_inner())
+    }
+
+    async fn write_labels(
+        &self,
+        request: Request<v1::WriteLabelsRequest>,
+    ) -> Result<Response<v1::WriteLabelsResponse>, Status> {
+        let v1::WriteLabelsRequest { model, rows } = request.into_inner();
+        let work = move |shared: &Shared| {
+            let schema = schema_of(&shared.monitor, &model, None)?;
+            let batch = wire::rows::labels(&rows, &schema)?;
+            let receipt = shared.monitor.write_labels(&model, batch)?.wait()?;
+            shared.metrics.labels(&model, taken(receipt));
+            let LabelReceipt { matched, waiting, unchanged } = receipt;
+            Ok(v1::WriteLabelsResponse { matched, waiting, unchanged })
+        };
+        self.0.run(About::default(), work).await.map(Response::new)
+    }
+
+    async fn stream_labels(
+        &self,
+        request: Request<Streaming<v1::StreamLabelsRequest>>,
+    ) -> Result<Response<Self::StreamLabelsStream>, Status> {
+        answer(&self.0, request.into_inner())
+    }
+}
+
+fn or_default(version: &str) -> &str {
+    if version.is_empty() { DEFAULT_VERSION } else { version }
+}
+
+fn taken(receipt: LabelReceipt) -> u64 {
+    receipt.matched + receipt.waiting + receipt.unchanged
+}
+
+/// Waits until a batch is on disk, and gives its answer.
+type Wait<T> = Box<dyn FnOnce() -> Result<T> + Send>;
+
+/// A batch of a stream.
+trait Batch: Send + Sized + 'static {
+    /// What it is answered with.
+    type Answer: Send + 'static;
+
+    /// What its errors are about.
+    fn about(&self) -> About;
+
+    /// Checks it and hands it to the log; blocks while the log's queue is full.
+    fn submit(self, shared: &Arc<Shared>) -> Result<Wait<Self::Answer>>;
+}
+
+impl Batch for v1::StreamPredictionsRequest {
+    type Answer = v1::StreamPredictionsResponse;
+
+    fn about(&self) -> About {
+        About { sequence: Some(self.sequence), ..About::model(&self.model) }
+    }
+
+    fn submit(self, shared: &Arc<Shared>) -> Result<Wait<Self::Answer>> {
+        let Self { model, version, sequence, batch } = self;
+        let version = or_default(&version);
+        let schema = schema_of(&shared.monitor, &model, Some(version))?;
+        let batch = wire::required("batch", batch)?;
+        let taken = wire::batch::predictions(batch, &schema)?;
+        let pending = shared.monitor.write_predictions(&model, version, taken.batch)?;
+        let (ignored_columns, shared) = (taken.ignored, shared.clone());
+        Ok(Box::new(move || {
+            let PredictionReceipt { accepted, duplicates } = pending.wait()?;
+            shared.metrics.predictions(&model, accepted, duplicates);
+            Ok(Self::Answer { sequence, accepted, duplicates, ignored_columns })
+        }))
+    }
+}
+
+impl Batch for v1::StreamLabelsRequest {
+    type Answer = v1::StreamLabelsResponse;
+
+    fn about(&self) -> About {
+        About { sequence: Some(self.sequence), ..About::model(&self.model) }
+    }
+
+    fn submit(self, shared: &Arc<Shared>) -> Result<Wait<Self::Answer>> {
+        let Self { model, sequence, batch } = self;
+        let schema = schema_of(&shared.monitor, &model, None)?;
+        let batch = wire::batch::labels(wire::required("batch", batch)?, &schema)?;
+        let pending = shared.monitor.write_labels(&model, batch)?;
+        let shared = shared.clone();
+        Ok(Box::new(move || {
+            let receipt = pending.wait()?;
+            shared.metrics.labels(&model, taken(receipt));
+            let LabelReceipt { matched, waiting, unchanged } = receipt;
+            Ok(Self::Answer { sequence, matched, waiting, unchanged })
+        }))
+    }
+}
+
+/// A batch in the log's hands, or what ends the stream after the batches before it.
+type Submitted<T> = Result<(About, Wait<T>), Status>;
+
+fn answer<B: Batch>(
+    shared: &Arc<Shared>,
+    batches: Streaming<B>,
+) -> Result<Response<Answers<B::Answer>>, Status> {
+    let (streams, bound) = (&shared.ingest_streams, limits::INGEST_STREAMS_MAX);
+    let permit = Arc::new(shared.permit(streams, "ingest streams", bound)?);
+    // Two batches more are in the hands of the two tasks.
+    let (submitted, to_wait) = mpsc::channel(limits::UNANSWERED_BATCHES_MAX - 2);
+    let (answers, out) = mpsc::channel(limits::UNANSWERED_BATCHES_MAX);
+    tokio::spawn(submit_all(shared.clone(), batches, submitted, permit.clone()));
+    tokio::spawn(answer_all(shared.clone(), to_wait, answers, permit));
+    Ok(Response::new(Box::pin(ReceiverStream::new(out))))
+}
+
+async fn submit_all<B: Batch>(
+    shared: Arc<Shared>,
+    mut batches: Streaming<B>,
+    submitted: mpsc::Sender<Submitted<B::Answer>>,
+    _permit: Arc<OwnedSemaphorePermit>,
+) {
+    loop {
+        let message = tokio::select! {
+            biased;
+            () = shared.drained() => Err(Status::unavailable(
+                "the server is stopping; send what it did not answer again",
+            )),
+            // The other task ends when the client is gone.
+            () = submitted.closed() => return,
+            message = batches.message() => message,
+        };
+        let next = match message {
+            Ok(None) => return,
+            Ok(Some(batch)) => submit(&shared, batch).await,
+            Err(status) => Err(explain(status)),
+        };
+        let last = next.is_err();
+        if submitted.send(next).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+async fn submit<B: Batch>(shared: &Arc<Shared>, batch: B) -> Submitted<B::Answer> {
+    let about = batch.about();
+    let for_batch = shared.clone();
+    let done = tokio::task::spawn_blocking(move || batch.submit(&for_batch)).await;
+    let wait = done.unwrap_or_else(|_| Err(panicked()));
+    wait.map_err(|error| shared.refuse(&error, &about)).map(|wait| (about, wait))
+}
+
+async fn answer_all<T: Send + 'static>(
+    shared: Arc<Shared>,
+    mut submitted: mpsc::Receiver<Submitted<T>>,
+    answers: mpsc::Sender<Result<T, Status>>,
+    _permit: Arc<OwnedSemaphorePermit>,
+) {
+    while let Some(next) = submitted.recv().await {
+        let answer = match next {
+            Err(status) => Err(status),
+            Ok((about, wait)) => {
+                let done = tokio::task::spawn_blocking(wait).await;
+                let answer = done.unwrap_or_else(|_| Err(panicked()));
+                answer.map_err(|error| shared.refuse(&error, &about))
+            }
+        };
+        let last = answer.is_err();
+        if answers.send(answer).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+/// Says what to do about a message that was too long; other failures speak for themselves.
+pub(super) fn explain(status: Status) -> Status {
+    if status.code() != tonic::Code::OutOfRange {
+        return status;
+    }
+    let text = format!("{}; send fewer rows per message", status.message());
+    wire::error::to_status(&Error::invalid("batch", text), &About::default())
+}

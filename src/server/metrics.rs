@@ -1,0 +1,115 @@
+//! What the server counts, and how Prometheus reads it together with the sizes of the database.
+
+use std::sync::Arc;
+
+use driftline_storage::ErrorKind;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text},
+    metrics::{
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::ConstGauge,
+        info::Info,
+    },
+    registry::{Registry, Unit},
+};
+
+use crate::{Monitor, wire};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ModelLabel {
+    model: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+/// The counters of a server and the registry that prints them.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    registry: Registry,
+    predictions: Family<ModelLabel, Counter>,
+    duplicates: Family<ModelLabel, Counter>,
+    labels: Family<ModelLabel, Counter>,
+    refused: Family<ReasonLabel, Counter>,
+}
+
+impl Metrics {
+    /// Counters at zero beside the sizes of a database.
+    pub(super) fn new(monitor: Arc<Monitor>) -> Self {
+        let mut registry = Registry::with_prefix("driftline");
+        let version = ("version", env!("CARGO_PKG_VERSION"));
+        registry.register("build", "The build that runs", Info::new(vec![version]));
+        let predictions = Family::default();
+        let help = "Predictions stored since the server started";
+        registry.register("predictions_ingested", help, predictions.clone());
+        let duplicates = Family::default();
+        let help = "Predictions not stored because their id was known";
+        registry.register("predictions_duplicate", help, duplicates.clone());
+        let labels = Family::default();
+        let help = "Labels taken since the server started, repeated ones included";
+        registry.register("labels_ingested", help, labels.clone());
+        let refused = Family::default();
+        let help = "Requests answered with an error, by its reason";
+        registry.register("requests_refused", help, refused.clone());
+        registry.register_collector(Box::new(Sizes(monitor)));
+        Self { registry, predictions, duplicates, labels, refused }
+    }
+
+    /// Counts stored predictions. Models exist, so their number is bounded.
+    pub(super) fn predictions(&self, model: &str, accepted: u64, duplicates: u64) {
+        let label = ModelLabel { model: model.to_owned() };
+        self.predictions.get_or_create(&label).inc_by(accepted);
+        self.duplicates.get_or_create(&label).inc_by(duplicates);
+    }
+
+    /// Counts taken labels.
+    pub(super) fn labels(&self, model: &str, labels: u64) {
+        self.labels.get_or_create(&ModelLabel { model: model.to_owned() }).inc_by(labels);
+    }
+
+    /// Counts a request that was answered with an error.
+    pub(super) fn refused(&self, kind: ErrorKind) {
+        let reason = wire::error::reason(kind);
+        self.refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// All metrics in the OpenMetrics text format.
+    pub(super) fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+}
+
+/// The sizes of a database, taken when they are read.
+#[derive(Debug)]
+struct Sizes(Arc<Monitor>);
+
+impl Collector for Sizes {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let stats = self.0.stats();
+        let gauges = [
+            ("segments", "Segments on disk", None, stats.segments),
+            ("segment_rows", "Predictions in segments", None, stats.segment_rows),
+            ("segment", "Size of the files of segments", Some(Unit::Bytes), stats.segment_bytes),
+            ("head_rows", "Predictions in memory and in the log", None, stats.head_rows),
+            ("head", "Approximate size of the head in memory", Some(Unit::Bytes), stats.head_bytes),
+            ("labels_waiting", "Labels whose prediction has not come", None, stats.waiting_labels),
+        ];
+        for (name, help, unit, value) in gauges {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            let metric =
+                encoder.encode_descriptor(name, help, unit.as_ref(), gauge.metric_type())?;
+            gauge.encode(metric)?;
+        }
+        let help = "Labels dropped because their prediction never came";
+        let dropped = ConstCounter::new(stats.dropped_labels);
+        let metric =
+            encoder.encode_descriptor("labels_dropped", help, None, dropped.metric_type())?;
+        dropped.encode(metric)
+    }
+}

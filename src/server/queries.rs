@@ -1,0 +1,66 @@
+//! Questions: each runs on a thread of its own, and only so many at once.
+
+use std::sync::Arc;
+
+use driftline_proto::v1::{self, query_service_server::QueryService};
+use driftline_storage::Result;
+use tonic::{Request, Response, Status};
+
+use super::shared::Shared;
+use crate::{Monitor, wire, wire::error::About};
+
+/// The query service.
+#[derive(Debug)]
+pub(super) struct Queries(pub(super) Arc<Shared>);
+
+impl Queries {
+    async fn ask<T: Send + 'static>(
+        &self,
+        model: Option<&v1::Scope>,
+        ask: impl FnOnce(&Monitor) -> Result<T> + Send + 'static,
+    ) -> Result<Response<T>, Status> {
+        let about = model.map(|scope| About::model(&scope.model)).unwrap_or_default();
+        // The semaphore is never closed.
+        let _permit = self.0.queries.acquire().await;
+        self.0.run(about, move |shared| ask(&shared.monitor)).await.map(Response::new)
+    }
+}
+
+#[tonic::async_trait]
+impl QueryService for Queries {
+    async fn query_drift(
+        &self,
+        request: Request<v1::QueryDriftRequest>,
+    ) -> Result<Response<v1::QueryDriftResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.drift(&wire::query::drift_request(request)?)?;
+            Ok(wire::query::write_drift_report(report))
+        })
+        .await
+    }
+
+    async fn query_performance(
+        &self,
+        request: Request<v1::QueryPerformanceRequest>,
+    ) -> Result<Response<v1::QueryPerformanceResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.performance(&wire::query::performance_request(request)?)?;
+            Ok(wire::query::write_performance_report(report))
+        })
+        .await
+    }
+
+    async fn query_distribution(
+        &self,
+        request: Request<v1::QueryDistributionRequest>,
+    ) -> Result<Response<v1::QueryDistributionResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.distribution(&wire::query::distribution_request(request)?)?;
+            Ok(wire::query::write_distribution_report(report))
+        })
+        .await
+    }
+}

@@ -1,0 +1,387 @@
+//! Questions and answers.
+
+use driftline_proto::v1;
+use driftline_query::{
+    Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
+    DriftRequest, DriftResult, DriftWindow, Method, Metric, MetricResult, PerformanceReport,
+    PerformanceRequest, PerformanceWindow, Scope,
+};
+use driftline_storage::{Error, Result};
+
+use super::{model, required, time};
+
+fn scope(scope: Option<v1::Scope>) -> Result<Scope> {
+    let scope = required("scope", scope)?;
+    Ok(Scope {
+        model: scope.model,
+        version: scope.version,
+        from: time::micros("scope.start_time", scope.start_time)?,
+        to: time::micros("scope.end_time", scope.end_time)?,
+        step: scope.step.map(|step| time::length("scope.step", step)).transpose()?,
+    })
+}
+
+fn write_scope(scope: &Scope) -> v1::Scope {
+    v1::Scope {
+        model: scope.model.clone(),
+        version: scope.version.clone(),
+        start_time: Some(time::edge(scope.from)),
+        end_time: Some(time::edge(scope.to)),
+        step: scope.step.map(time::duration),
+    }
+}
+
+fn method(field: &str, method: i32) -> Result<Method> {
+    match v1::DriftMethod::try_from(method) {
+        Ok(v1::DriftMethod::Psi) => Ok(Method::Psi),
+        Ok(v1::DriftMethod::Ks) => Ok(Method::Ks),
+        Ok(v1::DriftMethod::Unspecified) | Err(_) => {
+            Err(Error::invalid(field, format!("{method} is not a drift method")))
+        }
+    }
+}
+
+fn write_method(method: Method) -> i32 {
+    let method = match method {
+        Method::Psi => v1::DriftMethod::Psi,
+        Method::Ks => v1::DriftMethod::Ks,
+    };
+    method.into()
+}
+
+fn metric(field: &str, metric: i32) -> Result<Metric> {
+    match v1::Metric::try_from(metric) {
+        Ok(v1::Metric::Accuracy) => Ok(Metric::Accuracy),
+        Ok(v1::Metric::Mae) => Ok(Metric::Mae),
+        Ok(v1::Metric::Rmse) => Ok(Metric::Rmse),
+        Ok(v1::Metric::Unspecified) | Err(_) => {
+            Err(Error::invalid(field, format!("{metric} is not a metric")))
+        }
+    }
+}
+
+fn write_metric(metric: Metric) -> i32 {
+    let metric = match metric {
+        Metric::Accuracy => v1::Metric::Accuracy,
+        Metric::Mae => v1::Metric::Mae,
+        Metric::Rmse => v1::Metric::Rmse,
+    };
+    metric.into()
+}
+
+fn each<T, U>(items: Vec<T>, read: impl Fn(T) -> Result<U>) -> Result<Vec<U>> {
+    items.into_iter().map(read).collect()
+}
+
+/// Reads a question about drift.
+///
+/// # Errors
+/// `InvalidArgument` naming the field.
+pub(crate) fn drift_request(request: v1::QueryDriftRequest) -> Result<DriftRequest> {
+    let default = DriftRequest::default();
+    let bins =
+        request.bins.map_or(default.bins, |bins| usize::try_from(bins).unwrap_or(usize::MAX));
+    Ok(DriftRequest {
+        scope: scope(request.scope)?,
+        methods: each(request.methods, |known| method("methods", known))?,
+        features: request.features,
+        reference: request.reference,
+        bins,
+        epsilon: request.epsilon.unwrap_or(default.epsilon),
+        exact: request.exact,
+    })
+}
+
+/// A question about drift for the wire.
+pub(crate) fn write_drift_request(request: &DriftRequest) -> v1::QueryDriftRequest {
+    v1::QueryDriftRequest {
+        scope: Some(write_scope(&request.scope)),
+        methods: request.methods.iter().copied().map(write_method).collect(),
+        features: request.features.clone(),
+        reference: request.reference.clone(),
+        bins: Some(u32::try_from(request.bins).unwrap_or(u32::MAX)),
+        epsilon: Some(request.epsilon),
+        exact: request.exact,
+    }
+}
+
+/// Reads an answer about drift.
+///
+/// # Errors
+/// `InvalidArgument` for what no server of this build answers.
+pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport> {
+    let result = |result: v1::DriftResult| {
+        Ok(DriftResult {
+            feature: result.feature,
+            method: method("method", result.method)?,
+            value: result.value,
+            p_value: result.p_value,
+            error_bound: result.error_bound,
+            exact: result.exact,
+            undefined: result.undefined,
+        })
+    };
+    let window = |window: v1::DriftWindow| {
+        let (start, end) = model::window(window.window)?;
+        let results = each(window.results, result)?;
+        Ok(DriftWindow { start, end, predictions: window.predictions, results })
+    };
+    Ok(DriftReport {
+        scope: scope(report.scope)?,
+        reference: report.reference,
+        rows_scanned: report.rows_scanned,
+        windows: each(report.windows, window)?,
+    })
+}
+
+/// An answer about drift for the wire.
+pub(crate) fn write_drift_report(report: DriftReport) -> v1::QueryDriftResponse {
+    let result = |result: DriftResult| v1::DriftResult {
+        feature: result.feature,
+        method: write_method(result.method),
+        value: result.value,
+        p_value: result.p_value,
+        error_bound: result.error_bound,
+        exact: result.exact,
+        undefined: result.undefined,
+    };
+    let window = |window: DriftWindow| v1::DriftWindow {
+        window: Some(model::write_window(window.start, window.end)),
+        predictions: window.predictions,
+        results: window.results.into_iter().map(result).collect(),
+    };
+    v1::QueryDriftResponse {
+        scope: Some(write_scope(&report.scope)),
+        reference: report.reference,
+        rows_scanned: report.rows_scanned,
+        windows: report.windows.into_iter().map(window).collect(),
+    }
+}
+
+/// Reads a question about quality.
+///
+/// # Errors
+/// `InvalidArgument` naming the field.
+pub(crate) fn performance_request(
+    request: v1::QueryPerformanceRequest,
+) -> Result<PerformanceRequest> {
+    Ok(PerformanceRequest {
+        scope: scope(request.scope)?,
+        metrics: each(request.metrics, |known| metric("metrics", known))?,
+    })
+}
+
+/// A question about quality for the wire.
+pub(crate) fn write_performance_request(
+    request: &PerformanceRequest,
+) -> v1::QueryPerformanceRequest {
+    v1::QueryPerformanceRequest {
+        scope: Some(write_scope(&request.scope)),
+        metrics: request.metrics.iter().copied().map(write_metric).collect(),
+    }
+}
+
+/// Reads an answer about quality.
+///
+/// # Errors
+/// `InvalidArgument` for what no server of this build answers.
+pub(crate) fn performance_report(
+    report: v1::QueryPerformanceResponse,
+) -> Result<PerformanceReport> {
+    let result = |result: v1::MetricResult| {
+        Ok(MetricResult {
+            metric: metric("metric", result.metric)?,
+            class: result.class_name,
+            value: result.value,
+            undefined: result.undefined,
+        })
+    };
+    let window = |window: v1::PerformanceWindow| {
+        let (start, end) = model::window(window.window)?;
+        Ok(PerformanceWindow {
+            start,
+            end,
+            predictions: window.predictions,
+            labelled: window.labelled,
+            results: each(window.results, result)?,
+            confusion: window.confusion.map(confusion).transpose()?,
+        })
+    };
+    Ok(PerformanceReport { scope: scope(report.scope)?, windows: each(report.windows, window)? })
+}
+
+/// An answer about quality for the wire.
+pub(crate) fn write_performance_report(report: PerformanceReport) -> v1::QueryPerformanceResponse {
+    let result = |result: MetricResult| v1::MetricResult {
+        metric: write_metric(result.metric),
+        class_name: result.class,
+        value: result.value,
+        undefined: result.undefined,
+    };
+    let window = |window: PerformanceWindow| v1::PerformanceWindow {
+        window: Some(model::write_window(window.start, window.end)),
+        predictions: window.predictions,
+        labelled: window.labelled,
+        results: window.results.into_iter().map(result).collect(),
+        confusion: window.confusion.map(|confusion| v1::Confusion {
+            classes: confusion.classes,
+            counts: confusion.counts.into_iter().flatten().collect(),
+        }),
+    };
+    v1::QueryPerformanceResponse {
+        scope: Some(write_scope(&report.scope)),
+        windows: report.windows.into_iter().map(window).collect(),
+    }
+}
+
+fn confusion(confusion: v1::Confusion) -> Result<ConfusionReport> {
+    let (classes, counts) = (confusion.classes.len(), confusion.counts.len());
+    if classes.checked_mul(classes) != Some(counts) {
+        let text = format!("{counts} counts of {classes} classes, the matrix must be square");
+        return Err(Error::invalid("confusion.counts", text));
+    }
+    Ok(ConfusionReport {
+        classes: confusion.classes,
+        counts: confusion.counts.chunks(classes.max(1)).map(<[u64]>::to_vec).collect(),
+    })
+}
+
+/// Reads a question about a distribution.
+///
+/// # Errors
+/// `InvalidArgument` naming the field.
+pub(crate) fn distribution_request(
+    request: v1::QueryDistributionRequest,
+) -> Result<DistributionRequest> {
+    Ok(DistributionRequest {
+        scope: scope(request.scope)?,
+        feature: request.feature,
+        reference: request.reference,
+    })
+}
+
+/// A question about a distribution for the wire.
+pub(crate) fn write_distribution_request(
+    request: &DistributionRequest,
+) -> v1::QueryDistributionRequest {
+    v1::QueryDistributionRequest {
+        scope: Some(write_scope(&request.scope)),
+        feature: request.feature.clone(),
+        reference: request.reference.clone(),
+    }
+}
+
+/// Reads a distribution.
+///
+/// # Errors
+/// `InvalidArgument` for what no server of this build answers.
+pub(crate) fn distribution_report(
+    report: v1::QueryDistributionResponse,
+) -> Result<DistributionReport> {
+    let bin = |bin: v1::DistributionBin| DistributionBin {
+        lower: bin.lower,
+        upper: bin.upper,
+        category: bin.category,
+        count: both(bin.count),
+    };
+    Ok(DistributionReport {
+        scope: scope(report.scope)?,
+        feature: report.feature,
+        kind: model::kind("kind", report.kind)?,
+        reference: report.reference,
+        bins: report.bins.into_iter().map(bin).collect(),
+        rows: both(report.rows),
+        nulls: both(report.nulls),
+        nans: both(report.nans),
+        infinities: both(report.infinities),
+        below: both(report.below),
+        above: both(report.above),
+    })
+}
+
+/// A distribution for the wire.
+pub(crate) fn write_distribution_report(
+    report: DistributionReport,
+) -> v1::QueryDistributionResponse {
+    let bin = |bin: DistributionBin| v1::DistributionBin {
+        lower: bin.lower,
+        upper: bin.upper,
+        category: bin.category,
+        count: write_both(bin.count),
+    };
+    v1::QueryDistributionResponse {
+        scope: Some(write_scope(&report.scope)),
+        feature: report.feature,
+        kind: model::write_kind(report.kind).into(),
+        reference: report.reference,
+        bins: report.bins.into_iter().map(bin).collect(),
+        rows: write_both(report.rows),
+        nulls: write_both(report.nulls),
+        nans: write_both(report.nans),
+        infinities: write_both(report.infinities),
+        below: write_both(report.below),
+        above: write_both(report.above),
+    }
+}
+
+fn both(counts: Option<v1::CountPair>) -> Both {
+    let counts = counts.unwrap_or_default();
+    Both { reference: counts.reference, current: counts.current }
+}
+
+fn write_both(counts: Both) -> Option<v1::CountPair> {
+    Some(v1::CountPair { reference: counts.reference, current: counts.current })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked() -> Scope {
+        let step = Some(3_600_000_000);
+        Scope { model: "m".to_owned(), version: None, from: -5, to: 7_200_000_000, step }
+    }
+
+    #[test]
+    fn questions_come_back() {
+        let mut drift = DriftRequest { scope: asked(), exact: true, ..DriftRequest::default() };
+        drift.methods = Method::ALL.to_vec();
+        assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);
+        let performance = PerformanceRequest { scope: asked(), metrics: Metric::ALL.to_vec() };
+        let wire = write_performance_request(&performance);
+        assert_eq!(performance_request(wire).expect("valid"), performance);
+    }
+
+    #[test]
+    fn answers_come_back() {
+        let result = MetricResult {
+            metric: Metric::Accuracy,
+            class: None,
+            value: None,
+            undefined: Some("no labels".to_owned()),
+        };
+        let classes = ["a", "b"].map(str::to_owned).to_vec();
+        let confusion = ConfusionReport { classes, counts: vec![vec![1, 2], vec![3, 4]] };
+        let window = PerformanceWindow {
+            start: 0,
+            end: 1,
+            predictions: 2,
+            labelled: 1,
+            results: vec![result],
+            confusion: Some(confusion),
+        };
+        let report = PerformanceReport { scope: asked(), windows: vec![window] };
+        let wire = write_performance_report(report.clone());
+        assert_eq!(performance_report(wire).expect("valid"), report);
+    }
+
+    #[test]
+    fn a_question_without_scope_or_with_an_unknown_method_is_refused() {
+        let error = drift_request(v1::QueryDriftRequest::default()).expect_err("no scope");
+        assert_eq!(error.to_string(), "scope: is required");
+        let mut wire = write_drift_request(&DriftRequest { scope: asked(), ..Default::default() });
+        wire.methods.push(0);
+        let error = drift_request(wire).expect_err("unspecified");
+        assert_eq!(error.to_string(), "methods: 0 is not a drift method");
+    }
+}
