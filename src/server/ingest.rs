@@ -35,6 +35,7 @@ impl IngestService for Ingest {
         request: Request<v1::WritePredictionsRequest>,
     ) -> Result<Response<v1::WritePredictionsResponse>, Status> {
         let v1::WritePredictionsRequest { model, version, rows } = request.into_inner();
+        let about = About::model(&model);
         let work = move |shared: &Shared| {
             let version = or_default(&version);
             let schema = schema_of(&shared.monitor, &model, Some(version))?;
@@ -45,7 +46,7 @@ impl IngestService for Ingest {
             let ignored_columns = taken.ignored;
             Ok(v1::WritePredictionsResponse { accepted, duplicates, ignored_columns })
         };
-        self.0.run(About::default(), work).await.map(Response::new)
+        self.0.run(about, work).await.map(Response::new)
     }
 
     async fn stream_predictions(
@@ -60,6 +61,7 @@ impl IngestService for Ingest {
         request: Request<v1::WriteLabelsRequest>,
     ) -> Result<Response<v1::WriteLabelsResponse>, Status> {
         let v1::WriteLabelsRequest { model, rows } = request.into_inner();
+        let about = About::model(&model);
         let work = move |shared: &Shared| {
             let schema = schema_of(&shared.monitor, &model, None)?;
             let batch = wire::rows::labels(&rows, &schema)?;
@@ -68,7 +70,7 @@ impl IngestService for Ingest {
             let LabelReceipt { matched, waiting, unchanged } = receipt;
             Ok(v1::WriteLabelsResponse { matched, waiting, unchanged })
         };
-        self.0.run(About::default(), work).await.map(Response::new)
+        self.0.run(about, work).await.map(Response::new)
     }
 
     async fn stream_labels(

@@ -58,11 +58,12 @@ impl ModelService for Models {
         request: Request<v1::GetModelRequest>,
     ) -> Result<Response<v1::GetModelResponse>, Status> {
         let name = request.into_inner().name;
+        let about = About::model(&name);
         let work = move |shared: &Shared| {
             let model = shared.monitor.model(&name)?;
             Ok(v1::GetModelResponse { model: Some(wire::model::write_model(&model)) })
         };
-        self.0.run(About::default(), work).await.map(Response::new)
+        self.0.run(about, work).await.map(Response::new)
     }
 
     async fn list_models(
@@ -131,12 +132,13 @@ impl ModelService for Models {
         request: Request<v1::ListReferencesRequest>,
     ) -> Result<Response<v1::ListReferencesResponse>, Status> {
         let model = request.into_inner().model;
+        let about = About::model(&model);
         let work = move |shared: &Shared| {
             let references = shared.monitor.references(&model)?;
             let references = references.iter().map(wire::model::write_reference).collect();
             Ok(v1::ListReferencesResponse { references })
         };
-        self.0.run(About::default(), work).await.map(Response::new)
+        self.0.run(about, work).await.map(Response::new)
     }
 }
 

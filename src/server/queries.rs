@@ -20,9 +20,14 @@ impl Queries {
         ask: impl FnOnce(&Monitor) -> Result<T> + Send + 'static,
     ) -> Result<Response<T>, Status> {
         let about = model.map(|scope| About::model(&scope.model)).unwrap_or_default();
-        // The semaphore is never closed.
-        let _permit = self.0.queries.acquire().await;
-        self.0.run(about, move |shared| ask(&shared.monitor)).await.map(Response::new)
+        // The semaphore is never closed. The permit stays with the thread, which goes on when the
+        // client is gone.
+        let permit = self.0.queries.clone().acquire_owned().await;
+        let work = move |shared: &Shared| {
+            let _permit = permit;
+            ask(&shared.monitor)
+        };
+        self.0.run(about, work).await.map(Response::new)
     }
 }
 

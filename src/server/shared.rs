@@ -24,7 +24,7 @@ pub(super) struct Shared {
     /// One permit per reference upload.
     pub(super) uploads: Arc<Semaphore>,
     /// One permit per running query.
-    pub(super) queries: Semaphore,
+    pub(super) queries: Arc<Semaphore>,
     draining: watch::Receiver<bool>,
 }
 
@@ -36,7 +36,7 @@ impl Shared {
             monitor,
             ingest_streams: Arc::new(Semaphore::new(limits::INGEST_STREAMS_MAX)),
             uploads: Arc::new(Semaphore::new(limits::REFERENCE_UPLOADS_MAX)),
-            queries: Semaphore::new(limits::QUERIES_MAX),
+            queries: Arc::new(Semaphore::new(limits::QUERIES_MAX)),
             draining,
         }
     }

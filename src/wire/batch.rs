@@ -1,7 +1,7 @@
 //! Columnar batches: checked against a schema on their way in, stripped of empty columns on their
 //! way out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use driftline_proto::v1;
 use driftline_storage::{
@@ -185,10 +185,13 @@ type ByName = HashMap<String, Option<v1::column::Values>>;
 fn by_name(columns: Vec<v1::Column>, found: &mut Violations) -> ByName {
     let mut by_name = HashMap::with_capacity(columns.len());
     for column in columns {
-        if by_name.contains_key(&column.name) {
-            found.push(&column.name, "appears twice, a batch has a column once");
-        } else {
-            by_name.insert(column.name, column.values);
+        match by_name.entry(column.name) {
+            Entry::Occupied(twin) => {
+                found.push(twin.key(), "appears twice, a batch has a column once");
+            }
+            Entry::Vacant(place) => {
+                place.insert(column.values);
+            }
         }
     }
     by_name

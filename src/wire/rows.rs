@@ -233,10 +233,10 @@ mod tests {
         taken.batch.validate(&schema()).expect("fits the schema");
         assert_eq!(taken.ignored, ["x"]);
         assert_eq!(taken.batch.columns.first(), Some(&Column::Numeric(vec![2.0])));
-        match taken.batch.columns.get(schema().prediction_index()) {
-            Some(Column::Categories(column)) => assert_eq!(column.text(0), Some("1")),
-            other => panic!("{other:?}"),
-        }
+        let mut class = CategoriesBuilder::default();
+        class.push(Some("1"));
+        let class = Column::Categories(class.finish());
+        assert_eq!(taken.batch.columns.get(schema().prediction_index()), Some(&class));
     }
 
     #[test]
