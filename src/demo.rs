@@ -64,7 +64,8 @@ impl Month {
     pub fn reference(self) -> Result<ReferenceRows> {
         let mut rows = Rows::new(ChaCha8Rng::seed_from_u64(SEED))?;
         for _ in 0..REFERENCE_ROWS {
-            let time = self.start() - rows.random.random_range(0..60 * DAY_MICROS);
+            let day = rows.random.random_range(1..=60);
+            let time = self.start() - day * DAY_MICROS + rows.time_of_day();
             rows.push(time, false);
         }
         let batch = rows.finish().0;

@@ -193,7 +193,7 @@ fn before_and_after(
 fn quality(monitor: &Monitor, month: Month, out: &mut dyn Write, style: &Style) -> Outcome {
     heading(out, "Is the model still right, now that labels have come?")?;
     let mut steps = scope(month.start(), month.end);
-    steps.step = Some(3 * DAY_MICROS);
+    steps.step = Some(2 * DAY_MICROS);
     let report = monitor.performance(&PerformanceRequest { scope: steps, metrics: Vec::new() })?;
     render::performance(&report, out, Format::Table, style)?;
     let accuracy = |from, to| -> Result<Option<f64>> {

@@ -6,5 +6,6 @@
 mod cli;
 mod crash;
 mod golden;
+mod grpc;
 mod program;
 mod tidy;
