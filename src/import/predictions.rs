@@ -272,7 +272,7 @@ fn check_latency(values: &[Column], schema: &Schema, faults: &mut Faults) {
     let place = schema.prediction_index() + 1;
     let Some(Column::Numeric(values)) = values.get(place) else { return };
     for (row, value) in values.iter().enumerate() {
-        if !driftline_storage::is_null(*value) && !(value.is_finite() && *value >= 0.0) {
+        if !driftline_storage::is_latency(*value) {
             let found = value.to_string();
             faults.mark(row, "latency_ms", "must be finite and not negative", Some(&found));
         }

@@ -7,7 +7,7 @@ use crate::{
     column::{Column, Ids, is_null},
     error::{Error, Result, Violation},
     limits,
-    schema::{Field, LATENCY, Schema},
+    schema::{Field, Kind, LATENCY, Schema},
     time::{TIME_MAX, TIME_MIN},
 };
 
@@ -44,18 +44,12 @@ impl PredictionBatch {
     /// # Errors
     /// `InvalidArgument` with up to 20 violations that name row, field, value and rule.
     pub fn validate(&self, schema: &Schema) -> Result<()> {
-        let fields = schema.columns();
-        let mut found = Vec::new();
-        check_shape(self.ids.len(), self.len(), &mut found);
-        if self.columns.len() != fields.len() {
-            let text = format!("{} columns, the schema has {}", self.columns.len(), fields.len());
-            found.push(violation("columns", text));
+        if self.len() > limits::BATCH_ROWS_MAX {
+            let text =
+                format!("{} rows, a batch has at most {}", self.len(), limits::BATCH_ROWS_MAX);
+            return Err(Error::invalid("rows", text));
         }
-        check_times("ts", &self.times, &mut found);
-        for (column, field) in self.columns.iter().zip(&fields) {
-            check_column(column, field, self.len(), &mut found);
-        }
-        finish(found)
+        check_rows(schema, &self.ids, &self.times, &self.columns)
     }
 
     /// The rows of a selection, in its order.
@@ -111,6 +105,11 @@ impl LabelBatch {
     /// # Errors
     /// `InvalidArgument` with up to 20 violations that name row, field, value and rule.
     pub fn validate(&self, schema: &Schema) -> Result<()> {
+        if self.len() > limits::BATCH_ROWS_MAX {
+            let text =
+                format!("{} rows, a batch has at most {}", self.len(), limits::BATCH_ROWS_MAX);
+            return Err(Error::invalid("rows", text));
+        }
         let mut found = Vec::new();
         check_shape(self.ids.len(), self.len(), &mut found);
         check_times("label_ts", &self.times, &mut found);
@@ -139,14 +138,36 @@ impl LabelBatch {
     }
 }
 
+/// Checks rows of any number against the schema, see [`PredictionBatch::validate`].
+pub(crate) fn check_rows(
+    schema: &Schema,
+    ids: &Ids,
+    times: &[i64],
+    columns: &[Column],
+) -> Result<()> {
+    let fields = schema.columns();
+    let mut found = Vec::new();
+    check_shape(ids.len(), times.len(), &mut found);
+    if columns.len() != fields.len() {
+        let text = format!("{} columns, the schema has {}", columns.len(), fields.len());
+        found.push(violation("columns", text));
+    }
+    check_times("ts", times, &mut found);
+    for (column, field) in columns.iter().zip(&fields) {
+        check_column(column, field, times.len(), &mut found);
+    }
+    finish(found)
+}
+
+/// Whether a number may be a serving time in milliseconds; null may.
+pub fn is_latency(value: f64) -> bool {
+    is_null(value) || (value.is_finite() && value >= 0.0)
+}
+
 fn check_shape(ids: usize, rows: usize, found: &mut Vec<Violation>) {
     if ids != rows {
         let text = format!("{ids} ids for {rows} times, each row needs both");
         found.push(violation("prediction_id", text));
-    }
-    if rows > limits::BATCH_ROWS_MAX {
-        let text = format!("{rows} rows, a batch has at most {}", limits::BATCH_ROWS_MAX);
-        found.push(violation("rows", text));
     }
 }
 
@@ -177,7 +198,7 @@ fn check_column(column: &Column, field: &Field, rows: usize, found: &mut Vec<Vio
         }
         Column::Numeric(values) if field.name == LATENCY => {
             for (row, value) in values.iter().enumerate() {
-                if !is_null(*value) && !(value.is_finite() && *value >= 0.0) {
+                if !is_latency(*value) {
                     push(found, row, LATENCY, &format!("{value} must be finite and not negative"));
                 }
             }
@@ -185,6 +206,10 @@ fn check_column(column: &Column, field: &Field, rows: usize, found: &mut Vec<Vio
         Column::Numeric(_) => {}
         Column::Categories(column) => {
             for text in &column.dictionary {
+                if field.kind == Kind::Boolean && text != "true" && text != "false" {
+                    let text = format!("{text:?} must be \"true\" or \"false\"");
+                    found.push(violation(&field.name, text));
+                }
                 if text.len() > limits::CATEGORY_BYTES_MAX {
                     let text = format!(
                         "a category of {} bytes, at most {}",
@@ -219,7 +244,7 @@ fn finish(mut found: Vec<Violation>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Kind, Task};
+    use crate::schema::Task;
 
     fn schema() -> Schema {
         let features = vec![Field { name: "x".to_owned(), kind: Kind::Numeric }];

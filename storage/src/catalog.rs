@@ -372,7 +372,7 @@ struct Backend(Arc<dyn VfsFile>);
 
 impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
-        self.0.len()
+        self.0.size()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {

@@ -10,7 +10,7 @@ use std::{
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::{
-    batch::{LabelBatch, PredictionBatch},
+    batch::{LabelBatch, PredictionBatch, check_rows},
     binning::Binning,
     catalog::{
         Catalog, Change, Contents, ModelRecord, ReferenceRecord, ReferenceSource, VersionRecord,
@@ -433,6 +433,7 @@ impl Db {
         check_name("reference", &new.name)?;
         let model = self.model(&new.model)?;
         let schema = schema_of(&model, new.version.as_deref())?;
+        check_rows(&schema, &new.rows.ids, &new.rows.times, &new.rows.columns)?;
         let replaced: Vec<Reference> = {
             let state = self.shared.read();
             let owned: Vec<&Reference> =

@@ -97,7 +97,7 @@ pub(crate) fn read_file(
     let full: PathBuf = root.join(&record.path);
     let io = |error| Error::io(&full, "read", error);
     let file = vfs.open(&full).map_err(io)?;
-    let found = file.len().map_err(io)?;
+    let found = file.size().map_err(io)?;
     if found != record.bytes || found > limits::FILE_BYTES_MAX {
         let text = format!("{found} bytes, the catalog says {}", record.bytes);
         return Err(Error::corruption(&full, 0, text));

@@ -41,7 +41,7 @@ mod seal;
 mod writer;
 mod db;
 
-pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch};
+pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
 pub use binning::{Binner, Binning, ColumnBins, SPECIALS, Special};
 pub use catalog::{
     FORMAT_VERSION, ModelRecord, ReferenceRecord, ReferenceSource, SegmentRecord, SidecarRecord,

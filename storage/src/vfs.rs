@@ -36,7 +36,7 @@ pub trait Vfs: Send + Sync + fmt::Debug {
 /// An open file.
 pub trait VfsFile: Send + Sync + fmt::Debug {
     /// Length in bytes.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
     /// Fills a buffer from an offset, or fails with `UnexpectedEof`.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
     /// Writes all bytes at an offset; they survive a crash after [`VfsFile::sync_data`].
@@ -105,7 +105,7 @@ impl Vfs for OsVfs {
 struct OsFile(File);
 
 impl VfsFile for OsFile {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
 

@@ -157,7 +157,7 @@ pub(crate) fn replay(
     for (place, (first, path)) in files.iter().enumerate() {
         let io = |error| Error::io(path, "read", error);
         let file = vfs.open(path).map_err(io)?;
-        let len = usize::try_from(file.len().map_err(io)?).unwrap_or(0);
+        let len = usize::try_from(file.size().map_err(io)?).unwrap_or(0);
         let mut bytes = vec![0; len];
         file.read_exact_at(&mut bytes, 0).map_err(io)?;
         let whole = replay_file(path, &bytes, *first, published, &mut replayed, visit)?;

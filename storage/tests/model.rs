@@ -1,7 +1,7 @@
 //! Random operations against a plain map: after any of writing, labelling, sealing and reopening
 //! the database says what the map says.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -31,8 +31,16 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 }
 
 fn all_sources() -> Vec<(PathBuf, String)> {
-    let folders =
-        ["storage/src", "query/src", "query/tests", "proto/src", "src", "tests", "benches"];
+    let folders = [
+        "storage/src",
+        "storage/tests",
+        "query/src",
+        "query/tests",
+        "proto/src",
+        "src",
+        "tests",
+        "benches",
+    ];
     folders.iter().flat_map(|folder| sources(folder)).collect()
 }
 
