@@ -59,6 +59,8 @@ pub mod import;
 #[doc(hidden)]
 pub mod demo;
 #[doc(hidden)]
+pub mod workload;
+#[doc(hidden)]
 pub mod cli;
 
 pub use driftline_query as query;

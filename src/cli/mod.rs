@@ -7,6 +7,7 @@ pub mod import;
 pub mod render;
 pub mod time;
 
+mod bench;
 mod demo;
 mod progress;
 mod run;

@@ -15,7 +15,7 @@ use super::{
         ModelsCommand, PinArgs, QueryCommand, ReferenceCommand, SERVER_ENV, SetArgs, Target,
     },
     backend::Backend,
-    demo,
+    bench, demo,
     import::{Source, import_labels, import_predictions, set_reference},
     render::{self, Format, ImportReport, Imported, RefusedRow, Style},
     serve,
@@ -100,6 +100,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Import(ImportCommand::Predictions(args)) => predictions(global, args),
         Command::Import(ImportCommand::Labels(args)) => labels(global, args),
         Command::Query(command) => query(global, command),
+        Command::Bench(args) => bench::bench(global, args),
     }
 }
 

@@ -365,7 +365,7 @@ impl Db {
         let schema = schema_of(&record, None)?;
         batch.validate(&schema)?;
         let hashes = batch.ids.hashes();
-        let found = self.stored_labels(model, &batch, &hashes)?;
+        let (found, epoch) = self.stored_labels(model, &batch, &hashes)?;
         let keep: Vec<u32> =
             (0_u32..).zip(&found).filter(|(_, f)| **f != Stored::Known).map(|(r, _)| r).collect();
         let unchanged = (hashes.len() - keep.len()) as u64;
@@ -380,7 +380,7 @@ impl Db {
         let stored = keep.iter().map(|row| found.get(pick(row)) == Some(&Stored::Other)).collect();
         let (reply, receiver) = bounded(1);
         let model = model.to_owned();
-        self.send(Command::Labels(LabelsWrite { model, labels, stored, unchanged, reply }))?;
+        self.send(Command::Labels(LabelsWrite { model, labels, stored, epoch, unchanged, reply }))?;
         Ok(Pending { shared: self.shared.clone(), receiver })
     }
 
@@ -390,11 +390,12 @@ impl Db {
         model: &str,
         batch: &LabelBatch,
         hashes: &[u64],
-    ) -> Result<Vec<Stored>> {
+    ) -> Result<(Vec<Stored>, u64)> {
         let mut found = vec![Stored::Nowhere; hashes.len()];
-        let (segments, log) = {
+        let (segments, log, epoch) = {
             let state = self.shared.read();
-            (state.segments.clone(), state.label_logs.get(model).cloned().unwrap_or_default())
+            let log = state.label_logs.get(model).cloned().unwrap_or_default();
+            (state.segments.clone(), log, state.epoch)
         };
         for segment in segments.of_model(model) {
             let ids = segment.ids()?;
@@ -416,7 +417,7 @@ impl Db {
                 };
             }
         }
-        Ok(found)
+        Ok((found, epoch))
     }
 
     fn send(&self, command: Command) -> Result<()> {

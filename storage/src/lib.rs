@@ -52,7 +52,7 @@ pub use db::{DEFAULT_VERSION, Db, NewReference, Options, Pending, ReferenceRows,
 pub use error::{Error, ErrorKind, Result, Violation, near_misses};
 pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally};
 pub use reference::Reference;
-pub use rows::{RowChunk, RowFile};
+pub use rows::{RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
 };

@@ -74,6 +74,8 @@ pub(crate) struct LabelsWrite {
     pub(crate) labels: LoggedLabels,
     /// Whether a segment has the prediction, per label.
     pub(crate) stored: Vec<bool>,
+    /// The publication whose segments were asked for that.
+    pub(crate) epoch: u64,
     pub(crate) unchanged: u64,
     pub(crate) reply: Reply<LabelReceipt>,
 }
@@ -187,7 +189,7 @@ impl Writer {
         for command in group {
             match command {
                 Command::Predictions(write) => self.check_predictions(write, &mut steps),
-                Command::Labels(write) => steps.push(Step::Labels(self.check_labels(write))),
+                Command::Labels(write) => self.check_labels(write, &mut steps),
                 Command::Rebin { model, reply } => {
                     self.commit(std::mem::take(&mut steps));
                     self.rebin(&model);
@@ -195,6 +197,8 @@ impl Writer {
                 }
                 Command::Seal { reply } => {
                     self.commit(std::mem::take(&mut steps));
+                    // The seal under way does not hold what came since: its end is no answer.
+                    self.wait_for_seal();
                     self.seal_replies.push(reply);
                     self.begin_seal();
                 }
@@ -271,8 +275,22 @@ impl Writer {
         self.versions.insert(key.clone(), version);
     }
 
+    fn check_labels(&self, mut write: LabelsWrite, steps: &mut Vec<Step>) {
+        // Predictions that were in a head may have been published since they were looked for.
+        if self.shared.read().epoch != write.epoch {
+            match self.stored(&write.model, &write.labels.hashes) {
+                Ok(stored) => write.stored = stored,
+                Err(error) => {
+                    let _ = write.reply.send(Err(error));
+                    return;
+                }
+            }
+        }
+        steps.push(Step::Labels(self.drop_waiting(write)));
+    }
+
     /// Drops labels that wait already, truth and time alike.
-    fn check_labels(&self, mut write: LabelsWrite) -> LabelsWrite {
+    fn drop_waiting(&self, mut write: LabelsWrite) -> LabelsWrite {
         let Some(waiting) = self.waiting.get(&write.model).filter(|waiting| !waiting.is_empty())
         else {
             return write;
@@ -470,11 +488,7 @@ impl Writer {
     /// Freezes the head and hands it to the sealer. If one is being sealed, waits for it first:
     /// that is the back-pressure of a full head.
     fn begin_seal(&mut self) {
-        if self.sealing
-            && let Ok(sealed) = self.sealed.recv()
-        {
-            self.finish_seal(sealed);
-        }
+        self.wait_for_seal();
         let shared = self.shared.clone();
         let frozen = shared.check_poison().and_then(|()| {
             if shared.read().active.is_empty() {
@@ -551,6 +565,10 @@ impl Writer {
         if worth {
             self.begin_seal();
         }
+        self.wait_for_seal();
+    }
+
+    fn wait_for_seal(&mut self) {
         if self.sealing
             && let Ok(sealed) = self.sealed.recv()
         {
@@ -578,7 +596,8 @@ impl Writer {
                 Record::Labels { model, labels } => {
                     let (reply, _) = bounded(1);
                     let stored = self.stored(&model, &labels.hashes)?;
-                    let write = LabelsWrite { model, labels, stored, unchanged: 0, reply };
+                    let write =
+                        LabelsWrite { model, labels, stored, epoch: 0, unchanged: 0, reply };
                     let shared = self.shared.clone();
                     self.apply_labels(&mut shared.write(), &write);
                 }

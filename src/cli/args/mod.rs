@@ -99,6 +99,17 @@ pub enum Command {
     /// Ask for drift, performance and distributions
     #[command(subcommand)]
     Query(QueryCommand),
+    /// Measure ingest, size, queries and memory on this machine with synthetic predictions
+    #[command(after_help = "Example:\n  driftline bench --rows 1000000")]
+    Bench(BenchArgs),
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Predictions, of 20 features over 30 days
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub rows: u32,
 }
 
 /// Arguments of `serve`.
@@ -139,7 +150,7 @@ impl Cli {
     /// The rules between arguments that the parser cannot state.
     fn check(&self) -> Result<(), clap::Error> {
         let wrong = |kind, text: String| Err(Self::command().error(kind, text));
-        let owns = matches!(self.command, Command::Serve(_) | Command::Demo(_));
+        let owns = matches!(self.command, Command::Serve(_) | Command::Demo(_) | Command::Bench(_));
         if owns && self.global.server.is_some() {
             let text = "this command opens a database itself: give --data-dir, not --server";
             return wrong(ErrorKind::ArgumentConflict, text.to_owned());
