@@ -67,6 +67,10 @@ pub fn pin_reference(db: &Db, name: ReferenceName, from: i64, to: i64) -> Result
         }
         check_rows(rows.times.len())?;
     }
+    if rows.times.is_empty() {
+        let text = format!("model {:?} has no prediction in that window to pin", name.model);
+        return Err(Error::new(driftline_storage::ErrorKind::FailedPrecondition, text));
+    }
     store(db, name, rows, ReferenceSource::Window { start: from, end: to })
 }
 

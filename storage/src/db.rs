@@ -151,9 +151,10 @@ impl Db {
     /// `Corruption`, `Io`.
     pub fn open(root: &Path, options: Options) -> Result<Self> {
         let vfs = options.vfs;
-        vfs.create_dir_all(root).map_err(|error| Error::io(root, "create", error))?;
+        vfs.create_dir_all(root).map_err(|error| cannot_use(root, error))?;
         let lock = lock(&*vfs, root)?;
         let root: Arc<Path> = root.into();
+        refuse_without_catalog(&*vfs, &root)?;
         let catalog = Catalog::open(&*vfs, &root)?;
         let contents = catalog.load()?;
         sweep(&*vfs, &root, &contents)?;
@@ -704,9 +705,21 @@ fn exhausted(what: &str, bound: usize) -> Error {
     Error::new(ErrorKind::ResourceExhausted, format!("there are {bound} {what}, the most allowed"))
 }
 
+fn cannot_use(root: &Path, error: std::io::Error) -> Error {
+    let advice = match error.kind() {
+        std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+            "it is a file; name a directory"
+        }
+        std::io::ErrorKind::PermissionDenied => "this user cannot write there",
+        _ => "name a directory that can be written",
+    };
+    let text = format!("cannot use {} as a data directory: {advice} ({error})", root.display());
+    Error::new(ErrorKind::Io, text)
+}
+
 fn lock(vfs: &dyn Vfs, root: &Path) -> Result<Box<dyn Send + Sync>> {
     let path = root.join(files::LOCK);
-    let lock = vfs.lock(&path).map_err(|error| Error::io(&path, "lock", error))?;
+    let lock = vfs.lock(&path).map_err(|error| cannot_use(root, error))?;
     lock.ok_or_else(|| {
         Error::new(
             ErrorKind::Locked,
@@ -716,6 +729,34 @@ fn lock(vfs: &dyn Vfs, root: &Path) -> Result<Box<dyn Send + Sync>> {
             ),
         )
     })
+}
+
+/// Refuses a directory that has data but no catalog: a new one would list nothing, and what it does
+/// not list is removed.
+fn refuse_without_catalog(vfs: &dyn Vfs, root: &Path) -> Result<()> {
+    let path = root.join(files::CATALOG);
+    let size = match vfs.open(&path) {
+        Ok(file) => file.size().map_err(|error| Error::io(&path, "read", error))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(Error::io(&path, "open", error)),
+    };
+    if size > 0 {
+        return Ok(());
+    }
+    for name in [files::WAL, files::SEGMENTS, files::REFERENCES] {
+        let directory = root.join(name);
+        let paths = vfs.list(&directory).map_err(|error| Error::io(&directory, "list", error))?;
+        if !paths.is_empty() {
+            let text = format!(
+                "{} has data in {name}/ but no catalog ({} is missing or empty); restore that file, \
+                 or move the directory away to begin anew",
+                root.display(),
+                files::CATALOG
+            );
+            return Err(Error::new(ErrorKind::Corruption, text));
+        }
+    }
+    Ok(())
 }
 
 /// Removes files that the catalog does not list: what a crash left between writing and publishing.

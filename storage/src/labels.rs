@@ -151,12 +151,11 @@ impl LabelSet {
             Predicted::Number(value) => Answer::Number(value),
             Predicted::Nothing => Answer::Nothing,
         };
-        let outcome = self.outcomes.minutes.entry(to.minute).or_default();
         if let Some(old) = old {
-            outcome.add(old.truth, predicted, -1);
+            self.outcomes.add(to.minute, old.truth, predicted, -1);
             self.history.push((to.row, old));
         }
-        outcome.add(truth, predicted, 1);
+        self.outcomes.add(to.minute, truth, predicted, 1);
         self.rows.insert(to.row);
         self.current.insert(to.row, given);
         Applied::Changed
@@ -179,7 +178,7 @@ impl LabelSet {
 
     /// Approximate bytes in memory.
     pub fn bytes(&self) -> usize {
-        (self.current.len() + self.history.len()) * 64 + self.outcomes.minutes.len() * 128
+        (self.current.len() + self.history.len()) * 64 + self.outcomes.len() * 128
     }
 
     /// Writes the sidecar.
@@ -308,8 +307,9 @@ mod tests {
         assert_eq!(set.apply(to(3), 2, &class("no")), Applied::Known);
         assert_eq!(set.truth(3), Some((5, class("yes"))));
         assert_eq!(set.apply(to(3), 9, &class("no")), Applied::Changed);
-        assert_eq!(set.outcomes().minutes[&1].labelled, 1);
-        assert_eq!(set.outcomes().minutes[&1].pairs.len(), 1);
+        let mut tally = crate::outcome::OutcomeTally::default();
+        set.outcomes().fold(1, 2, &mut tally);
+        assert_eq!((tally.labelled, tally.pairs.len()), (1, 1));
     }
 
     #[test]
@@ -321,7 +321,10 @@ mod tests {
         let bytes = set.encode().expect("encodes");
         let mut back = LabelSet::decode(Path::new("l"), &bytes).expect("decodes");
         assert_eq!(back.current, set.current);
-        assert_eq!(back.outcomes.minutes, set.outcomes.minutes);
+        let mut tallies = [(); 2].map(|()| crate::outcome::OutcomeTally::default());
+        back.outcomes.fold(i64::MIN, i64::MAX, &mut tallies[0]);
+        set.outcomes.fold(i64::MIN, i64::MAX, &mut tallies[1]);
+        assert_eq!(tallies[0], tallies[1]);
         assert_eq!(back.apply(to(1), 5, &class("yes")), Applied::Known, "history is remembered");
     }
 }

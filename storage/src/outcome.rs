@@ -136,13 +136,30 @@ pub struct Outcomes {
     /// Classes by place.
     pub classes: Classes,
     /// Minutes since 1970-01-01 (floored) and their sums.
-    pub minutes: BTreeMap<i64, Outcome>,
+    minutes: BTreeMap<i64, Outcome>,
+    /// The sums of all minutes.
+    total: Outcome,
 }
 
 impl Outcomes {
+    /// Adds (`times` = 1) or takes away (`times` = -1) one labelled prediction of a minute.
+    pub fn add(&mut self, minute: i64, truth: Answer, predicted: Answer, times: i64) {
+        self.minutes.entry(minute).or_default().add(truth, predicted, times);
+        self.total.add(truth, predicted, times);
+    }
+
+    /// Minutes that have sums.
+    pub fn len(&self) -> usize {
+        self.minutes.len()
+    }
+
     /// Adds what the minutes `[start, end)` hold.
     pub fn fold(&self, start: i64, end: i64, tally: &mut OutcomeTally) {
-        if start < end {
+        let (first, last) = (self.minutes.first_key_value(), self.minutes.last_key_value());
+        let (Some((first, _)), Some((last, _))) = (first, last) else { return };
+        if start <= *first && *last < end {
+            tally.add(&self.total, self.classes.names());
+        } else if start < end {
             for outcome in self.minutes.range(start..end).map(|(_, outcome)| outcome) {
                 tally.add(outcome, self.classes.names());
             }
@@ -177,6 +194,7 @@ impl Outcomes {
         let classes = Classes::from_names(&crate::binning::get_names(get)?);
         let known = classes.names().len() as u64;
         let mut minutes = BTreeMap::new();
+        let mut total = Outcome::default();
         for _ in 0..get.count(11)? {
             let minute = get.i64()?;
             let mut outcome = Outcome { labelled: signed(get)?, ..Outcome::default() };
@@ -194,9 +212,10 @@ impl Outcomes {
                 outcome.errors.sum_abs = get.f64()?;
                 outcome.errors.sum_sq = get.f64()?;
             }
+            total.merge(&outcome);
             minutes.insert(minute, outcome);
         }
-        Ok(Self { classes, minutes })
+        Ok(Self { classes, minutes, total })
     }
 }
 
@@ -248,14 +267,14 @@ mod tests {
     fn outcomes_come_back() {
         let mut outcomes = Outcomes::default();
         let (a, b) = (outcomes.classes.place("a"), outcomes.classes.place("b"));
-        let outcome = outcomes.minutes.entry(-5).or_default();
-        outcome.add(Answer::Class(a), Answer::Class(b), 1);
-        outcome.add(Answer::Class(a), Answer::Nothing, 1);
-        outcomes.minutes.entry(7).or_default().add(Answer::Number(3.0), Answer::Number(1.5), 1);
+        outcomes.add(-5, Answer::Class(a), Answer::Class(b), 1);
+        outcomes.add(-5, Answer::Class(a), Answer::Nothing, 1);
+        outcomes.add(7, Answer::Number(3.0), Answer::Number(1.5), 1);
         let mut bytes = Vec::new();
         outcomes.encode(&mut bytes);
         let back = Outcomes::decode(&mut Get::new(&bytes)).expect("whole");
         assert_eq!(back.minutes, outcomes.minutes);
+        assert_eq!(back.total, outcomes.total);
         assert_eq!(back.classes.names(), outcomes.classes.names());
     }
 }

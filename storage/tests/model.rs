@@ -264,6 +264,47 @@ fn writers_queries_and_sealing_at_once_lose_nothing() {
 }
 
 #[test]
+fn a_seal_holds_what_was_written_before_it_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Arc::new(create(dir.path()));
+    for batch in 0..10_u16 {
+        let write = |first: u16| {
+            let row = |n: u16| (first + n, i64::from(first + n) * MINUTE_MICROS, 1);
+            let rows: Vec<_> = (0..2_000).map(row).collect();
+            db.write_predictions(MODEL, "v0", predictions(&rows)).unwrap().wait().unwrap();
+        };
+        write(batch * 6_000);
+        let other = db.clone();
+        let sealing = std::thread::spawn(move || other.seal().unwrap());
+        write(batch * 6_000 + 3_000);
+        db.seal().unwrap();
+        assert_eq!(db.stats().head_rows, 0);
+        sealing.join().unwrap();
+    }
+    assert_eq!(db.stats().segment_rows, 40_000);
+}
+
+#[test]
+fn a_directory_that_lost_its_catalog_is_refused_and_keeps_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows: Vec<_> = (0..50).map(|id| (id, i64::from(id), 1)).collect();
+    {
+        let db = create(dir.path());
+        db.write_predictions(MODEL, "v0", predictions(&rows)).unwrap().wait().unwrap();
+        db.seal().unwrap();
+    }
+    let catalog = dir.path().join("catalog.redb");
+    let whole = std::fs::read(&catalog).unwrap();
+    std::fs::write(&catalog, b"").unwrap();
+    let error = Db::open(dir.path(), Options::on_disk(|| 0)).unwrap_err();
+    assert!(error.to_string().contains("no catalog"), "{error}");
+    std::fs::remove_file(&catalog).unwrap();
+    Db::open(dir.path(), Options::on_disk(|| 0)).unwrap_err();
+    std::fs::write(&catalog, whole).unwrap();
+    assert_eq!(open(dir.path()).stats().segment_rows, 50);
+}
+
+#[test]
 fn a_second_opening_is_refused_and_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let _db = open(dir.path());
