@@ -7,9 +7,11 @@ driftline=${DRIFTLINE:-driftline}
 python=${PYTHON:-python3}
 work=$(mktemp -d)
 server=
-trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+stop() { [ -z "$server" ] || { kill "$server"; wait "$server" || true; }; rm -rf "$work"; }
+trap stop EXIT
 
 PYTHON=$python ./generate.sh
+: >"$work/stdout"
 "$driftline" serve --data-dir "$work/data" --grpc-addr 127.0.0.1:0 --http-addr 127.0.0.1:0 \
     >"$work/stdout" &
 server=$!
