@@ -7,7 +7,7 @@ driftline=${DRIFTLINE:-driftline}
 python=${PYTHON:-python3}
 work=$(mktemp -d)
 server=
-stop() { [ -z "$server" ] || { kill "$server"; wait "$server" || true; }; rm -rf "$work"; }
+stop() { [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server"; } || true; rm -rf "$work"; }
 trap stop EXIT
 
 PYTHON=$python ./generate.sh
