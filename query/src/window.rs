@@ -18,7 +18,7 @@ pub fn windows(from: i64, to: i64, step: Option<i64>) -> Result<Vec<TimeRange>> 
         }
     }
     if to <= from {
-        let text = "the window ends before it starts; `to` must be after `from`";
+        let text = "the window ends before it starts; its end must be after its start";
         return Err(Error::invalid("to", text));
     }
     let Some(step) = step else { return Ok(vec![TimeRange { start: from, end: to }]) };

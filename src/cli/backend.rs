@@ -74,11 +74,8 @@ pub struct Written {
 
 /// Writes batches; all of them are durable once [`BatchWriter::finish`] returns.
 pub trait BatchWriter: PredictionSink {
-    /// Waits for all batches.
-    ///
-    /// # Errors
-    /// The first failure of any of them.
-    fn finish(self: Box<Self>) -> Result<Written>;
+    /// Waits for all batches. What was acknowledged is told also when one of them failed.
+    fn finish(self: Box<Self>) -> (Written, Result<()>);
 }
 
 impl Backend for Monitor {
@@ -249,15 +246,12 @@ impl PredictionSink for RemoteWriter<'_> {
 }
 
 impl BatchWriter for RemoteWriter<'_> {
-    fn finish(self: Box<Self>) -> Result<Written> {
-        Ok(Written {
-            predictions: self
-                .predictions
-                .map(PredictionWriter::finish)
-                .transpose()?
-                .unwrap_or_default(),
-            labels: self.labels.map(LabelWriter::finish).transpose()?.unwrap_or_default(),
-        })
+    fn finish(self: Box<Self>) -> (Written, Result<()>) {
+        let (predictions, first) =
+            self.predictions.map_or_else(|| (Default::default(), Ok(())), PredictionWriter::finish);
+        let (labels, second) =
+            self.labels.map_or_else(|| (Default::default(), Ok(())), LabelWriter::finish);
+        (Written { predictions, labels }, first.and(second))
     }
 }
 
@@ -310,8 +304,8 @@ impl PredictionSink for LocalWriter<'_> {
 }
 
 impl BatchWriter for LocalWriter<'_> {
-    fn finish(mut self: Box<Self>) -> Result<Written> {
-        self.wait(0)?;
-        Ok(self.written)
+    fn finish(mut self: Box<Self>) -> (Written, Result<()>) {
+        let outcome = self.wait(0);
+        (self.written, outcome)
     }
 }

@@ -212,7 +212,7 @@ fn stream(
     for batch in batches {
         writer.write("1", batch, schema)?;
     }
-    writer.finish()?;
+    writer.finish().1?;
     let seconds = started.elapsed().as_secs_f64();
     say("gRPC stream of columnar batches, both ends, durable", &rate(rows, seconds))?;
     say("  peak memory of both ends above the start", &grown(before))?;
@@ -221,7 +221,8 @@ fn stream(
     for batch in labels {
         writer.write(&batch, schema)?;
     }
-    let receipt = writer.finish()?;
+    let (receipt, outcome) = writer.finish();
+    outcome?;
     let seconds = started.elapsed().as_secs_f64();
     say(&format!("gRPC stream of labels, {} matched", receipt.matched), &rate(rows, seconds))?;
     let month = PerformanceRequest {

@@ -94,7 +94,8 @@ fn ingest(monitor: &Arc<Monitor>, month: Month) -> std::result::Result<(), Failu
     for labels in labels {
         writer.labels(labels)?;
     }
-    let written = writer.finish()?;
+    let (written, outcome) = writer.finish();
+    outcome?;
     progress.finish();
     let rows = written.predictions.accepted + written.predictions.duplicates;
     let seconds = started.elapsed().as_secs_f64();

@@ -5,11 +5,11 @@ use std::{path::PathBuf, time::Instant};
 use driftline_query::ReferenceName;
 use driftline_storage::{
     Column, Declaration, Error, ErrorKind, Ids, LabelBatch, ModelRecord, PredictionBatch,
-    ReferenceRows, Result, Schema,
+    ReferenceRows, Result, Schema, check_name,
 };
 
 use super::{
-    backend::{Backend, Written},
+    backend::{Backend, BatchWriter, Written},
     progress::Progress,
 };
 use crate::{
@@ -47,37 +47,52 @@ fn open_table(path: &std::path::Path) -> Result<Opened> {
     Ok(Opened { name: path.display().to_string(), table, first })
 }
 
-/// The schema of the model, which is made and inferred where it is not known yet.
-fn ensure_schema(
-    backend: &dyn Backend,
-    source: &Source,
-    opened: &Opened,
-    summary: &mut Summary,
-) -> Result<Schema> {
-    let version = source.version.as_deref();
-    let model: std::sync::Arc<ModelRecord> = match backend.model(&source.model) {
-        Ok(model) => model,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let model = backend.create_model(&source.model, Declaration::default())?;
-            summary.note(format!("made model {:?}", source.model));
-            model
+/// The schema of a model, and what is to be done to make it the model's: nothing of a file that is
+/// refused as a whole may stay.
+struct Plan {
+    schema: Schema,
+    create: bool,
+    set: bool,
+}
+
+impl Plan {
+    /// The schema that the model has, or the one that follows from the first rows of a file.
+    fn of(
+        backend: &dyn Backend,
+        source: &Source,
+        opened: &Opened,
+        summary: &mut Summary,
+    ) -> Result<Self> {
+        let version = source.version.as_deref();
+        let model: Option<std::sync::Arc<ModelRecord>> = match backend.model(&source.model) {
+            Ok(model) => Some(model),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(schema) = model.as_ref().and_then(|model| model.schema_of(version)) {
+            return Ok(Self { schema: schema.clone(), create: false, set: false });
         }
-        Err(error) => return Err(error),
-    };
-    if let Some(schema) = model.schema_of(version) {
-        return Ok(schema.clone());
+        let Some(first) = &opened.first else {
+            return Err(Error::invalid("file", format!("{}: has no row", opened.name)));
+        };
+        let none = Declaration::default();
+        let declaration = model.as_ref().map_or(&none, |model| model.declaration_of(version));
+        let inferred = infer_schema(opened.table.columns(), first, &source.roles, declaration)?;
+        inferred.notes.into_iter().for_each(|note| summary.note(note));
+        Ok(Self { schema: inferred.schema, create: model.is_none(), set: true })
     }
-    let Some(first) = &opened.first else {
-        return Err(Error::invalid("file", format!("{}: has no row", opened.name)));
-    };
-    let declaration = model.declaration_of(version);
-    let inferred = infer_schema(opened.table.columns(), first, &source.roles, declaration)?;
-    inferred.notes.into_iter().for_each(|note| summary.note(note));
-    let model = backend.set_schema(&source.model, version, inferred.schema)?;
-    model
-        .schema_of(version)
-        .cloned()
-        .ok_or_else(|| Error::new(ErrorKind::FailedPrecondition, "the schema was not kept"))
+
+    /// Makes the model and its schema what was planned, once.
+    fn establish(&mut self, backend: &dyn Backend, source: &Source) -> Result<()> {
+        if std::mem::take(&mut self.create) {
+            backend.create_model(&source.model, Declaration::default())?;
+        }
+        if std::mem::take(&mut self.set) {
+            let version = source.version.as_deref();
+            backend.set_schema(&source.model, version, self.schema.clone())?;
+        }
+        Ok(())
+    }
 }
 
 /// Imports files of predictions.
@@ -98,10 +113,12 @@ fn timed(import: impl FnOnce(&mut Summary) -> Result<()>) -> (Summary, Result<()
 }
 
 fn predictions(backend: &dyn Backend, source: &Source, summary: &mut Summary) -> Result<()> {
+    check_names(source)?;
     for path in &source.files {
         let mut opened = open_table(path)?;
-        let schema = ensure_schema(backend, source, &opened, summary)?;
+        let plan = Plan::of(backend, source, &opened, summary)?;
         let progress = Progress::new(&opened.name, opened.table.bytes_total());
+        let schema = plan.schema.clone();
         let target = PredictionTarget {
             model: &source.model,
             version: source.version.as_deref(),
@@ -109,23 +126,19 @@ fn predictions(backend: &dyn Backend, source: &Source, summary: &mut Summary) ->
             roles: &source.roles,
             file: &opened.name,
         };
-        let mut sink = Counting { inner: backend.writer(&source.model, &schema)?, labels: 0 };
+        let mut sink = FirstEstablishes { backend, source, plan, inner: None, labels: 0 };
         let first = opened.first.take();
         let table = &mut *opened.table;
         let read = read_predictions(table, first, target, &mut sink, summary, &mut |bytes| {
             progress.set(bytes);
         });
         summary.bytes += opened.table.bytes_read();
-        // What was read before a failure is on its way; it counts before the failure is told.
-        let written = sink.inner.finish();
+        let labels = sink.labels;
+        let (written, outcome) = sink.inner.map_or((Written::default(), Ok(())), |w| w.finish());
         progress.finish();
-        let (written, read) = match written {
-            Ok(written) => (written, read),
-            Err(error) => (Written::default(), read.and(Err(error))),
-        };
         summary.accepted += written.predictions.accepted;
         summary.known += written.predictions.duplicates;
-        if sink.labels > 0 {
+        if labels > 0 {
             let (matched, waiting, known) = summary.labels.unwrap_or_default();
             summary.labels = Some((
                 matched + written.labels.matched,
@@ -133,25 +146,46 @@ fn predictions(backend: &dyn Backend, source: &Source, summary: &mut Summary) ->
                 known + written.labels.unchanged,
             ));
         }
-        read?;
+        read.and(outcome)?;
     }
     Ok(())
 }
 
-/// A writer that knows whether labels came.
-struct Counting<'a> {
-    inner: Box<dyn super::backend::BatchWriter + 'a>,
+fn check_names(source: &Source) -> Result<()> {
+    check_name("model", &source.model)?;
+    source.version.as_deref().map_or(Ok(()), |version| check_name("version", version))
+}
+
+/// A writer that is begun, and its model made, by the first batch that has passed all rules.
+struct FirstEstablishes<'a> {
+    backend: &'a dyn Backend,
+    source: &'a Source,
+    plan: Plan,
+    inner: Option<Box<dyn BatchWriter + 'a>>,
     labels: usize,
 }
 
-impl PredictionSink for Counting<'_> {
+impl<'a> FirstEstablishes<'a> {
+    fn writer(&mut self) -> Result<&mut (dyn BatchWriter + 'a)> {
+        let inner = match self.inner.take() {
+            Some(inner) => inner,
+            None => {
+                self.plan.establish(self.backend, self.source)?;
+                self.backend.writer(&self.source.model, &self.plan.schema)?
+            }
+        };
+        Ok(&mut **self.inner.insert(inner))
+    }
+}
+
+impl PredictionSink for FirstEstablishes<'_> {
     fn predictions(&mut self, version: &str, batch: PredictionBatch) -> Result<()> {
-        self.inner.predictions(version, batch)
+        self.writer()?.predictions(version, batch)
     }
 
     fn labels(&mut self, batch: LabelBatch) -> Result<()> {
         self.labels += batch.len();
-        self.inner.labels(batch)
+        self.writer()?.labels(batch)
     }
 }
 
@@ -185,14 +219,12 @@ fn labels(backend: &dyn Backend, source: &Source, summary: &mut Summary) -> Resu
         summary.bytes += table.bytes_read();
         let written = writer.finish();
         progress.finish();
-        let (written, read) = match written {
-            Ok(written) => (written.labels, read),
-            Err(error) => (Default::default(), read.and(Err(error))),
-        };
+        let (written, outcome) = written;
+        let written = written.labels;
         summary.accepted += written.matched;
         summary.waiting += written.waiting;
         summary.known += written.unchanged;
-        read?;
+        read.and(outcome)?;
     }
     Ok(())
 }
@@ -208,16 +240,22 @@ pub fn set_reference(
 ) -> Result<(ReferenceInfo, Summary)> {
     let started = Instant::now();
     let mut summary = Summary::default();
-    let mut rows: Option<(Schema, ReferenceRows)> = None;
+    check_names(source)?;
+    check_name("reference", name)?;
+    let mut rows: Option<(Plan, ReferenceRows)> = None;
     for path in &source.files {
         let mut opened = open_table(path)?;
-        let schema = ensure_schema(backend, source, &opened, &mut summary)?;
-        let (_, into) = rows.get_or_insert_with(|| (schema.clone(), empty_rows(&schema)));
+        if rows.is_none() {
+            let plan = Plan::of(backend, source, &opened, &mut summary)?;
+            let empty = empty_rows(&plan.schema);
+            rows = Some((plan, empty));
+        }
+        let Some((Plan { schema, .. }, into)) = &mut rows else { continue };
         let progress = Progress::new(&opened.name, opened.table.bytes_total());
         let target = PredictionTarget {
             model: &source.model,
             version: source.version.as_deref(),
-            schema: &schema,
+            schema,
             roles: &source.roles,
             file: &opened.name,
         };
@@ -228,9 +266,11 @@ pub fn set_reference(
         summary.bytes += opened.table.bytes_read();
         progress.finish();
     }
-    let Some((schema, rows)) = rows else {
-        return Err(Error::invalid("file", "name at least one file"));
+    let Some((mut plan, rows)) = rows.filter(|(_, rows)| !rows.times.is_empty()) else {
+        tell_nothing_left(&summary);
+        return Err(Error::invalid("file", "no row is left to make a reference of"));
     };
+    plan.establish(backend, source)?;
     if let Some(version) = &source.version {
         backend.create_version(&source.model, version, Default::default())?;
     }
@@ -239,9 +279,16 @@ pub fn set_reference(
         version: source.version.clone(),
         name: name.to_owned(),
     };
-    let info = backend.set_reference(name, &schema, rows)?;
+    let info = backend.set_reference(name, &plan.schema, rows)?;
     summary.seconds = started.elapsed().as_secs_f64();
     Ok((info, summary))
+}
+
+/// Why a reference has no rows: the error itself is only one line.
+fn tell_nothing_left(summary: &Summary) {
+    for refused in &summary.examples {
+        eprintln!("{} row {}: {}", refused.file, refused.row, refused.reason);
+    }
 }
 
 fn empty_rows(schema: &Schema) -> ReferenceRows {

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use driftline_storage::{Error, ErrorKind, Result, VersionRecord};
+use driftline_storage::{Error, ErrorKind, Result, Task, VersionRecord, check_name};
 
 use super::{
     args::{
@@ -164,6 +164,11 @@ fn models(global: &GlobalArgs, command: &ModelsCommand) -> Outcome {
 
 /// Makes a model, or a version of one that exists: then what is declared is the version's own.
 fn create_model(global: &GlobalArgs, args: &CreateArgs) -> Outcome {
+    check_name("model", &args.model).map_err(usage)?;
+    if let Some(version) = &args.version {
+        check_name("version", version).map_err(usage)?;
+    }
+    check_declaration(args)?;
     let backend = open(global)?;
     let known = match backend.model(&args.model) {
         Ok(known) => Some(known),
@@ -191,6 +196,28 @@ fn create_model(global: &GlobalArgs, args: &CreateArgs) -> Outcome {
         }
     };
     show(global, |out, format, style| render::model(&record, &[], out, format, style))
+}
+
+/// Refuses what contradicts itself.
+fn check_declaration(args: &CreateArgs) -> Outcome {
+    let declared = args.declaration();
+    let lists = [
+        ("--categorical", &declared.categorical),
+        ("--numeric", &declared.numeric),
+        ("--ignore", &declared.ignore),
+    ];
+    for (place, (flag, names)) in lists.iter().enumerate() {
+        for (other, others) in lists.iter().skip(place + 1) {
+            if let Some(twice) = names.iter().find(|name| others.contains(name)) {
+                return Err(Failure::Usage(format!("{twice:?} is named by {flag} and by {other}")));
+            }
+        }
+    }
+    if declared.task == Some(Task::Regression) && declared.positive_class.is_some() {
+        let text = "--positive-class is about classes, and a regression has none";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    Ok(())
 }
 
 fn reference(global: &GlobalArgs, command: &ReferenceCommand) -> Outcome {

@@ -118,14 +118,12 @@ impl PredictionWriter {
         })
     }
 
-    /// Waits until everything is on disk.
-    ///
-    /// # Errors
-    /// That of the first batch that was refused; all before it are stored.
-    pub fn finish(self) -> Result<PredictionReceipt> {
+    /// Waits until everything is on disk. Returns what was acknowledged, and whether that is all:
+    /// the error is that of the first batch that was refused, all before it are stored.
+    pub fn finish(self) -> (PredictionReceipt, Result<()>) {
         let Self { stream, mut total, .. } = self;
-        stream.finish(|answer| add_predictions(&mut total, answer))?;
-        Ok(total)
+        let outcome = stream.finish(|answer| add_predictions(&mut total, answer));
+        (total, outcome)
     }
 }
 
@@ -173,14 +171,11 @@ impl LabelWriter {
         })
     }
 
-    /// Waits until everything is on disk.
-    ///
-    /// # Errors
-    /// As [`PredictionWriter::finish`].
-    pub fn finish(self) -> Result<LabelReceipt> {
+    /// Waits until everything is on disk, see [`PredictionWriter::finish`].
+    pub fn finish(self) -> (LabelReceipt, Result<()>) {
         let Self { stream, mut total, .. } = self;
-        stream.finish(|answer| add_labels(&mut total, answer))?;
-        Ok(total)
+        let outcome = stream.finish(|answer| add_labels(&mut total, answer));
+        (total, outcome)
     }
 }
 

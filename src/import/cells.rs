@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use driftline_storage::{
-    CategoriesBuilder, Column, Kind,
+    CategoriesBuilder, Column, Kind, TIME_MAX, TIME_MIN,
     limits::{CATEGORY_BYTES_MAX, ID_BYTES_MAX},
     number,
 };
@@ -22,28 +22,22 @@ const SHOWN_BYTES_MAX: usize = 40;
 #[derive(Debug)]
 pub(super) struct Faults {
     rows: Vec<Option<(String, String)>>,
-    count: usize,
 }
 
 impl Faults {
     pub(super) fn new(rows: usize) -> Self {
-        Self { rows: vec![None; rows], count: 0 }
+        Self { rows: vec![None; rows] }
     }
 
     /// Marks a row: the rule groups rows in the summary, the reason adds the value.
     pub(super) fn mark(&mut self, row: usize, column: &str, rule: &str, found: Option<&str>) {
         let Some(slot @ None) = self.rows.get_mut(row) else { return };
-        self.count += 1;
         let rule = format!("{column} {rule}");
         let reason = match found {
             Some(found) => format!("{rule}, found {:?}", shown(found)),
             None => rule.clone(),
         };
         *slot = Some((rule, reason));
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
     }
 
     pub(super) fn of(&self, row: usize) -> Option<&(String, String)> {
@@ -186,6 +180,19 @@ impl<'a> Cells<'a> {
                 }
                 _ => None,
             };
+            let found = found.filter(|time| {
+                let inside = (TIME_MIN..=TIME_MAX).contains(time);
+                if !inside {
+                    let found = self.text(row);
+                    faults.mark(
+                        row,
+                        self.name,
+                        "must be in the years 0001 to 9999",
+                        found.as_deref(),
+                    );
+                }
+                inside
+            });
             found.unwrap_or_else(|| {
                 match self.text(row) {
                     Some(text) => faults.mark(row, self.name, rule, Some(&text)),
@@ -228,6 +235,20 @@ impl<'a> Cells<'a> {
                 _ => self.text(row),
             })
             .collect()
+    }
+
+    /// How many values are numbers, how many there are, and the first that is none.
+    pub(super) fn numeric_share(&self) -> (usize, usize, Option<Cow<'a, str>>) {
+        let (mut numbers, mut values, mut word) = (0, 0, None);
+        for text in (0..self.column.len()).filter_map(|row| self.text(row)) {
+            values += 1;
+            if parse_number(&text).is_some() {
+                numbers += 1;
+            } else if word.is_none() {
+                word = Some(text);
+            }
+        }
+        (numbers, values, word)
     }
 
     /// How many different texts there are, counted up to a bound, and whether all are whole numbers.
@@ -301,7 +322,7 @@ mod tests {
         assert_eq!(values[3], f64::NEG_INFINITY);
         let (_, reason) = faults.of(4).expect("marked");
         assert_eq!(reason, "c must be a number, found \"abc\"");
-        assert_eq!(faults.count, 1);
+        assert_eq!(faults.rows.iter().flatten().count(), 1);
     }
 
     #[test]
@@ -323,7 +344,7 @@ mod tests {
         ] {
             let (column, faults) = read(&cells, Kind::Categorical);
             assert_eq!(texts(&column), [Some("1"), Some("0"), None]);
-            assert!(faults.is_empty());
+            assert!(faults.rows.iter().all(Option::is_none));
         }
         let (column, _) = read(&untyped(RawKind::Text, &["01"]), Kind::Categorical);
         assert_eq!(texts(&column), [Some("01")]);

@@ -35,8 +35,8 @@ pub fn infer_schema(
     let mut notes = Vec::new();
     let named = |names: &[String], column: &ColumnInfo| names.contains(&column.name);
     let mut features = Vec::new();
-    for column in columns.iter().filter(|column| !roles.is_role(&column.name)) {
-        if named(&declared.ignore, column) {
+    for (place, column) in columns.iter().enumerate() {
+        if roles.is_role(&column.name) || named(&declared.ignore, column) {
             continue;
         }
         let kind = if named(&declared.categorical, column) {
@@ -47,7 +47,15 @@ pub fn infer_schema(
             match column.kind {
                 RawKind::Bool => Kind::Boolean,
                 RawKind::Int | RawKind::Float => Kind::Numeric,
-                RawKind::Text | RawKind::Timestamp => Kind::Categorical,
+                RawKind::Text | RawKind::Timestamp => {
+                    let cells = first.columns.get(place).map(|raw| Cells {
+                        name: &column.name,
+                        kind: column.kind,
+                        column: raw,
+                    });
+                    notes.extend(cells.and_then(note_mixed));
+                    Kind::Categorical
+                }
                 RawKind::Null => {
                     notes.push(format!(
                         "{:?} has no value to tell its kind by and is taken as categorical; \
@@ -72,6 +80,18 @@ pub fn infer_schema(
     };
     let schema = Schema::new(task, features, declared.positive_class.clone())?;
     Ok(Inferred { schema, notes })
+}
+
+/// A column of numbers with some words in it is more often a mistake than a category.
+fn note_mixed(cells: Cells<'_>) -> Option<String> {
+    let (numbers, values, word) = cells.numeric_share();
+    let word = word.filter(|_| numbers * 2 >= values)?;
+    let name = cells.name;
+    Some(format!(
+        "{name:?} is taken as categorical because of values such as {word:?}, although {numbers} \
+         of the first {values} are numbers; `models create --numeric {name}` before the first \
+         import makes it numeric and refuses the rows that are not"
+    ))
 }
 
 fn infer_task(columns: &[ColumnInfo], first: &RawChunk, roles: &Roles) -> Task {

@@ -333,19 +333,19 @@ pub(super) fn refuse(
     summary: &mut Summary,
 ) -> Vec<u32> {
     summary.rows += (chunk.row_numbers.len() + chunk.bad_rows.len()) as u64;
-    for bad in &chunk.bad_rows {
-        summary.refuse(file, bad.row, "the row cannot be read", bad.reason.clone());
+    let unreadable = "the row cannot be read";
+    let mut refused: Vec<(u64, &str, &str)> =
+        chunk.bad_rows.iter().map(|bad| (bad.row, unreadable, bad.reason.as_str())).collect();
+    let mut kept = Vec::with_capacity(chunk.row_numbers.len());
+    for (row, number) in (0_u32..).zip(&chunk.row_numbers) {
+        match faults.of(row as usize) {
+            Some((rule, reason)) => refused.push((*number, rule, reason)),
+            None => kept.push(row),
+        }
     }
-    let all = 0..u32::try_from(chunk.row_numbers.len()).unwrap_or(u32::MAX);
-    if faults.is_empty() {
-        return all.collect();
+    refused.sort_by_key(|(number, ..)| *number);
+    for (number, rule, reason) in refused {
+        summary.refuse(file, number, rule, reason.to_owned());
     }
-    all.filter(|row| {
-        let place = *row as usize;
-        let Some((rule, reason)) = faults.of(place) else { return true };
-        let number = chunk.row_numbers.get(place).copied().unwrap_or(0);
-        summary.refuse(file, number, rule, reason.clone());
-        false
-    })
-    .collect()
+    kept
 }

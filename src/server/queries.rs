@@ -25,7 +25,8 @@ impl Queries {
         let permit = self.0.queries.clone().acquire_owned().await;
         let work = move |shared: &Shared| {
             let _permit = permit;
-            ask(&shared.monitor)
+            let answer = ask(&shared.monitor);
+            answer.map_err(|error| error.with_fields_renamed(&wire::query::QUERY_FIELDS))
         };
         self.0.run(about, work).await.map(Response::new)
     }

@@ -70,8 +70,11 @@ pub(crate) fn to_status(error: &Error, about: &About) -> Status {
     }
     match kind {
         ErrorKind::NotFound | ErrorKind::AlreadyExists => {
-            let name = about.model.clone().unwrap_or_default();
-            details.set_resource_info("model", name, "", message.clone());
+            let known = error.resource().map(|(resource, name)| (resource, name.to_owned()));
+            let (resource, name) =
+                known.unwrap_or_else(|| ("model", about.model.clone().unwrap_or_default()));
+            let name = clip(&name, ECHO_BYTES_MAX).to_owned();
+            details.set_resource_info(resource, name, "", message.clone());
         }
         ErrorKind::ResourceExhausted => {
             details.set_retry_info(Some(RETRY_DELAY));
@@ -122,7 +125,10 @@ fn kind_of(code: Code) -> ErrorKind {
 fn foreign(status: &Status) -> String {
     let (code, message) = (status.code(), status.message());
     match code {
-        Code::Unavailable => format!("the server cannot be reached: {message}"),
+        Code::Unavailable | Code::Unknown | Code::Cancelled => format!(
+            "the server cannot be reached or has stopped ({message}); start it and run the command \
+             again, what is stored is not stored twice"
+        ),
         Code::Unimplemented => {
             format!("the server does not know this call, is it an older driftline? {message}")
         }

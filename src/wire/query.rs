@@ -10,8 +10,24 @@ use driftline_storage::{Error, Result};
 
 use super::{model, required, time};
 
+/// Names of request fields by the names that queries give them.
+pub(crate) const QUERY_FIELDS: [(&str, &str); 6] = [
+    ("from", "scope.start_time"),
+    ("to", "scope.end_time"),
+    ("step", "scope.step"),
+    ("method", "methods"),
+    ("metric", "metrics"),
+    ("model", "scope.model"),
+];
+
 fn scope(scope: Option<v1::Scope>) -> Result<Scope> {
     let scope = required("scope", scope)?;
+    if scope.model.is_empty() {
+        return Err(Error::invalid("scope.model", "is required"));
+    }
+    if scope.version.as_deref() == Some("") {
+        return Err(Error::invalid("scope.version", "must be a name, or absent for all versions"));
+    }
     Ok(Scope {
         model: scope.model,
         version: scope.version,

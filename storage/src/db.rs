@@ -196,7 +196,7 @@ impl Db {
             } else {
                 near
             };
-            Error::new(ErrorKind::NotFound, format!("there is no model {name:?}{hint}"))
+            Error::not_found("model", name, format!("there is no model {name:?}{hint}"))
         })
     }
 
@@ -561,7 +561,7 @@ impl Db {
                 version.map_or("all versions".to_owned(), |v| format!("version {v:?}")),
                 if names.is_empty() { "none".to_owned() } else { names.join(", ") }
             );
-            Error::new(ErrorKind::NotFound, text)
+            Error::not_found("reference", name, text)
         })
     }
 
@@ -593,7 +593,7 @@ impl Db {
                 near
             };
             let text = format!("model {model:?} has no version {version:?}{hint}");
-            return Err(Error::new(ErrorKind::NotFound, text));
+            return Err(Error::not_found("version", version, text));
         }
         let state = self.shared.read();
         let wanted = |key: &(String, String)| {

@@ -40,6 +40,8 @@ pub struct Error {
     kind: ErrorKind,
     message: String,
     violations: Vec<Violation>,
+    /// Type and name of what is missing or there already.
+    resource: Option<(&'static str, String)>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -49,7 +51,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of a kind, with its message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), violations: Vec::new(), source: None }
+        Self { kind, message: message.into(), violations: Vec::new(), resource: None, source: None }
     }
 
     /// A request with one broken rule.
@@ -67,7 +69,31 @@ impl Error {
                 format!("{}: {} (and {} more)", first.field, first.description, rest.len())
             }
         };
-        Self { kind: ErrorKind::InvalidArgument, message, violations, source: None }
+        Self { violations, ..Self::new(ErrorKind::InvalidArgument, message) }
+    }
+
+    /// A thing of some type that does not exist.
+    pub fn not_found(
+        resource: &'static str,
+        name: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        let resource = Some((resource, name.into()));
+        Self { resource, ..Self::new(ErrorKind::NotFound, message) }
+    }
+
+    /// The same error with the fields of its violations renamed as another interface knows them.
+    #[must_use]
+    pub fn with_fields_renamed(self, names: &[(&str, &str)]) -> Self {
+        if self.violations.is_empty() {
+            return self;
+        }
+        let renamed = |violation: Violation| {
+            let new = names.iter().find(|(old, _)| *old == violation.field);
+            let field = new.map_or(violation.field.clone(), |(_, new)| (*new).to_owned());
+            Violation { field, ..violation }
+        };
+        Self::violations(self.violations.into_iter().map(renamed).collect())
     }
 
     /// A failed system call on a file.
@@ -93,12 +119,18 @@ impl Error {
         &self.violations
     }
 
+    /// Type and name of what is missing or there already, if known.
+    pub fn resource(&self) -> Option<(&'static str, &str)> {
+        self.resource.as_ref().map(|(resource, name)| (*resource, name.as_str()))
+    }
+
     /// The same error for each caller of a shared operation.
     pub(crate) fn duplicate(&self) -> Self {
         Self {
             kind: self.kind,
             message: self.message.clone(),
             violations: self.violations.clone(),
+            resource: self.resource.clone(),
             source: None,
         }
     }

@@ -175,10 +175,7 @@ impl Schema {
             } else {
                 near
             };
-            Error::new(
-                crate::error::ErrorKind::NotFound,
-                format!("the model has no feature {name:?}{hint}"),
-            )
+            Error::not_found("feature", name, format!("the model has no feature {name:?}{hint}"))
         })
     }
 }

@@ -181,7 +181,8 @@ fn streamed_batches_are_counted_once_however_often_they_are_sent() {
             let size = rows / 10;
             writer.write("v1", &batch(part * size, size), &schema()).expect("writes");
         }
-        let total = writer.finish().expect("stores");
+        let (total, outcome) = writer.finish();
+        outcome.expect("stores");
         assert_eq!((total.accepted, total.duplicates), (accepted, duplicates));
     }
     let mut labels = client.label_writer("fraud").expect("opens");
@@ -189,7 +190,8 @@ fn streamed_batches_are_counted_once_however_often_they_are_sent() {
     let truths = texts(3, |_| Some("1"));
     let sent = LabelBatch { ids, times: vec![1_700_000_000_000_000; 3], truths };
     labels.write(&sent, &schema()).expect("writes");
-    let total = labels.finish().expect("stores");
+    let (total, outcome) = labels.finish();
+    outcome.expect("stores");
     assert_eq!((total.matched, total.waiting), (2, 1));
 
     let metrics = server.get("/metrics");
@@ -220,7 +222,7 @@ fn a_batch_that_breaks_a_rule_is_refused_before_it_is_sent() {
     let error = writer.write("v1", &wrong, &schema()).expect_err("late");
     assert_eq!(error.field_violations().first().expect("one").field, "rows[1].ts");
     writer.write("v1", &batch(0, 2), &schema()).expect("the writer goes on");
-    assert_eq!(writer.finish().expect("stores").accepted, 2);
+    assert_eq!(writer.finish().0.accepted, 2);
 }
 
 #[test]
@@ -228,7 +230,7 @@ fn writing_to_an_unknown_model_fails_at_the_end_with_its_name() {
     let server = Running::start();
     let mut writer = server.client().prediction_writer("nobody").expect("opens");
     writer.write("v1", &batch(0, 2), &schema()).expect("is sent");
-    let error = writer.finish().expect_err("unknown");
+    let error = writer.finish().1.expect_err("unknown");
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
@@ -399,7 +401,7 @@ fn a_stopping_server_ends_open_streams() {
     writer.write("v1", &batch(0, 10), &schema()).expect("is sent");
     server.stop();
     // Either the batch was taken before the end, or the writer is told to send it again.
-    if let Err(error) = writer.finish() {
+    if let Err(error) = writer.finish().1 {
         assert_eq!(error.kind(), ErrorKind::Io);
     }
 }

@@ -64,10 +64,8 @@ fn parse_fixed_form(text: &[u8]) -> Option<i64> {
     };
     let (year, month, day) = (digits([y1, y2, y3, y4])?, digits([m1, m2])?, digits([d1, d2])?);
     let (hour, minute, second) = (digits([h1, h2])?, digits([n1, n2])?, digits([s1, s2])?);
-    // The last year is left to the general parser, whose range ends within it, and the leap
-    // second (60) as well.
-    let in_range = year < 9999
-        && (1..=12).contains(&month)
+    // The leap second (60) is left to the general parser.
+    let in_range = (1..=12).contains(&month)
         && (1..=days_in_month(year, month)).contains(&day)
         && hour < 24
         && minute < 60
