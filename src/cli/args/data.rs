@@ -128,7 +128,7 @@ pub struct ImportArgs {
     /// Name of the model
     #[arg(long, value_name = "M")]
     pub model: String,
-    /// Version of rows that do not name one [default: default]
+    /// Version of all rows [default: what each row says, else "default"]
     #[arg(long, value_name = "V")]
     pub version: Option<String>,
     /// Column that has a role if it is not named like it; repeatable
