@@ -39,7 +39,7 @@ pub fn predictions(first: u32, count: u32, total: u32) -> PredictionBatch {
     let rows = count as usize;
     let mut ids = Ids::default();
     let mut times = Vec::with_capacity(rows);
-    let mut numbers = vec![Vec::with_capacity(rows); NUMBERS];
+    let mut numbers = vec![Vec::new(); NUMBERS];
     let mut categories: Vec<CategoriesBuilder> = Vec::new();
     categories.resize_with(CATEGORY_NAMES.len(), CategoriesBuilder::default);
     let mut scores = Vec::with_capacity(rows);

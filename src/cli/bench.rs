@@ -169,7 +169,7 @@ fn queries(monitor: &Monitor) -> Outcome {
             "PSI, 720 hours as a series",
             drift(scope(start, end, Some(HOUR_MICROS)), Method::Psi, false),
         ),
-        ("KS from fine bins, 30 days", drift(month.clone(), Method::Ks, false)),
+        ("KS from fine bins, 30 days", drift(month, Method::Ks, false)),
     ] {
         timed(what, QUERY_RUNS, || monitor.drift(&request).map(|_| ()))?;
     }

@@ -10,7 +10,7 @@ use std::{
 use driftline_query::{
     DistributionRequest, DriftRequest, PerformanceRequest, ReferenceName, Scope,
 };
-use driftline_storage::{DAY_MICROS, Declaration, ErrorKind, Result};
+use driftline_storage::{DAY_MICROS, Declaration, Error, ErrorKind, Result};
 
 use super::{
     args::{DemoArgs, GlobalArgs, SERVER_DEFAULT},
@@ -38,24 +38,47 @@ pub(super) fn demo(global: &GlobalArgs, args: &DemoArgs) -> Outcome {
         let name = format!("driftline-demo-{}-{}", std::process::id(), now_micros());
         std::env::temp_dir().join(name)
     });
-    let monitor = shared(&directory)?;
-    let month = Month::before(now_micros());
-    let outcome = tell(&monitor, month, kept.as_ref().or(args.serve.then_some(&directory)));
-    if args.serve && outcome.is_ok() {
-        let options = ServerOptions {
-            grpc_addr: ([127, 0, 0, 1], 7447).into(),
-            http_addr: Some(([127, 0, 0, 1], 7448).into()),
-        };
-        return serve_monitor(monitor, options);
+    let options = ServerOptions {
+        grpc_addr: ([127, 0, 0, 1], 7447).into(),
+        http_addr: Some(([127, 0, 0, 1], 7448).into()),
+    };
+    if args.serve {
+        // A port that is taken is told before the story, not after it.
+        for address in [Some(options.grpc_addr), options.http_addr].into_iter().flatten() {
+            drop(std::net::TcpListener::bind(address).map_err(|error| {
+                Error::new(ErrorKind::Io, format!("cannot listen on {address}: {error}"))
+            })?);
+        }
     }
-    drop(monitor);
+    let monitor = shared(&directory)?;
+    let go_on = match (args.serve, &kept) {
+        (true, _) => GoOn::Served,
+        (false, Some(directory)) => GoOn::Kept(directory.clone()),
+        (false, None) => GoOn::Gone,
+    };
+    let mut outcome = tell(&monitor, &go_on);
+    if args.serve && outcome.is_ok() {
+        outcome = serve_monitor(monitor, options);
+    } else {
+        drop(monitor);
+    }
     if kept.is_none() {
         std::fs::remove_dir_all(&directory)?;
     }
     outcome
 }
 
-fn tell(monitor: &Arc<Monitor>, month: Month, kept: Option<&PathBuf>) -> Outcome {
+/// Where the month is once its story is told.
+enum GoOn {
+    Served,
+    Kept(PathBuf),
+    Gone,
+}
+
+fn tell(monitor: &Arc<Monitor>, go: &GoOn) -> Outcome {
+    // A directory that has the demo already keeps its month, whatever day it is now.
+    let made = monitor.model(MODEL).map_or_else(|_| now_micros(), |model| model.created);
+    let month = Month::before(made);
     let stdout = io::stdout();
     let style = Style::detect(&stdout);
     ingest(monitor, month)?;
@@ -64,7 +87,7 @@ fn tell(monitor: &Arc<Monitor>, month: Month, kept: Option<&PathBuf>) -> Outcome
     since_when(monitor, month, &moved, &mut out, &style)?;
     before_and_after(monitor, month, &mut out, &style)?;
     quality(monitor, month, &mut out, &style)?;
-    go_on(kept, month, &mut out)?;
+    go_on(go, month, &mut out)?;
     out.flush()?;
     Ok(())
 }
@@ -217,21 +240,27 @@ fn quality(monitor: &Monitor, month: Month, out: &mut dyn Write, style: &Style) 
     Ok(())
 }
 
-fn go_on(kept: Option<&PathBuf>, month: Month, out: &mut dyn Write) -> Outcome {
+fn go_on(go: &GoOn, month: Month, out: &mut dyn Write) -> Outcome {
     heading(out, "Go on")?;
-    match kept {
-        Some(directory) => writeln!(
+    let place = match go {
+        GoOn::Served => String::new(),
+        GoOn::Kept(directory) => format!(" --data-dir {}", directory.display()),
+        GoOn::Gone => {
+            writeln!(
+                out,
+                "This month was in a temporary directory and is gone. `driftline demo --data-dir \
+                 DIR` keeps it,\n`driftline demo --serve` serves it on {SERVER_DEFAULT}."
+            )?;
+            String::new()
+        }
+    };
+    if !matches!(go, GoOn::Gone) {
+        writeln!(
             out,
-            "  driftline query drift --data-dir {} --model {MODEL} --from {} --to {} --step 1d",
-            directory.display(),
+            "  driftline query drift{place} --model {MODEL} --from {} --to {} --step 1d",
             format_time(month.drift_start()),
             format_time(month.end),
-        )?,
-        None => writeln!(
-            out,
-            "This month was in a temporary directory and is gone. `driftline demo --data-dir DIR` \
-             keeps it,\n`driftline demo --serve` serves it on {SERVER_DEFAULT}."
-        )?,
+        )?;
     }
     writeln!(
         out,

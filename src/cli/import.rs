@@ -16,7 +16,7 @@ use crate::{
     ReferenceInfo,
     import::{
         CHUNK_ROWS, PredictionSink, PredictionTarget, RawChunk, Roles, Summary, TableReader,
-        infer_schema, open, read_labels, read_predictions, read_reference,
+        infer_schema, look_ahead, open, read_labels, read_predictions, read_reference,
     },
 };
 
@@ -35,6 +35,7 @@ pub struct Source {
 
 /// An open table whose first rows are read, for their schema.
 struct Opened {
+    path: PathBuf,
     name: String,
     table: Box<dyn TableReader>,
     first: Option<RawChunk>,
@@ -44,7 +45,7 @@ fn open_table(path: &std::path::Path) -> Result<Opened> {
     let unreadable = |error: crate::import::TableError| Error::invalid("file", error.to_string());
     let mut table = open(path).map_err(unreadable)?;
     let first = table.next_chunk(CHUNK_ROWS).map_err(unreadable)?;
-    Ok(Opened { name: path.display().to_string(), table, first })
+    Ok(Opened { path: path.to_owned(), name: path.display().to_string(), table, first })
 }
 
 /// The schema of a model, and what is to be done to make it the model's: nothing of a file that is
@@ -77,7 +78,10 @@ impl Plan {
         };
         let none = Declaration::default();
         let declaration = model.as_ref().map_or(&none, |model| model.declaration_of(version));
-        let inferred = infer_schema(opened.table.columns(), first, &source.roles, declaration)?;
+        let mut columns = opened.table.columns().to_vec();
+        look_ahead(&opened.path, &mut columns)
+            .map_err(|error| Error::invalid("file", error.to_string()))?;
+        let inferred = infer_schema(&columns, first, &source.roles, declaration)?;
         inferred.notes.into_iter().for_each(|note| summary.note(note));
         Ok(Self { schema: inferred.schema, create: model.is_none(), set: true })
     }

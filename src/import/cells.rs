@@ -237,6 +237,31 @@ impl<'a> Cells<'a> {
             .collect()
     }
 
+    /// The kind of a column of texts by its values.
+    pub(super) fn kind_of_text(&self) -> RawKind {
+        let of = |text: &str| {
+            if parse_bool(text).is_some() {
+                RawKind::Bool
+            } else if parse_int(text).is_some() {
+                RawKind::Int
+            } else if parse_number(text).is_some() {
+                RawKind::Float
+            } else {
+                RawKind::Text
+            }
+        };
+        let mut all = RawKind::Null;
+        for text in (0..self.column.len()).filter_map(|row| self.text(row)) {
+            all = match (all, of(&text)) {
+                (RawKind::Null, kind) => kind,
+                (all, kind) if all == kind => all,
+                (RawKind::Int, RawKind::Float) | (RawKind::Float, RawKind::Int) => RawKind::Float,
+                _ => return RawKind::Text,
+            };
+        }
+        all
+    }
+
     /// How many values are numbers, how many there are, and the first that is none.
     pub(super) fn numeric_share(&self) -> (usize, usize, Option<Cow<'a, str>>) {
         let (mut numbers, mut values, mut word) = (0, 0, None);
@@ -348,6 +373,20 @@ mod tests {
         }
         let (column, _) = read(&untyped(RawKind::Text, &["01"]), Kind::Categorical);
         assert_eq!(texts(&column), [Some("01")]);
+    }
+
+    #[test]
+    fn the_kind_of_texts_follows_from_all_of_them() {
+        let check = |texts: &[&str], want: RawKind| {
+            let (kind, column) = untyped(RawKind::Null, texts);
+            assert_eq!(Cells { name: "c", kind, column: &column }.kind_of_text(), want);
+        };
+        check(&["", ""], RawKind::Null);
+        check(&["", "true", "False"], RawKind::Bool);
+        check(&["1", "2"], RawKind::Int);
+        check(&["1", "2.5"], RawKind::Float);
+        check(&["1", "x"], RawKind::Text);
+        check(&["true", "1"], RawKind::Text);
     }
 
     #[test]

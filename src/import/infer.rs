@@ -1,15 +1,46 @@
 //! What was not declared about a model, inferred from the first rows of a file.
 
+use std::path::Path;
+
 use driftline_storage::{Declaration, Field, Kind, Result, Schema, Task};
 
 use super::{
+    CHUNK_ROWS,
     cells::Cells,
     roles::Roles,
-    table::{ColumnInfo, RawChunk, RawKind},
+    table::{ColumnInfo, RawChunk, RawKind, TableError, open},
 };
 
 /// Whole numbers up to which a prediction is taken as a class rather than as a value.
 const CLASSES_INFERRED_MAX: usize = 20;
+
+/// Chunks read ahead for columns whose kind the first rows do not tell: 16 million rows.
+const CHUNKS_AHEAD_MAX: usize = 1_024;
+
+/// Looks further into a file for the kind of columns that have no value in its first rows.
+///
+/// # Errors
+/// A file that cannot be opened again or read on.
+pub fn look_ahead(path: &Path, columns: &mut [ColumnInfo]) -> Result<(), TableError> {
+    let unknown = |columns: &[ColumnInfo]| columns.iter().any(|c| c.kind == RawKind::Null);
+    if path.as_os_str() == "-" || !unknown(columns) {
+        return Ok(());
+    }
+    let mut table = open(path)?;
+    let mut chunks = 0;
+    while let Some(chunk) = table.next_chunk(CHUNK_ROWS)? {
+        for (info, column) in columns.iter_mut().zip(&chunk.columns) {
+            if info.kind == RawKind::Null {
+                info.kind = Cells { name: &info.name, kind: RawKind::Null, column }.kind_of_text();
+            }
+        }
+        chunks += 1;
+        if chunks >= CHUNKS_AHEAD_MAX || !unknown(columns) {
+            break;
+        }
+    }
+    Ok(())
+}
 
 /// A schema and what a user should know about how it was made.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,7 +12,7 @@ mod roles;
 mod summary;
 mod table;
 
-pub use infer::{Inferred, infer_schema};
+pub use infer::{Inferred, infer_schema, look_ahead};
 pub use labels::read_labels;
 pub use predictions::{PredictionSink, PredictionTarget, read_predictions, read_reference};
 pub use roles::Roles;

@@ -12,26 +12,24 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use crate::{
     batch::{LabelBatch, PredictionBatch, check_rows},
     binning::Binning,
-    catalog::{
-        Catalog, Change, Contents, ModelRecord, ReferenceRecord, ReferenceSource, VersionRecord,
-    },
+    catalog::{Catalog, Change, ModelRecord, ReferenceRecord, ReferenceSource, VersionRecord},
     column::{Column, Ids},
     error::{Error, ErrorKind, Result, near_misses},
     files, limits,
     record::LoggedLabels,
+    recover::{
+        cannot_use, load_state, lock, recover, refuse_without_catalog, seal_all, spawn, sweep,
+    },
     reference::{self, Reference},
     rows::{self, RowFile},
     schema::{Declaration, Schema, check_name},
-    seal::{self, SealJob, Sealed},
-    segment::{Files, Segment},
+    seal::{SealJob, Sealed},
+    segment::Files,
     snapshot::{Part, Snapshot},
-    state::{SegmentSet, Shared, State},
+    state::Shared,
     tally::Tally,
     vfs::{OsVfs, Vfs},
-    wal::{self, WalWriter},
-    writer::{
-        Command, LabelReceipt, LabelsWrite, PredictionReceipt, PredictionsWrite, Writer, gone,
-    },
+    writer::{Command, LabelReceipt, LabelsWrite, PredictionReceipt, PredictionsWrite, gone},
 };
 
 /// Name of the version of predictions that state none.
@@ -703,150 +701,4 @@ fn schema_of(model: &ModelRecord, version: Option<&str>) -> Result<Schema> {
 
 fn exhausted(what: &str, bound: usize) -> Error {
     Error::new(ErrorKind::ResourceExhausted, format!("there are {bound} {what}, the most allowed"))
-}
-
-fn cannot_use(root: &Path, error: std::io::Error) -> Error {
-    let advice = match error.kind() {
-        std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
-            "it is a file; name a directory"
-        }
-        std::io::ErrorKind::PermissionDenied => "this user cannot write there",
-        _ => "name a directory that can be written",
-    };
-    let text = format!("cannot use {} as a data directory: {advice} ({error})", root.display());
-    Error::new(ErrorKind::Io, text)
-}
-
-fn lock(vfs: &dyn Vfs, root: &Path) -> Result<Box<dyn Send + Sync>> {
-    let path = root.join(files::LOCK);
-    let lock = vfs.lock(&path).map_err(|error| cannot_use(root, error))?;
-    lock.ok_or_else(|| {
-        Error::new(
-            ErrorKind::Locked,
-            format!(
-                "{} is open in another process; stop it, or talk to its server with --server",
-                root.display()
-            ),
-        )
-    })
-}
-
-/// Refuses a directory that has data but no catalog: a new one would list nothing, and what it does
-/// not list is removed.
-fn refuse_without_catalog(vfs: &dyn Vfs, root: &Path) -> Result<()> {
-    let path = root.join(files::CATALOG);
-    let size = match vfs.open(&path) {
-        Ok(file) => file.size().map_err(|error| Error::io(&path, "read", error))?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
-        Err(error) => return Err(Error::io(&path, "open", error)),
-    };
-    if size > 0 {
-        return Ok(());
-    }
-    for name in [files::WAL, files::SEGMENTS, files::REFERENCES] {
-        let directory = root.join(name);
-        let paths = vfs.list(&directory).map_err(|error| Error::io(&directory, "list", error))?;
-        if !paths.is_empty() {
-            let text = format!(
-                "{} has data in {name}/ but no catalog ({} is missing or empty); restore that file, \
-                 or move the directory away to begin anew",
-                root.display(),
-                files::CATALOG
-            );
-            return Err(Error::new(ErrorKind::Corruption, text));
-        }
-    }
-    Ok(())
-}
-
-/// Removes files that the catalog does not list: what a crash left between writing and publishing.
-fn sweep(vfs: &dyn Vfs, root: &Path, contents: &Contents) -> Result<()> {
-    let mut listed: BTreeSet<&str> = BTreeSet::new();
-    for segment in contents.segments.values() {
-        listed.extend([&segment.rows, &segment.partials, &segment.ids].map(|f| f.path.as_str()));
-        listed.extend(segment.labels.iter().map(|sidecar| sidecar.file.path.as_str()));
-    }
-    for reference in contents.references.values() {
-        listed.extend([&reference.rows, &reference.summary].map(|f| f.path.as_str()));
-    }
-    listed.extend(contents.state.orphans.iter().map(|file| file.path.as_str()));
-    let mut directories: Vec<std::path::PathBuf> =
-        [files::SEGMENTS, files::REFERENCES, files::ORPHANS].map(|name| root.join(name)).into();
-    while let Some(directory) = directories.pop() {
-        let paths = vfs.list(&directory).map_err(|error| Error::io(&directory, "list", error))?;
-        for path in paths {
-            if vfs.is_dir(&path) {
-                directories.push(path);
-                continue;
-            }
-            let relative = path.strip_prefix(root).ok().and_then(|path| path.to_str());
-            if relative.is_none_or(|relative| !listed.contains(relative)) {
-                tracing::info!(path = %path.display(), "removing a file that was never published");
-                vfs.remove(&path).map_err(|error| Error::io(&path, "remove", error))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn load_state(vfs: &dyn Vfs, root: &Path, files: &Arc<Files>, contents: Contents) -> Result<State> {
-    let mut segments = SegmentSet::default();
-    for record in contents.segments.into_values() {
-        segments.put(Arc::new(Segment::new(record, files.clone())));
-    }
-    let mut references = BTreeMap::new();
-    for (id, record) in contents.references {
-        let (path, bytes) = files::read_file(vfs, root, &record.summary)?;
-        let reference = reference::read_summary(&path, &bytes, record)?;
-        references.insert(id, reference);
-    }
-    Ok(State {
-        models: contents.models,
-        references,
-        segments: Arc::new(segments),
-        ..State::default()
-    })
-}
-
-/// Applies waiting labels and the log, and starts a new log file.
-fn recover(
-    shared: &Arc<Shared>,
-    published: u64,
-    jobs: Sender<SealJob>,
-    sealed: Receiver<Result<Sealed>>,
-) -> Result<Writer> {
-    let mut writer = Writer::new(shared.clone(), jobs, sealed);
-    for (model, entries) in seal::read_waiting(shared)? {
-        shared.write().waiting.insert(model.clone(), entries.len());
-        entries.into_iter().for_each(|entry| writer.wait(&model, entry));
-    }
-    let replayed = wal::replay(&*shared.vfs, &shared.root, published, &mut |_, payload| {
-        writer.replay(payload)
-    })?;
-    if replayed.torn_bytes > 0 {
-        tracing::warn!(
-            bytes = replayed.torn_bytes,
-            "cut the torn end of the log: what it held was never acknowledged"
-        );
-    }
-    writer.start_log(WalWriter::create(shared.vfs.clone(), &shared.root, replayed.next)?);
-    Ok(writer)
-}
-
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(run)
-        .map_err(|error| Error::new(ErrorKind::Io, format!("start thread {name}: {error}")))
-}
-
-fn seal_all(shared: &Shared, jobs: &Receiver<SealJob>, sealed: &Sender<Result<Sealed>>) {
-    for job in jobs {
-        let outcome = seal::seal(shared, job).inspect_err(|error| {
-            shared.poison(&error.to_string());
-        });
-        if sealed.send(outcome).is_err() {
-            return;
-        }
-    }
 }

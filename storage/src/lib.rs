@@ -39,6 +39,7 @@ mod snapshot;
 mod state;
 mod seal;
 mod writer;
+mod recover;
 mod db;
 
 pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};

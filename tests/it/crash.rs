@@ -45,8 +45,8 @@ fn an_import_that_was_killed_goes_on_where_it_was_and_counts_nothing_twice() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // The first batch is in the log once the log has grown past its header.
-    while log_bytes(dir.path()) < 100_000 && child.try_wait().unwrap().is_none() {
+    // A batch takes some 2 MB of log; past twice that the first was synced before the second began.
+    while log_bytes(dir.path()) < 5_000_000 && child.try_wait().unwrap().is_none() {
         std::thread::yield_now();
     }
     child.kill().unwrap();

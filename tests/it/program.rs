@@ -64,11 +64,10 @@ pub fn run_err(target: &Target, args: &[&str]) -> (i32, String) {
 pub struct Server {
     child: Child,
     pub grpc: String,
-    pub http: String,
 }
 
 impl Server {
-    /// Starts a server and waits until it tells its addresses.
+    /// Starts a server and waits until it tells its address.
     pub fn start(data_dir: &Path) -> Self {
         let mut child = program()
             .args(["serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0"])
@@ -78,20 +77,16 @@ impl Server {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (mut grpc, mut http) = (None, None);
+        let mut grpc = None;
         for line in lines {
             let line = line.unwrap();
             let url = line.split_whitespace().find(|word| word.starts_with("http://"));
-            match url {
-                Some(url) if line.contains("gRPC") => grpc = Some(url.to_owned()),
-                Some(url) if line.contains("HTTP") => http = Some(url.to_owned()),
-                _ => {}
-            }
-            if grpc.is_some() && http.is_some() {
+            if let Some(url) = url.filter(|_| line.starts_with("gRPC")) {
+                grpc = Some(url.to_owned());
                 break;
             }
         }
-        Self { child, grpc: grpc.unwrap(), http: http.unwrap() }
+        Self { child, grpc: grpc.unwrap() }
     }
 
     pub fn target(&self) -> Target {
