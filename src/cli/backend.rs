@@ -8,7 +8,7 @@ use driftline_query::{
 };
 use driftline_storage::{
     Declaration, LabelBatch, LabelReceipt, ModelRecord, Pending, PredictionBatch,
-    PredictionReceipt, ReferenceRows, Result, Schema, VersionRecord,
+    PredictionReceipt, ReferenceRows, Result, Schema, VersionRecord, limits::BATCH_BYTES_MAX,
 };
 
 use crate::{
@@ -291,6 +291,13 @@ impl LocalWriter<'_> {
 
 impl PredictionSink for LocalWriter<'_> {
     fn predictions(&mut self, version: &str, batch: PredictionBatch) -> Result<()> {
+        // Rows of very many or very long columns make a batch too large: halve it until it fits.
+        if batch.bytes() > BATCH_BYTES_MAX && batch.len() > 1 {
+            let rows: Vec<u32> = (0..u32::try_from(batch.len()).unwrap_or(u32::MAX)).collect();
+            let (first, second) = rows.split_at(rows.len() / 2);
+            self.predictions(version, batch.take(first))?;
+            return self.predictions(version, batch.take(second));
+        }
         let pending = self.monitor.write_predictions(&self.model, version, batch)?;
         self.in_flight.push_back(InFlight::Predictions(pending));
         self.wait(IN_FLIGHT_MAX)

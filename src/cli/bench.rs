@@ -18,7 +18,7 @@ use driftline_storage::{
 use super::{
     args::{BenchArgs, GlobalArgs},
     import::{Source, import_predictions},
-    run::{Failure, Outcome, shared},
+    outcome::{Failure, Outcome, shared},
 };
 use crate::{
     Monitor,

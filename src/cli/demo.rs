@@ -15,9 +15,9 @@ use driftline_storage::{DAY_MICROS, Declaration, Error, ErrorKind, Result};
 use super::{
     args::{DemoArgs, GlobalArgs, SERVER_DEFAULT},
     backend::Backend,
+    outcome::{Failure, Outcome, shared},
     progress::Progress,
     render::{self, Format, Style},
-    run::{Failure, Outcome, shared},
     serve::serve_monitor,
     time::format_time,
 };

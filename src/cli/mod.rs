@@ -9,6 +9,7 @@ pub mod time;
 
 mod bench;
 mod demo;
+mod outcome;
 mod progress;
 mod run;
 mod serve;

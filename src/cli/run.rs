@@ -4,7 +4,6 @@
 use std::{
     io::{self, BufWriter, Write as _},
     process::ExitCode,
-    sync::Arc,
 };
 
 use driftline_storage::{Error, ErrorKind, Result, Task, VersionRecord, check_name};
@@ -17,9 +16,9 @@ use super::{
     backend::Backend,
     bench, demo,
     import::{Source, import_labels, import_predictions, set_reference},
+    outcome::{Failure, Outcome},
     render::{self, Format, ImportReport, Imported, RefusedRow, Style},
     serve,
-    time::TimeError,
 };
 use crate::{
     Monitor,
@@ -27,40 +26,6 @@ use crate::{
     import::{Roles, Summary},
     now_micros,
 };
-
-/// Why a command ended without an answer.
-pub(super) enum Failure {
-    /// The command line asks for something that makes no sense.
-    Usage(String),
-    /// What was asked could not be done.
-    Failed(Error),
-    /// Nobody reads the output any more.
-    Unread,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<TimeError> for Failure {
-    fn from(error: TimeError) -> Self {
-        Self::Usage(error.to_string())
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self::Unread;
-        }
-        Self::Failed(Error::new(ErrorKind::Io, format!("write the output: {error}")))
-    }
-}
-
-/// The outcome of a command.
-pub(super) type Outcome = std::result::Result<(), Failure>;
 
 /// Runs the program. Exit codes: 0 done, 1 failed, 2 wrong usage.
 pub fn main() -> ExitCode {
@@ -341,9 +306,4 @@ fn query(global: &GlobalArgs, command: &QueryCommand) -> Outcome {
             show(global, |out, format, style| render::distribution(&report, out, format, style))
         }
     }
-}
-
-/// A database that several threads may hold.
-pub(super) fn shared(directory: &std::path::Path) -> Result<Arc<Monitor>> {
-    Monitor::open(directory).map(Arc::new)
 }

@@ -6,7 +6,7 @@ use driftline_storage::{Error, ErrorKind};
 
 use super::{
     args::{GlobalArgs, ServeArgs},
-    run::{Outcome, shared},
+    outcome::{Outcome, shared},
 };
 use crate::{
     Monitor,

@@ -49,6 +49,14 @@ impl PredictionBatch {
                 format!("{} rows, a batch has at most {}", self.len(), limits::BATCH_ROWS_MAX);
             return Err(Error::invalid("rows", text));
         }
+        if self.bytes() > limits::BATCH_BYTES_MAX {
+            let text = format!(
+                "{} bytes, a batch has at most {}; send fewer rows at a time",
+                self.bytes(),
+                limits::BATCH_BYTES_MAX
+            );
+            return Err(Error::invalid("rows", text));
+        }
         check_rows(schema, &self.ids, &self.times, &self.columns)
     }
 

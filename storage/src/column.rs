@@ -132,6 +132,10 @@ impl Column {
             Self::Numeric(values) => Self::Numeric(
                 rows.iter().map(|row| values.get(*row as usize).copied().unwrap_or(NULL)).collect(),
             ),
+            // A few rows must not carry the texts of many.
+            Self::Categories(column) if column.dictionary.len() > rows.len() => {
+                Self::categories(rows.iter().map(|row| column.text(*row as usize)))
+            }
             Self::Categories(column) => Self::Categories(Categories {
                 codes: rows
                     .iter()
@@ -291,6 +295,14 @@ mod tests {
         let mut column = build(&[Some("a"), None, Some("b")]);
         column.append(&build(&[Some("c"), Some("b"), None]));
         assert_eq!(column, build(&[Some("a"), None, Some("b"), Some("c"), Some("b"), None]));
+    }
+
+    #[test]
+    fn a_few_rows_do_not_carry_the_texts_of_many() {
+        let texts: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+        let column = Column::categories(texts.iter().map(|text| Some(text.as_str())));
+        let taken = column.take(&[7, 200, 7]);
+        assert_eq!(taken, Column::categories([Some("7"), None, Some("7")]));
     }
 
     #[test]

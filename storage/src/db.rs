@@ -465,9 +465,11 @@ impl Db {
         replaced: &[Reference],
     ) -> Result<Reference> {
         let shared = &self.shared;
-        let mut durable = shared.durable();
-        durable.next_id += 1;
-        let id = durable.next_id;
+        let id = {
+            let mut durable = shared.durable();
+            durable.next_id += 1;
+            durable.next_id
+        };
         let write = |ending: &str, content: &[u8]| {
             let path = format!("{}/{id:012}.{ending}", files::REFERENCES);
             files::write_file(&*shared.vfs, &shared.root, path, content)
@@ -495,6 +497,7 @@ impl Db {
             rows,
             summary,
         };
+        let durable = shared.durable();
         shared.catalog.commit(&Change {
             references: vec![record.clone()],
             references_removed: replaced.iter().map(|r| r.record.id).collect(),

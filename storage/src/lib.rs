@@ -30,6 +30,7 @@ mod partials_file;
 mod tally;
 mod outcome;
 mod labels;
+mod waiting;
 mod catalog;
 mod reference;
 mod row_index;

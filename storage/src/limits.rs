@@ -12,6 +12,8 @@ pub const CATEGORY_BYTES_MAX: usize = 1024;
 pub const FEATURES_MAX: usize = 2_000;
 /// Rows of one batch: keeps a batch's partials and log record in the cache and the log frame small.
 pub const BATCH_ROWS_MAX: usize = 65_536;
+/// Bytes of one batch in memory: with it a group stays below [`RECORD_BYTES_MAX`].
+pub const BATCH_BYTES_MAX: usize = 32 << 20;
 /// Bytes of one encoded log record; a batch of full rows stays well below it.
 pub const RECORD_BYTES_MAX: usize = 64 << 20;
 /// Batches that wait for the writer; past it callers wait, which is the back-pressure.
@@ -51,5 +53,5 @@ pub const FILE_BYTES_MAX: u64 = 4 << 30;
 /// Bytes that one section of a file of ours may unpack to.
 pub const SECTION_BYTES_MAX: usize = 1 << 30;
 
-const _: () = assert!(GROUP_BYTES_MAX < RECORD_BYTES_MAX);
+const _: () = assert!(GROUP_BYTES_MAX + BATCH_BYTES_MAX < RECORD_BYTES_MAX);
 const _: () = assert!(RECORD_BYTES_MAX < HEAD_BYTES_MAX);

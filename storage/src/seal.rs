@@ -21,15 +21,13 @@ use crate::{
     segment::{LabelLog, Segment},
     state::{SegmentSet, Shared},
     time::day_range,
+    waiting::WaitingByModel,
     wal::WalWriter,
 };
 
 /// Magic and version of files of waiting labels.
 pub const ORPHANS_FORMAT: Format = Format { magic: *b"DROR", version: 1 };
 const ORPHANS: u32 = 1;
-
-/// Labels that wait for their prediction, by model.
-pub(crate) type Waiting = BTreeMap<String, Vec<LabelEntry>>;
 
 /// What the writer hands over when it freezes the head.
 #[derive(Debug)]
@@ -39,7 +37,7 @@ pub(crate) struct SealJob {
     /// Last label whose content is in the frozen head.
     pub(crate) label: u64,
     /// Labels up to then whose prediction was not in a head.
-    pub(crate) waiting: Waiting,
+    pub(crate) waiting: WaitingByModel,
 }
 
 /// What became of it.
@@ -48,7 +46,7 @@ pub(crate) struct Sealed {
     /// Last label that is in files now.
     pub(crate) label: u64,
     /// Labels that still wait.
-    pub(crate) waiting: Waiting,
+    pub(crate) waiting: WaitingByModel,
 }
 
 /// Publishes the frozen head.
@@ -202,10 +200,14 @@ fn write_sidecars(
 }
 
 /// Those of the waiting labels that no segment answers and whose time is not up.
-fn keep_waiting(shared: &Shared, segments: &SegmentSet, waiting: Waiting) -> Result<Waiting> {
+fn keep_waiting(
+    shared: &Shared,
+    segments: &SegmentSet,
+    waiting: WaitingByModel,
+) -> Result<WaitingByModel> {
     let now = (shared.clock)();
     let mut dropped = 0;
-    let mut kept = Waiting::new();
+    let mut kept = WaitingByModel::new();
     for (model, entries) in waiting {
         let mut ids = Vec::new();
         for segment in segments.of_model(&model) {
@@ -230,7 +232,7 @@ fn keep_waiting(shared: &Shared, segments: &SegmentSet, waiting: Waiting) -> Res
 }
 
 /// Keeps waiting labels within their bound. Returns how many had to go.
-fn drop_oldest(waiting: &mut Waiting) -> u64 {
+fn drop_oldest(waiting: &mut WaitingByModel) -> u64 {
     let total: usize = waiting.values().map(Vec::len).sum();
     let Some(surplus) = total.checked_sub(limits::ORPHAN_LABELS_MAX).filter(|n| *n > 0) else {
         return 0;
@@ -247,7 +249,7 @@ fn publish(
     mut change: Change,
     frame: u64,
     label: u64,
-    waiting: &Waiting,
+    waiting: &WaitingByModel,
 ) -> Result<()> {
     let orphans = write_waiting(shared, waiting)?;
     let mut written: Vec<&FileRecord> = orphans.iter().collect();
@@ -289,7 +291,7 @@ fn publish(
     WalWriter::trim(&*shared.vfs, &shared.root, frame)
 }
 
-fn write_waiting(shared: &Shared, waiting: &Waiting) -> Result<Option<FileRecord>> {
+fn write_waiting(shared: &Shared, waiting: &WaitingByModel) -> Result<Option<FileRecord>> {
     if waiting.values().all(Vec::is_empty) {
         return Ok(None);
     }
@@ -322,17 +324,17 @@ fn write_waiting(shared: &Shared, waiting: &Waiting) -> Result<Option<FileRecord
 }
 
 /// Reads the labels that waited when the database was last published.
-pub(crate) fn read_waiting(shared: &Shared) -> Result<Waiting> {
-    let Some(record) = shared.durable().orphans.clone() else { return Ok(Waiting::new()) };
+pub(crate) fn read_waiting(shared: &Shared) -> Result<WaitingByModel> {
+    let Some(record) = shared.durable().orphans.clone() else { return Ok(WaitingByModel::new()) };
     let (path, bytes) = files::read_file(&*shared.vfs, &shared.root, &record)?;
     let content = SectionReader::open(&path, &bytes, ORPHANS_FORMAT)?.required(ORPHANS)?;
     decode_waiting(&content)
         .map_err(|error| Error::corruption(&path, 0, format!("expected {}", error.0)))
 }
 
-fn decode_waiting(content: &[u8]) -> Decoded<Waiting> {
+fn decode_waiting(content: &[u8]) -> Decoded<WaitingByModel> {
     let mut get = Get::new(content);
-    let mut waiting = Waiting::new();
+    let mut waiting = WaitingByModel::new();
     for _ in 0..get.count(3)? {
         let model = get_names(&mut get)?.pop().ok_or(DecodeError("a model"))?;
         let mut entries = Vec::new();

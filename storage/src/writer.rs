@@ -5,10 +5,7 @@
 //! caller. Nothing unsynced is ever visible. After a failed append the database is poisoned: what
 //! the disk holds is known again only by reopening.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use crossbeam::channel::{Receiver, Sender, TryRecvError, bounded, select};
 
@@ -23,14 +20,12 @@ use crate::{
     record::{self, LoggedLabels, Record},
     row_index::RowIndex,
     schema::Schema,
-    seal::{SealJob, Sealed, Waiting},
+    seal::{SealJob, Sealed},
     state::{Shared, State},
     time::day_of,
+    waiting::Waiting,
     wal::WalWriter,
 };
-
-/// Fast map keyed by id hash.
-type HashIndex<T> = HashMap<u64, T, foldhash::fast::RandomState>;
 
 /// What became of a batch of predictions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -111,7 +106,7 @@ pub(crate) struct Writer {
     wal: Option<WalWriter>,
     versions: BTreeMap<(String, String), VersionWriter>,
     frozen: BTreeMap<(String, String), RowIndex>,
-    waiting: BTreeMap<String, HashIndex<Vec<LabelEntry>>>,
+    waiting: Waiting,
     next_label: u64,
     sealing: bool,
     seal_jobs: Sender<SealJob>,
@@ -137,7 +132,7 @@ impl Writer {
             wal: None,
             versions: BTreeMap::new(),
             frozen: BTreeMap::new(),
-            waiting: BTreeMap::new(),
+            waiting: Waiting::default(),
             next_label,
             sealing: false,
             seal_jobs,
@@ -291,19 +286,15 @@ impl Writer {
 
     /// Drops labels that wait already, truth and time alike.
     fn drop_waiting(&self, mut write: LabelsWrite) -> LabelsWrite {
-        let Some(waiting) = self.waiting.get(&write.model).filter(|waiting| !waiting.is_empty())
-        else {
+        if self.waiting.is_empty(&write.model) {
             return write;
-        };
+        }
         let keep: Vec<u32> = (0_u32..)
             .zip(&write.labels.hashes)
             .filter(|(row, hash)| {
                 let truth = truth_at(&write.labels.truths, *row as usize);
-                let time = write.labels.times.get(*row as usize).copied();
-                !waiting.get(hash).is_some_and(|waiters| {
-                    let same = |w: &LabelEntry| Some(w.time) == time && w.truth == truth;
-                    waiters.iter().any(same)
-                })
+                let time = write.labels.times.get(*row as usize).copied().unwrap_or(0);
+                !self.waiting.has(&write.model, **hash, time, &truth)
             })
             .map(|(row, _)| row)
             .collect();
@@ -392,14 +383,13 @@ impl Writer {
     ) {
         let Some(head) = state.active.versions.get_mut(key) else { return };
         let base = head.apply(prepared);
-        let Some(waiting) = self.waiting.get_mut(&key.0).filter(|waiting| !waiting.is_empty())
-        else {
+        if self.waiting.is_empty(&key.0) {
             return;
-        };
+        }
         // A label that waits goes to the first prediction of its id.
         let mut claimed = 0;
         for (row, hash) in (base..).zip(hashes) {
-            for entry in waiting.remove(hash).into_iter().flatten() {
+            for entry in self.waiting.claim(&key.0, *hash) {
                 head.label(row, &entry);
                 claimed += 1;
             }
@@ -459,8 +449,7 @@ impl Writer {
     /// Lets a label wait for its prediction.
     pub(crate) fn wait(&mut self, model: &str, entry: LabelEntry) {
         self.next_label = self.next_label.max(entry.seq + 1);
-        let waiting = self.waiting.entry(model.to_owned()).or_default();
-        waiting.entry(entry.hash).or_default().push(entry);
+        self.waiting.add(model, entry);
     }
 
     fn rebin(&mut self, model: &str) {
@@ -510,12 +499,7 @@ impl Writer {
         }
         self.frozen =
             std::mem::take(&mut self.versions).into_iter().map(|(k, v)| (k, v.index)).collect();
-        let mut waiting = Waiting::new();
-        for (model, by_hash) in &self.waiting {
-            let mut entries: Vec<LabelEntry> = by_hash.values().flatten().cloned().collect();
-            entries.sort_by_key(|entry| entry.seq);
-            waiting.insert(model.clone(), entries);
-        }
+        let waiting = self.waiting.by_model();
         let label = self.next_label - 1;
         self.sealing = true;
         if self.seal_jobs.send(SealJob { frame, label, waiting }).is_err() {
@@ -527,22 +511,8 @@ impl Writer {
         self.sealing = false;
         let outcome = sealed.map(|sealed| {
             self.frozen.clear();
-            // Those that were claimed in the meantime are gone already; of the others go those
-            // that a segment answered or whose time was up.
-            let kept: HashSet<u64> =
-                sealed.waiting.values().flatten().map(|entry| entry.seq).collect();
-            for by_hash in self.waiting.values_mut() {
-                for entries in by_hash.values_mut() {
-                    entries.retain(|e| e.seq > sealed.label || kept.contains(&e.seq));
-                }
-                by_hash.retain(|_, entries| !entries.is_empty());
-            }
-            let mut state = self.shared.write();
-            state.waiting = self
-                .waiting
-                .iter()
-                .map(|(model, by_hash)| (model.clone(), by_hash.values().map(Vec::len).sum()))
-                .collect();
+            self.waiting.keep(sealed.label, &sealed.waiting);
+            self.shared.write().waiting = self.waiting.counts();
         });
         self.answer_seals(&outcome);
     }

@@ -1,0 +1,156 @@
+//! Any window answers what counting its rows one by one would, whether it is cut at minutes or
+//! inside them, in the head or in segments, with the reference's binning or another.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use driftline_query::{
+    DriftRequest, Method, PerformanceRequest, ReferenceName, Scope, drift, performance,
+    set_reference, stats,
+};
+use driftline_storage::{
+    Column, Db, Declaration, Field, Kind, LabelBatch, MINUTE_MICROS, Options, PredictionBatch,
+    ReferenceRows, Schema, Task,
+};
+use proptest::prelude::*;
+
+/// Time and value of a row; it is labelled if the value is even.
+type Row = (i64, i32);
+
+/// When the reference is set, and when the head is sealed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Order {
+    ReferenceFirst,
+    ReferenceFirstSealed,
+    ReferenceAfterSeal,
+}
+
+fn schema() -> Schema {
+    let features = vec![Field { name: "x".to_owned(), kind: Kind::Numeric }];
+    Schema::new(Task::Regression, features, None).unwrap()
+}
+
+fn columns(values: &[f64]) -> Vec<Column> {
+    let rows = values.len();
+    vec![
+        Column::Numeric(values.to_vec()),
+        Column::nulls(true, rows),
+        Column::Numeric(values.to_vec()),
+        Column::nulls(true, rows),
+        Column::nulls(false, rows),
+    ]
+}
+
+fn reference_values() -> Vec<f64> {
+    (0..200).map(|n| f64::from(n % 40)).collect()
+}
+
+fn reference(db: &Db) {
+    let values = reference_values();
+    let rows = ReferenceRows {
+        ids: (0..values.len()).map(|n| format!("r{n}")).collect(),
+        times: vec![0; values.len()],
+        columns: columns(&values),
+    };
+    let name = ReferenceName { model: "m".to_owned(), version: None, name: "default".to_owned() };
+    set_reference(db, name, rows).unwrap();
+}
+
+fn fill(db: &Db, rows: &[Row], order: Order) {
+    db.create_model("m", Declaration::default(), Some(schema())).unwrap();
+    if order != Order::ReferenceAfterSeal {
+        reference(db);
+    }
+    let values: Vec<f64> = rows.iter().map(|row| f64::from(row.1)).collect();
+    let batch = PredictionBatch {
+        ids: (0..rows.len()).map(|n| format!("p{n}")).collect(),
+        times: rows.iter().map(|row| row.0).collect(),
+        columns: columns(&values),
+    };
+    db.write_predictions("m", "1", batch).unwrap().wait().unwrap();
+    let labelled: Vec<usize> = (0..rows.len()).filter(|n| rows[*n].1 % 2 == 0).collect();
+    if !labelled.is_empty() {
+        let labels = LabelBatch {
+            ids: labelled.iter().map(|n| format!("p{n}")).collect(),
+            times: vec![1; labelled.len()],
+            truths: Column::Numeric(labelled.iter().map(|n| values[*n] + 2.0).collect()),
+        };
+        db.write_labels("m", labels).unwrap().wait().unwrap();
+    }
+    if order != Order::ReferenceFirst {
+        db.seal().unwrap();
+    }
+    if order == Order::ReferenceAfterSeal {
+        reference(db);
+    }
+}
+
+/// PSI over deciles of the reference, by definition.
+fn psi(current: &[f64]) -> Option<f64> {
+    let mut sorted = reference_values();
+    sorted.sort_by(f64::total_cmp);
+    let edges = stats::interior_quantile_edges(&sorted, 10);
+    let count = |values: &[f64]| {
+        let mut counts = vec![0_u64; edges.len() + 1];
+        values.iter().for_each(|v| counts[edges.iter().filter(|e| **e <= *v).count()] += 1);
+        counts
+    };
+    stats::psi(&count(&sorted), &count(current)).ok()
+}
+
+fn check(db: &Db, rows: &[Row], scope: &Scope) {
+    let request = DriftRequest {
+        scope: scope.clone(),
+        methods: vec![Method::Psi, Method::Ks],
+        features: vec!["x".to_owned()],
+        exact: true,
+        ..DriftRequest::default()
+    };
+    let fast = DriftRequest { exact: false, ..request.clone() };
+    let (exact, fast) = (drift(db, &request).unwrap(), drift(db, &fast).unwrap());
+    let request = PerformanceRequest { scope: scope.clone(), metrics: Vec::new() };
+    let quality = performance(db, &request).unwrap();
+    for (place, window) in exact.windows.iter().enumerate() {
+        let inside = |row: &&Row| window.start <= row.0 && row.0 < window.end;
+        let values: Vec<f64> = rows.iter().filter(inside).map(|row| f64::from(row.1)).collect();
+        assert_eq!(window.predictions as usize, values.len());
+        let labelled = values.iter().filter(|value| **value % 2.0 == 0.0).count();
+        assert_eq!(quality.windows[place].predictions as usize, values.len());
+        assert_eq!(quality.windows[place].labelled as usize, labelled);
+        assert_eq!(quality.windows[place].results[0].value, (labelled > 0).then_some(2.0));
+        assert_eq!(window.results[0].value, psi(&values));
+        let (ks, bound) = (&window.results[1], &fast.windows[place].results[1]);
+        if let (Some(exact), Some(low), Some(more)) = (ks.value, bound.value, bound.error_bound) {
+            assert!(low <= exact + 1e-12 && exact <= low + more + 1e-12, "{low} {exact} {more}");
+        }
+        assert_eq!(ks.value.is_some(), !values.is_empty());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_window_counts_its_rows(
+        rows in prop::collection::vec((-200 * MINUTE_MICROS..3_000 * MINUTE_MICROS, -10_i32..60), 1..80),
+        from in -300 * MINUTE_MICROS..2_000 * MINUTE_MICROS,
+        length in 1..2_000 * MINUTE_MICROS,
+        step in prop::option::of(MINUTE_MICROS..700 * MINUTE_MICROS),
+        at_minutes: bool,
+        order in prop::sample::select(vec![
+            Order::ReferenceFirst, Order::ReferenceFirstSealed, Order::ReferenceAfterSeal,
+        ]),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(dir.path(), Options::on_disk(|| 0)).unwrap();
+        fill(&db, &rows, order);
+        let cut = |time: i64| if at_minutes { time / MINUTE_MICROS * MINUTE_MICROS } else { time };
+        let scope = Scope {
+            model: "m".to_owned(),
+            version: None,
+            from: cut(from),
+            to: cut(from) + cut(length).max(1),
+            step: step.map(cut),
+        };
+        check(&db, &rows, &scope);
+    }
+}
