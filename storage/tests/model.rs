@@ -305,6 +305,30 @@ fn a_directory_that_lost_its_catalog_is_refused_and_keeps_its_files() {
 }
 
 #[test]
+fn a_label_waits_ninety_days_and_then_is_dropped_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(std::sync::atomic::AtomicI64::new(0));
+    let now = clock.clone();
+    let options = Options::on_disk(move || now.load(std::sync::atomic::Ordering::Relaxed));
+    let db = Db::open(dir.path(), options).unwrap();
+    db.create_model(MODEL, Declaration::default(), Some(schema())).unwrap();
+    db.write_labels(MODEL, labels(&[(1, 5, 1), (2, 5, 1)])).unwrap().wait().unwrap();
+    let check = |day: i64, waiting: u64, dropped: u64| {
+        clock.store(day * DAY_MICROS, std::sync::atomic::Ordering::Relaxed);
+        // Something to seal, and thereby the moment in which labels are looked through.
+        let row = (100 + u16::try_from(day).unwrap(), 0, 0);
+        db.write_predictions(MODEL, "v0", predictions(&[row])).unwrap().wait().unwrap();
+        db.seal().unwrap();
+        let stats = db.stats();
+        assert_eq!((stats.waiting_labels, stats.dropped_labels), (waiting, dropped), "day {day}");
+    };
+    check(89, 2, 0);
+    db.write_predictions(MODEL, "v0", predictions(&[(1, 0, 1)])).unwrap().wait().unwrap();
+    check(90, 1, 0);
+    check(91, 0, 1);
+}
+
+#[test]
 fn a_second_opening_is_refused_and_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let _db = open(dir.path());
