@@ -68,8 +68,8 @@ pub struct ColumnInfo {
     pub name: String,
     /// Declared by the source (Parquet) or inferred from its first rows (CSV, JSON lines), in
     /// which case a later cell may not fit it. The one exception in Parquet is an unsigned 64-bit
-    /// column without statistics: it is [`RawKind::Int`], and a chunk with a value past the
-    /// signed range comes as [`RawColumn::Float`].
+    /// column without statistics: it is `RawKind::Int`, and a chunk with a value past the
+    /// signed range comes as `RawColumn::Float`.
     pub kind: RawKind,
 }
 
