@@ -10,6 +10,7 @@ use std::{
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 /// A directory tree.
@@ -29,7 +30,8 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     fn is_dir(&self, path: &Path) -> bool;
     /// Makes the names inside a directory survive a crash.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// Takes the exclusive lock of a file, making it if absent; `None` if another process has it.
+    /// Takes the exclusive lock of a file, making it if absent; `None` if another process has it and
+    /// keeps it.
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Send + Sync>>>;
 }
 
@@ -47,6 +49,11 @@ pub trait VfsFile: Send + Sync + fmt::Debug {
     /// have dropped the pages and would answer success.
     fn sync_data(&self) -> io::Result<()>;
 }
+
+/// A killed process holds its lock until the kernel has finished its last write, so a lock that is
+/// taken is tried for again for two seconds.
+const LOCK_TRIES: u32 = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// The real disk.
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,11 +100,14 @@ impl Vfs for OsVfs {
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Send + Sync>>> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Box::new(file))),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
         }
+        Ok(None)
     }
 }
 
