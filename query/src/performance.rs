@@ -105,8 +105,8 @@ fn measure(metric: Metric, outcome: &OutcomeTally, confusion: Option<&Confusion>
         (Metric::Accuracy, Some(confusion)) => confusion.accuracy(),
         (Metric::Accuracy, None) => Err(Undefined::NotClassification),
         (_, Some(_)) => Err(Undefined::NotRegression),
-        (Metric::Mae, None) => stats::mae(n, outcome.errors.sum_abs),
-        (Metric::Rmse, None) => stats::rmse(n, outcome.errors.sum_sq),
+        (Metric::Mae, None) => stats::mae(n, outcome.errors.sum_abs.value()),
+        (Metric::Rmse, None) => stats::rmse(n, outcome.errors.sum_sq.value()),
     }
 }
 

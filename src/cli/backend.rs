@@ -304,6 +304,12 @@ impl PredictionSink for LocalWriter<'_> {
     }
 
     fn labels(&mut self, batch: LabelBatch) -> Result<()> {
+        if batch.bytes() > BATCH_BYTES_MAX && batch.len() > 1 {
+            let rows: Vec<u32> = (0..u32::try_from(batch.len()).unwrap_or(u32::MAX)).collect();
+            let (first, second) = rows.split_at(rows.len() / 2);
+            self.labels(batch.take(first))?;
+            return self.labels(batch.take(second));
+        }
         let pending = self.monitor.write_labels(&self.model, batch)?;
         self.in_flight.push_back(InFlight::Labels(pending));
         self.wait(IN_FLIGHT_MAX)

@@ -118,6 +118,14 @@ impl LabelBatch {
                 format!("{} rows, a batch has at most {}", self.len(), limits::BATCH_ROWS_MAX);
             return Err(Error::invalid("rows", text));
         }
+        if self.bytes() > limits::BATCH_BYTES_MAX {
+            let text = format!(
+                "{} bytes, a batch has at most {}; send fewer labels at a time",
+                self.bytes(),
+                limits::BATCH_BYTES_MAX
+            );
+            return Err(Error::invalid("rows", text));
+        }
         let mut found = Vec::new();
         check_shape(self.ids.len(), self.len(), &mut found);
         check_times("label_ts", &self.times, &mut found);
@@ -134,6 +142,11 @@ impl LabelBatch {
             }
         }
         finish(found)
+    }
+
+    /// Approximate bytes in memory.
+    pub fn bytes(&self) -> usize {
+        self.ids.bytes() + self.times.len() * 8 + self.truths.bytes()
     }
 
     /// The labels of a selection, in its order.

@@ -321,9 +321,17 @@ impl Db {
         let record = self.model(model)?;
         let schema = schema_of(&record, Some(version))?;
         batch.validate(&schema)?;
-        if !record.versions.contains_key(version) {
-            self.create_version(model, version, VersionRecord::default())?;
-        }
+        let schema = if record.versions.contains_key(version) {
+            schema
+        } else {
+            // Somebody else may have made the version since, with a schema of its own.
+            let record = self.create_version(model, version, VersionRecord::default())?;
+            let now = schema_of(&record, Some(version))?;
+            if now != schema {
+                batch.validate(&now)?;
+            }
+            now
+        };
         let hashes = batch.ids.hashes();
         let (segments, epoch) = {
             let state = self.shared.read();
@@ -365,21 +373,25 @@ impl Db {
         batch.validate(&schema)?;
         let hashes = batch.ids.hashes();
         let (found, epoch) = self.stored_labels(model, &batch, &hashes)?;
-        let keep: Vec<u32> =
-            (0_u32..).zip(&found).filter(|(_, f)| **f != Stored::Known).map(|(r, _)| r).collect();
-        let unchanged = (hashes.len() - keep.len()) as u64;
-        let kept = batch.take(&keep);
-        let pick = |row: &u32| *row as usize;
         let labels = LoggedLabels {
             arrived: (self.shared.clock)(),
-            hashes: keep.iter().filter_map(|row| hashes.get(pick(row)).copied()).collect(),
-            times: kept.times,
-            truths: kept.truths,
+            hashes,
+            times: batch.times,
+            truths: batch.truths,
         };
-        let stored = keep.iter().map(|row| found.get(pick(row)) == Some(&Stored::Other)).collect();
+        let stored = found.iter().map(|found| *found != Stored::Nowhere).collect();
+        let known = found.iter().map(|found| *found == Stored::Known).collect();
         let (reply, receiver) = bounded(1);
         let model = model.to_owned();
-        self.send(Command::Labels(LabelsWrite { model, labels, stored, epoch, unchanged, reply }))?;
+        self.send(Command::Labels(LabelsWrite {
+            model,
+            labels,
+            stored,
+            known,
+            epoch,
+            unchanged: 0,
+            reply,
+        }))?;
         Ok(Pending { shared: self.shared.clone(), receiver })
     }
 
@@ -438,12 +450,14 @@ impl Db {
             let state = self.shared.read();
             let owned: Vec<&Reference> =
                 state.references.values().filter(|r| r.record.model == new.model).collect();
-            if owned.len() >= limits::REFERENCES_MAX {
-                return Err(exhausted("references of a model", limits::REFERENCES_MAX));
-            }
             let same =
                 |r: &&&Reference| r.record.name == new.name && r.record.version == new.version;
-            owned.iter().filter(same).map(|r| (*r).clone()).collect()
+            let replaced: Vec<Reference> =
+                owned.iter().filter(same).map(|r| (*r).clone()).collect();
+            if owned.len() - replaced.len() >= limits::REFERENCES_MAX {
+                return Err(exhausted("references of a model", limits::REFERENCES_MAX));
+            }
+            replaced
         };
         let reference = self.publish_reference(new, schema, &replaced)?;
         for file in replaced.iter().flat_map(|r| [&r.record.rows, &r.record.summary]) {

@@ -74,7 +74,10 @@ pub(crate) struct VersionHead {
     pub(crate) chunks: Arc<Vec<Chunk>>,
     pub(crate) days: Arc<BTreeMap<i64, Arc<DayPartials>>>,
     pub(crate) rows: u32,
-    pub(crate) bytes: usize,
+    /// Bytes of rows and labels, by estimate.
+    bytes: usize,
+    /// Bytes of partials, by estimate.
+    partial_bytes: usize,
 }
 
 /// A batch with its counts, ready to be applied without further work.
@@ -130,12 +133,17 @@ impl VersionHead {
             days: Arc::default(),
             rows: 0,
             bytes: 0,
+            partial_bytes: 0,
         }
     }
 
     /// Adds a prepared batch. Returns the number of its first row.
     pub(crate) fn apply(&mut self, prepared: Prepared) -> u32 {
         let base = self.rows;
+        // A batch of nothing but duplicates must leave nothing, however often it is sent.
+        if prepared.is_empty() {
+            return base;
+        }
         self.bytes += prepared.rows.bytes() + prepared.rows.len() * ROW_OVERHEAD_BYTES;
         self.rows += u32::try_from(prepared.rows.len()).unwrap_or(u32::MAX);
         self.add_buckets(prepared.buckets);
@@ -159,7 +167,7 @@ impl VersionHead {
         let days = Arc::make_mut(&mut self.days);
         for (day, minute, partial) in buckets {
             // Minute, hour and day each keep the counts at worst once.
-            self.bytes += partial.bytes() * 2;
+            self.partial_bytes += partial.bytes() * 2;
             Arc::make_mut(days.entry(day).or_default()).add(minute, &partial);
         }
     }
@@ -183,6 +191,7 @@ impl VersionHead {
     pub(crate) fn rebin(&mut self, binner: &mut Binner) {
         self.binning = binner.binning().clone();
         self.days = Arc::default();
+        self.partial_bytes = 0;
         let monitored = self.schema.monitored_len();
         let chunks = self.chunks.clone();
         for chunk in chunks.iter() {
@@ -217,7 +226,8 @@ impl Head {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.versions.values().map(|head| head.bytes).sum::<usize>() + self.labels * 64
+        self.versions.values().map(|head| head.bytes + head.partial_bytes).sum::<usize>()
+            + self.labels * 64
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -95,7 +95,8 @@ pub struct LabelSet {
     rows: RoaringBitmap,
     /// Winners by row.
     current: BTreeMap<u32, Given>,
-    history: Vec<(u32, Given)>,
+    /// Labels that lost, by row, in order of arrival.
+    history: BTreeMap<u32, Vec<Given>>,
     outcomes: Outcomes,
 }
 
@@ -138,10 +139,11 @@ impl LabelSet {
         match old {
             Some(old) if old == given => return Applied::Known,
             Some(old) if old.time > time => {
-                if self.history.contains(&(to.row, given)) {
+                let history = self.history.entry(to.row).or_default();
+                if history.contains(&given) {
                     return Applied::Known;
                 }
-                self.history.push((to.row, given));
+                history.push(given);
                 return Applied::Late;
             }
             _ => {}
@@ -153,7 +155,7 @@ impl LabelSet {
         };
         if let Some(old) = old {
             self.outcomes.add(to.minute, old.truth, predicted, -1);
-            self.history.push((to.row, old));
+            self.history.entry(to.row).or_default().push(old);
         }
         self.outcomes.add(to.minute, truth, predicted, 1);
         self.rows.insert(to.row);
@@ -164,8 +166,8 @@ impl LabelSet {
     /// Copies the labels of another set's rows here: `place` gives each row's new number, or
     /// nothing for rows that stay behind, and the prediction it is for.
     pub fn adopt<'a>(&mut self, other: &Self, place: impl Fn(u32) -> Option<Labelled<'a>>) {
-        for (row, given) in &other.history {
-            if let Some(to) = place(*row) {
+        for (row, given) in other.past() {
+            if let Some(to) = place(row) {
                 self.apply(to, given.time, &other.truth_of(given.truth));
             }
         }
@@ -176,9 +178,13 @@ impl LabelSet {
         }
     }
 
+    fn past(&self) -> impl Iterator<Item = (u32, &Given)> {
+        self.history.iter().flat_map(|(row, all)| all.iter().map(|given| (*row, given)))
+    }
+
     /// Approximate bytes in memory.
     pub fn bytes(&self) -> usize {
-        (self.current.len() + self.history.len()) * 64 + self.outcomes.len() * 128
+        (self.current.len() + self.history.len() * 2) * 64 + self.outcomes.len() * 128
     }
 
     /// Writes the sidecar.
@@ -197,9 +203,9 @@ impl LabelSet {
             put_answer(&mut truths, given.truth);
         }
         let mut history = Vec::new();
-        history.put_varint(self.history.len() as u64);
-        for (row, given) in &self.history {
-            history.put_varint(u64::from(*row));
+        history.put_varint(self.past().count() as u64);
+        for (row, given) in self.past() {
+            history.put_varint(u64::from(row));
             history.put_i64(given.time);
             put_answer(&mut history, given.truth);
         }
@@ -250,10 +256,11 @@ fn decode_sections(
     truths.end()?;
     let mut get = Get::new(history);
     let count = get.count(10)?;
-    let mut history = Vec::with_capacity(count);
+    let mut history: BTreeMap<u32, Vec<Given>> = BTreeMap::new();
     for _ in 0..count {
         let row = get.varint_u32()?;
-        history.push((row, Given { time: get.i64()?, truth: get_answer(&mut get, known)? }));
+        let given = Given { time: get.i64()?, truth: get_answer(&mut get, known)? };
+        history.entry(row).or_default().push(given);
     }
     get.end()?;
     Ok(LabelSet { rows, current, history, outcomes })

@@ -52,7 +52,7 @@ pub use catalog::{
 pub use column::{Categories, CategoriesBuilder, Column, Ids, NULL, NULL_CODE, is_null, number};
 pub use db::{DEFAULT_VERSION, Db, NewReference, Options, Pending, ReferenceRows, Stats};
 pub use error::{Error, ErrorKind, Result, Violation, near_misses};
-pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally};
+pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally, Sum};
 pub use reference::Reference;
 pub use rows::{RowChunk, RowFile, write_rows};
 pub use schema::{

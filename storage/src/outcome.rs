@@ -14,34 +14,65 @@ use crate::{
 /// The class that stands for all classes past [`limits::CLASSES_MAX`].
 pub const OTHER_CLASS: &str = "(other)";
 
+/// A sum kept in two numbers, some 32 decimal digits together: taking away a huge value that was
+/// added leaves the small ones that a single number would have rounded off. (Two-sum of Knuth, The
+/// Art of Computer Programming 2, 4.2.2.)
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sum {
+    high: f64,
+    low: f64,
+}
+
+impl Sum {
+    /// The sum as one number.
+    pub fn value(self) -> f64 {
+        self.high + self.low
+    }
+
+    fn add(&mut self, value: f64) {
+        let high = self.high + value;
+        let part = high - self.high;
+        let rest = (self.high - (high - part)) + (value - part);
+        let low = self.low + rest;
+        self.high = high + low;
+        self.low = low - (self.high - high);
+    }
+}
+
 /// Sums over the errors `e = label - prediction` of a regression.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ErrorSums {
-    /// Pairs of a finite prediction and a label.
+    /// Pairs of a prediction and a label whose squared error is finite.
     pub n: i64,
     /// Sum of e, in the unit of the label.
-    pub sum: f64,
+    pub sum: Sum,
     /// Sum of |e|, in the unit of the label.
-    pub sum_abs: f64,
+    pub sum_abs: Sum,
     /// Sum of e squared.
-    pub sum_sq: f64,
+    pub sum_sq: Sum,
 }
 
 impl ErrorSums {
     fn add(&mut self, error: f64, times: i64) {
         let factor = if times < 0 { -1.0 } else { 1.0 };
         self.n += times;
-        self.sum += factor * error;
-        self.sum_abs += factor * error.abs();
-        self.sum_sq += factor * error * error;
+        self.sum.add(factor * error);
+        self.sum_abs.add(factor * error.abs());
+        self.sum_sq.add(factor * error * error);
     }
 
     /// Adds the sums of other pairs.
     pub fn merge(&mut self, other: &Self) {
         self.n += other.n;
-        self.sum += other.sum;
-        self.sum_abs += other.sum_abs;
-        self.sum_sq += other.sum_sq;
+        let pairs = [
+            (&mut self.sum, other.sum),
+            (&mut self.sum_abs, other.sum_abs),
+            (&mut self.sum_sq, other.sum_sq),
+        ];
+        for (mine, theirs) in pairs {
+            mine.add(theirs.high);
+            mine.add(theirs.low);
+        }
     }
 }
 
@@ -76,7 +107,7 @@ impl Outcome {
                 self.add_pair((truth, predicted), times);
             }
             (Answer::Number(truth), Answer::Number(predicted))
-                if truth.is_finite() && predicted.is_finite() && !is_null(predicted) =>
+                if !is_null(predicted) && (truth - predicted).powi(2).is_finite() =>
             {
                 self.errors.add(truth - predicted, times);
             }
@@ -183,7 +214,8 @@ impl Outcomes {
             out.put_varint(errors.n.unsigned_abs());
             if errors.n != 0 {
                 for sum in [errors.sum, errors.sum_abs, errors.sum_sq] {
-                    out.put_f64(sum);
+                    out.put_f64(sum.high);
+                    out.put_f64(sum.low);
                 }
             }
         }
@@ -208,9 +240,10 @@ impl Outcomes {
             }
             outcome.errors.n = signed(get)?;
             if outcome.errors.n != 0 {
-                outcome.errors.sum = get.f64()?;
-                outcome.errors.sum_abs = get.f64()?;
-                outcome.errors.sum_sq = get.f64()?;
+                let mut sum = || Ok(Sum { high: get.f64()?, low: get.f64()? });
+                outcome.errors.sum = sum()?;
+                outcome.errors.sum_abs = sum()?;
+                outcome.errors.sum_sq = sum()?;
             }
             total.merge(&outcome);
             minutes.insert(minute, outcome);
@@ -261,6 +294,24 @@ mod tests {
         let mut direct = Outcome::default();
         direct.add(Answer::Class(1), Answer::Class(1), 1);
         assert_eq!(changed, direct);
+    }
+
+    #[test]
+    fn a_corrected_outlier_leaves_no_trace_in_the_errors() {
+        let add = |outcome: &mut Outcome, label: f64, times| {
+            outcome.add(Answer::Number(label), Answer::Number(0.0), times);
+        };
+        for outlier in [1e9, -1e15, 1e200] {
+            let mut outcome = Outcome::default();
+            add(&mut outcome, 1.0, 1);
+            add(&mut outcome, outlier, 1);
+            add(&mut outcome, 1.0, 1);
+            add(&mut outcome, outlier, -1);
+            add(&mut outcome, 1.0, 1);
+            let sums = outcome.errors;
+            let values = [sums.sum, sums.sum_abs, sums.sum_sq].map(Sum::value);
+            assert_eq!((sums.n, values), (3, [3.0; 3]), "{outlier}");
+        }
     }
 
     #[test]

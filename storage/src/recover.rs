@@ -18,7 +18,7 @@ use crate::{
     state::{SegmentSet, Shared, State},
     vfs::Vfs,
     wal::{self, WalWriter},
-    writer::Writer,
+    writer::{PoisonOnPanic, Writer},
 };
 
 /// Why a directory cannot be used, and what to name instead.
@@ -166,7 +166,12 @@ pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<J
 }
 
 /// Seals what comes until nobody asks any more.
-pub(crate) fn seal_all(shared: &Shared, jobs: &Receiver<SealJob>, sealed: &Sender<Result<Sealed>>) {
+pub(crate) fn seal_all(
+    shared: &Arc<Shared>,
+    jobs: &Receiver<SealJob>,
+    sealed: &Sender<Result<Sealed>>,
+) {
+    let _guard = PoisonOnPanic(shared.clone());
     for job in jobs {
         let outcome = seal::seal(shared, job).inspect_err(|error| {
             shared.poison(&error.to_string());

@@ -68,8 +68,9 @@ pub(crate) fn seal(shared: &Shared, job: SealJob) -> Result<Sealed> {
     for (model, log) in &logs {
         write_sidecars(shared, &segments, model, log, &mut change)?;
     }
-    let waiting = keep_waiting(shared, &segments, job.waiting)?;
-    publish(shared, change, job.frame, job.label, &waiting)?;
+    let (waiting, dropped) = keep_waiting(shared, &segments, job.waiting)?;
+    let mark = Mark { frame: job.frame, label: job.label, dropped };
+    publish(shared, change, &mark, &waiting)?;
     Ok(Sealed { label: job.label, waiting })
 }
 
@@ -194,17 +195,19 @@ fn write_sidecars(
         let path = format!("{base}.{generation}.labels");
         let file = files::write_file(&*shared.vfs, &shared.root, path, &labels.encode()?)?;
         record.labels = Some(SidecarRecord { generation, file });
+        segment.drop_overlay();
         change.segments.push(record);
     }
     Ok(())
 }
 
-/// Those of the waiting labels that no segment answers and whose time is not up.
+/// Those of the waiting labels that no segment answers and whose time is not up, and how many had
+/// to go for other reasons than an answer.
 fn keep_waiting(
     shared: &Shared,
     segments: &SegmentSet,
     waiting: WaitingByModel,
-) -> Result<WaitingByModel> {
+) -> Result<(WaitingByModel, u64)> {
     let now = (shared.clock)();
     let mut dropped = 0;
     let mut kept = WaitingByModel::new();
@@ -227,8 +230,7 @@ fn keep_waiting(
         kept.insert(model, still);
     }
     dropped += drop_oldest(&mut kept);
-    shared.durable().labels_dropped += dropped;
-    Ok(kept)
+    Ok((kept, dropped))
 }
 
 /// Keeps waiting labels within their bound. Returns how many had to go.
@@ -244,11 +246,18 @@ fn drop_oldest(waiting: &mut WaitingByModel) -> u64 {
     surplus as u64
 }
 
+/// How far the published files reach.
+struct Mark {
+    frame: u64,
+    label: u64,
+    /// Labels dropped on the way.
+    dropped: u64,
+}
+
 fn publish(
     shared: &Shared,
     mut change: Change,
-    frame: u64,
-    label: u64,
+    mark: &Mark,
     waiting: &WaitingByModel,
 ) -> Result<()> {
     let orphans = write_waiting(shared, waiting)?;
@@ -261,8 +270,9 @@ fn publish(
     let replaced = {
         let mut durable = shared.durable();
         let mut next = durable.clone();
-        next.published = next.published.max(frame);
-        next.next_label = next.next_label.max(label + 1);
+        next.published = next.published.max(mark.frame);
+        next.labels_dropped += mark.dropped;
+        next.next_label = next.next_label.max(mark.label + 1);
         let before = std::mem::replace(&mut next.orphans, orphans);
         change.state = Some(next.clone());
         shared.catalog.commit(&change)?;
@@ -282,13 +292,18 @@ fn publish(
         }
         state.frozen = None;
         state.epoch += 1;
-        state.label_logs.values_mut().for_each(|log| log.trim(label));
+        state.label_logs.values_mut().for_each(|log| log.trim(mark.label));
     }
-    // Nothing reads the old file of waiting labels; one that stays is swept at open.
-    if let Some(path) = replaced.map(|record| shared.root.join(record.path)) {
-        shared.vfs.remove(&path).map_err(|error| Error::io(&path, "remove", error))?;
+    // The publication stands; files that stay behind now are swept or skipped at open.
+    if let Some(path) = replaced.map(|record| shared.root.join(record.path))
+        && let Err(error) = shared.vfs.remove(&path)
+    {
+        tracing::warn!(path = %path.display(), %error, "a replaced file stays until reopening");
     }
-    WalWriter::trim(&*shared.vfs, &shared.root, frame)
+    if let Err(error) = WalWriter::trim(&*shared.vfs, &shared.root, mark.frame) {
+        tracing::warn!(%error, "published log files stay until the next publication");
+    }
+    Ok(())
 }
 
 fn write_waiting(shared: &Shared, waiting: &WaitingByModel) -> Result<Option<FileRecord>> {

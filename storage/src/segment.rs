@@ -259,6 +259,12 @@ impl Segment {
         Ok(overlay.labels.clone())
     }
 
+    /// Lets go of the overlaid labels: a sidecar has them now, or soon. Whoever still reads this
+    /// segment lays them over again from its log.
+    pub(crate) fn drop_overlay(&self) {
+        *self.overlay.lock().unwrap_or_else(PoisonError::into_inner) = Overlay::default();
+    }
+
     fn overlay_one(&self, overlay: &mut Overlay, row: u32, entry: &LabelEntry) -> Result<()> {
         let answers = self.answers()?;
         let mut labels = match overlay.labels.take() {

@@ -17,7 +17,7 @@ use std::{
 
 use crate::{
     codec::{Get, Put as _},
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     files, limits,
     section::newer_version,
     vfs::{Vfs, VfsFile},
@@ -71,7 +71,10 @@ impl WalWriter {
     /// Appends a frame and syncs it: on success it survives a crash. Returns its number.
     pub(crate) fn append(&mut self, payload: &[u8]) -> Result<u64> {
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        assert!(payload.len() <= limits::RECORD_BYTES_MAX * 2, "a group is bounded by its limits");
+        if payload.len() > limits::RECORD_BYTES_MAX * 2 {
+            let text = format!("{} bytes are too many for one log frame", payload.len());
+            return Err(Error::new(ErrorKind::ResourceExhausted, text));
+        }
         let mut frame = Vec::with_capacity(FRAME_BYTES + payload.len());
         frame.extend_from_slice(&FRAME_MAGIC);
         frame.put_u32(length);

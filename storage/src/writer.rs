@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crossbeam::channel::{Receiver, Sender, TryRecvError, bounded, select};
+use crossbeam::channel::{Receiver, RecvError, Sender, TryRecvError, bounded, never, select};
 
 use crate::{
     batch::PredictionBatch,
@@ -69,6 +69,8 @@ pub(crate) struct LabelsWrite {
     pub(crate) labels: LoggedLabels,
     /// Whether a segment has the prediction, per label.
     pub(crate) stored: Vec<bool>,
+    /// Whether every segment that has it has this very label, per label.
+    pub(crate) known: Vec<bool>,
     /// The publication whose segments were asked for that.
     pub(crate) epoch: u64,
     pub(crate) unchanged: u64,
@@ -153,14 +155,12 @@ impl Writer {
             let first = select! {
                 recv(commands) -> command => command.unwrap_or(Command::Close),
                 recv(self.sealed) -> sealed => {
-                    if let Ok(sealed) = sealed {
-                        self.finish_seal(sealed);
-                    }
+                    self.sealed(sealed);
                     continue;
                 }
             };
+            let mut bytes = first.bytes();
             let mut group = vec![first];
-            let mut bytes = 0;
             while group.len() < limits::GROUP_BATCHES_MAX && bytes < limits::GROUP_BYTES_MAX {
                 match commands.try_recv() {
                     Ok(command) => {
@@ -274,41 +274,37 @@ impl Writer {
         // Predictions that were in a head may have been published since they were looked for.
         if self.shared.read().epoch != write.epoch {
             match self.stored(&write.model, &write.labels.hashes) {
-                Ok(stored) => write.stored = stored,
+                Ok(stored) => {
+                    write.stored = stored;
+                    write.known.fill(false);
+                }
                 Err(error) => {
                     let _ = write.reply.send(Err(error));
                     return;
                 }
             }
         }
-        steps.push(Step::Labels(self.drop_waiting(write)));
+        let truths = truths(&write.labels.truths);
+        let mut keep: Vec<u32> = Vec::with_capacity(truths.len());
+        for (row, (hash, truth)) in (0_u32..).zip(write.labels.hashes.iter().zip(&truths)) {
+            let time = write.labels.times.get(row as usize).copied().unwrap_or(0);
+            let known = write.known.get(row as usize) == Some(&true);
+            let waits = self.waiting.has(&write.model, *hash, time, truth);
+            // What segments know already a row of a head may still lack.
+            if (known && !self.is_in_heads(&write.model, *hash)) || waits {
+                write.unchanged += 1;
+            } else {
+                keep.push(row);
+            }
+        }
+        steps.push(Step::Labels(keep_labels(write, &keep)));
     }
 
-    /// Drops labels that wait already, truth and time alike.
-    fn drop_waiting(&self, mut write: LabelsWrite) -> LabelsWrite {
-        if self.waiting.is_empty(&write.model) {
-            return write;
-        }
-        let keep: Vec<u32> = (0_u32..)
-            .zip(&write.labels.hashes)
-            .filter(|(row, hash)| {
-                let truth = truth_at(&write.labels.truths, *row as usize);
-                let time = write.labels.times.get(*row as usize).copied().unwrap_or(0);
-                !self.waiting.has(&write.model, **hash, time, &truth)
-            })
-            .map(|(row, _)| row)
-            .collect();
-        if keep.len() < write.labels.hashes.len() {
-            write.unchanged += (write.labels.hashes.len() - keep.len()) as u64;
-            let pick = |row: &u32| *row as usize;
-            let labels = &write.labels;
-            let hashes = keep.iter().filter_map(|r| labels.hashes.get(pick(r)).copied()).collect();
-            let times = keep.iter().filter_map(|r| labels.times.get(pick(r)).copied()).collect();
-            let truths = labels.truths.take(&keep);
-            write.stored = keep.iter().filter_map(|r| write.stored.get(pick(r)).copied()).collect();
-            write.labels = LoggedLabels { hashes, times, truths, ..write.labels };
-        }
-        write
+    fn is_in_heads(&self, model: &str, hash: u64) -> bool {
+        let active = self.versions.iter().map(|(key, version)| (key, &version.index));
+        active
+            .chain(&self.frozen)
+            .any(|(key, index)| key.0 == model && index.rows(hash).next().is_some())
     }
 
     /// Logs, syncs, applies and answers.
@@ -402,13 +398,15 @@ impl Writer {
     fn apply_labels(&mut self, state: &mut State, write: &LabelsWrite) -> LabelReceipt {
         let mut receipt = LabelReceipt { unchanged: write.unchanged, ..LabelReceipt::default() };
         let mut entries = Vec::with_capacity(write.labels.hashes.len());
-        for (row, (hash, time)) in write.labels.hashes.iter().zip(&write.labels.times).enumerate() {
+        let truths = truths(&write.labels.truths);
+        let labels = write.labels.hashes.iter().zip(&write.labels.times).zip(truths);
+        for (row, ((hash, time), truth)) in labels.enumerate() {
             let entry = LabelEntry {
                 seq: self.next_label,
                 hash: *hash,
                 time: *time,
                 arrived: write.labels.arrived,
-                truth: truth_at(&write.labels.truths, row),
+                truth,
             };
             self.next_label += 1;
             let stored = write.stored.get(row).copied().unwrap_or(false);
@@ -441,6 +439,12 @@ impl Writer {
         for key in self.frozen.keys().filter(versions) {
             let rows = self.frozen.get(key).map(|index| index.rows(entry.hash));
             let head = state.frozen.as_mut().and_then(|head| head.versions.get_mut(key));
+            if head.is_none() && rows.into_iter().flatten().next().is_some() {
+                // Published since the check: the label log lays it over the new segment.
+                found = found.or(Some(Applied::Changed));
+                continue;
+            }
+            let rows = self.frozen.get(key).map(|index| index.rows(entry.hash));
             found = label_rows(head, rows, entry).or(found);
         }
         found
@@ -539,10 +543,22 @@ impl Writer {
     }
 
     fn wait_for_seal(&mut self) {
-        if self.sealing
-            && let Ok(sealed) = self.sealed.recv()
-        {
-            self.finish_seal(sealed);
+        if self.sealing {
+            let sealed = self.sealed.recv();
+            self.sealed(sealed);
+        }
+    }
+
+    /// Takes the outcome of a seal. A sealing thread that is gone stops all writes: the frozen head
+    /// it held is in the log only.
+    fn sealed(&mut self, sealed: Result<Result<Sealed>, RecvError>) {
+        match sealed {
+            Ok(sealed) => self.finish_seal(sealed),
+            Err(RecvError) => {
+                self.shared.poison("the sealing thread has stopped");
+                self.sealed = never();
+                self.finish_seal(Err(gone(&self.shared)));
+            }
         }
     }
 
@@ -566,8 +582,15 @@ impl Writer {
                 Record::Labels { model, labels } => {
                     let (reply, _) = bounded(1);
                     let stored = self.stored(&model, &labels.hashes)?;
-                    let write =
-                        LabelsWrite { model, labels, stored, epoch: 0, unchanged: 0, reply };
+                    let write = LabelsWrite {
+                        model,
+                        labels,
+                        stored,
+                        known: Vec::new(),
+                        epoch: 0,
+                        unchanged: 0,
+                        reply,
+                    };
                     let shared = self.shared.clone();
                     self.apply_labels(&mut shared.write(), &write);
                 }
@@ -612,7 +635,7 @@ impl Command {
     fn bytes(&self) -> usize {
         match self {
             Self::Predictions(write) => write.batch.bytes(),
-            Self::Labels(write) => write.labels.hashes.len() * 24,
+            Self::Labels(write) => write.labels.hashes.len() * 16 + write.labels.truths.bytes(),
             _ => 0,
         }
     }
@@ -658,15 +681,34 @@ fn empty_batch() -> PredictionBatch {
     PredictionBatch { ids: crate::column::Ids::default(), times: Vec::new(), columns: Vec::new() }
 }
 
-fn truth_at(truths: &Column, row: usize) -> Truth {
-    match truths {
-        Column::Numeric(values) => Truth::Number(values.get(row).copied().unwrap_or(f64::NAN)),
-        Column::Categories(column) => Truth::Class(column.text(row).unwrap_or_default().into()),
+fn keep_labels(mut write: LabelsWrite, rows: &[u32]) -> LabelsWrite {
+    if rows.len() < write.labels.hashes.len() {
+        let labels = &write.labels;
+        let hashes = rows.iter().filter_map(|r| labels.hashes.get(*r as usize).copied()).collect();
+        let times = rows.iter().filter_map(|r| labels.times.get(*r as usize).copied()).collect();
+        let truths = labels.truths.take(rows);
+        write.stored = rows.iter().filter_map(|r| write.stored.get(*r as usize).copied()).collect();
+        write.labels = LoggedLabels { hashes, times, truths, ..write.labels };
+    }
+    write
+}
+
+/// What each label says; labels of one class share its text.
+fn truths(column: &Column) -> Vec<Truth> {
+    match column {
+        Column::Numeric(values) => values.iter().map(|value| Truth::Number(*value)).collect(),
+        Column::Categories(column) => {
+            let texts: Vec<Arc<str>> =
+                column.dictionary.iter().map(|text| text.as_str().into()).collect();
+            let none: Arc<str> = "".into();
+            let text = |code: &u32| texts.get(*code as usize).unwrap_or(&none).clone();
+            column.codes.iter().map(|code| Truth::Class(text(code))).collect()
+        }
     }
 }
 
 /// Poisons the database if the thread that holds it panics.
-struct PoisonOnPanic(Arc<Shared>);
+pub(crate) struct PoisonOnPanic(pub(crate) Arc<Shared>);
 
 impl Drop for PoisonOnPanic {
     fn drop(&mut self) {

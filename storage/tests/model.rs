@@ -305,6 +305,44 @@ fn a_directory_that_lost_its_catalog_is_refused_and_keeps_its_files() {
 }
 
 #[test]
+fn a_label_that_segments_know_still_reaches_a_row_of_the_head() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = create(dir.path());
+    let label = || labels(&[(7, 5, 1)]);
+    db.write_predictions(MODEL, "v0", predictions(&[(7, 0, 1)])).unwrap().wait().unwrap();
+    db.write_labels(MODEL, label()).unwrap().wait().unwrap();
+    db.seal().unwrap();
+    db.write_predictions(MODEL, "v1", predictions(&[(7, 0, 1)])).unwrap().wait().unwrap();
+    db.write_labels(MODEL, label()).unwrap().wait().unwrap();
+    let mut tally = OutcomeTally::default();
+    for part in db.snapshot(MODEL, Some("v1")).unwrap().parts {
+        part.fold_outcomes(TimeRange { start: 0, end: DAY_MICROS }, &mut tally).unwrap();
+    }
+    assert_eq!(tally.labelled, 1);
+}
+
+#[test]
+fn batches_past_their_bytes_are_refused_and_writes_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = create(dir.path());
+    let texts: Vec<String> = (0..60_000).map(|n| format!("{n:01000}")).collect();
+    let batch = LabelBatch {
+        ids: (0..60_000).map(|n| format!("id-{n}")).collect(),
+        times: vec![0; 60_000],
+        truths: categories(texts.iter().map(String::as_str)),
+    };
+    let error = db.write_labels(MODEL, batch).unwrap_err();
+    assert!(error.to_string().contains("send fewer labels"), "{error}");
+    for _ in 0..50 {
+        let batch = predictions(&[(1, 0, 1)]);
+        db.write_predictions(MODEL, "v0", batch).unwrap().wait().unwrap();
+    }
+    assert_eq!(db.stats().head_rows, 1);
+    let snapshot = db.snapshot(MODEL, None).unwrap();
+    assert_eq!(snapshot.parts[0].scan(TimeRange::ALL, &[]).unwrap().len(), 1, "no empty chunk");
+}
+
+#[test]
 fn a_label_waits_ninety_days_and_then_is_dropped_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(std::sync::atomic::AtomicI64::new(0));
