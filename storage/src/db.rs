@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
 
@@ -130,6 +130,8 @@ pub struct Db {
     shared: Arc<Shared>,
     commands: Sender<Command>,
     threads: Vec<JoinHandle<()>>,
+    /// Replaced references whose files go once no query holds them.
+    retired: Mutex<Vec<Arc<ReferenceRecord>>>,
     /// The lock of the directory; dropped last.
     _lock: Box<dyn Send + Sync>,
 }
@@ -150,6 +152,11 @@ impl Db {
     pub fn open(root: &Path, options: Options) -> Result<Self> {
         let vfs = options.vfs;
         vfs.create_dir_all(root).map_err(|error| cannot_use(root, error))?;
+        // The name of the directory itself must survive as well, where that can be asked for.
+        let above = root.parent().filter(|above| !above.as_os_str().is_empty());
+        if let Err(error) = vfs.sync_dir(above.unwrap_or(Path::new("."))) {
+            tracing::debug!(%error, "the directory above cannot be synced");
+        }
         let lock = lock(&*vfs, root)?;
         let root: Arc<Path> = root.into();
         refuse_without_catalog(&*vfs, &root)?;
@@ -173,7 +180,7 @@ impl Db {
                 move || seal_all(&shared, &job_receiver, &sealed)
             })?,
         ];
-        Ok(Self { shared, commands, threads, _lock: lock })
+        Ok(Self { shared, commands, threads, retired: Mutex::default(), _lock: lock })
     }
 
     /// All models by name.
@@ -460,16 +467,30 @@ impl Db {
             replaced
         };
         let reference = self.publish_reference(new, schema, &replaced)?;
-        for file in replaced.iter().flat_map(|r| [&r.record.rows, &r.record.summary]) {
-            let path = self.shared.root.join(&file.path);
-            if let Err(error) = self.shared.vfs.remove(&path) {
-                tracing::warn!(path = %path.display(), %error, "a replaced file stays");
-            }
-        }
+        self.retire(replaced);
         let (reply, receiver) = bounded(1);
         self.send(Command::Rebin { model: reference.record.model.clone(), reply })?;
         receiver.recv().unwrap_or_else(|_| Err(gone(&self.shared)))?;
         Ok(reference)
+    }
+
+    /// Removes the files of replaced references that no query holds any more; the others have their
+    /// turn with the next replacement or at open.
+    fn retire(&self, replaced: Vec<Reference>) {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.extend(replaced.into_iter().map(|reference| reference.record));
+        retired.retain(|record| {
+            if Arc::strong_count(record) > 1 {
+                return true;
+            }
+            for file in [&record.rows, &record.summary] {
+                let path = self.shared.root.join(&file.path);
+                if let Err(error) = self.shared.vfs.remove(&path) {
+                    tracing::warn!(path = %path.display(), %error, "a replaced file stays");
+                }
+            }
+            false
+        });
     }
 
     fn publish_reference(

@@ -53,14 +53,22 @@ pub(crate) fn lock(vfs: &dyn Vfs, root: &Path) -> Result<Box<dyn Send + Sync>> {
 /// not list is removed.
 pub(crate) fn refuse_without_catalog(vfs: &dyn Vfs, root: &Path) -> Result<()> {
     let path = root.join(files::CATALOG);
-    let size = match vfs.open(&path) {
-        Ok(file) => file.size().map_err(|error| Error::io(&path, "read", error))?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+    let unreadable = |error| Error::io(&path, "read", error);
+    let begun = match vfs.open(&path) {
+        Ok(file) => {
+            let mut magic = [0; 8];
+            let size = file.size().map_err(unreadable)?;
+            if size >= 8 {
+                file.read_exact_at(&mut magic, 0).map_err(unreadable)?;
+            }
+            if magic != [0; 8] {
+                return Ok(());
+            }
+            Some(file)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(Error::io(&path, "open", error)),
     };
-    if size > 0 {
-        return Ok(());
-    }
     for name in [files::WAL, files::SEGMENTS, files::REFERENCES] {
         let directory = root.join(name);
         let paths = vfs.list(&directory).map_err(|error| Error::io(&directory, "list", error))?;
@@ -74,7 +82,8 @@ pub(crate) fn refuse_without_catalog(vfs: &dyn Vfs, root: &Path) -> Result<()> {
             return Err(Error::new(ErrorKind::Corruption, text));
         }
     }
-    Ok(())
+    // A crash in the very first opening leaves a catalog that was made and never written.
+    begun.map_or(Ok(()), |file| file.set_len(0)).map_err(unreadable)
 }
 
 /// Removes files that the catalog does not list: what a crash left between writing and publishing.

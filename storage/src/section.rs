@@ -55,6 +55,10 @@ impl SectionWriter {
     /// Adds a section; kinds must be unique and not 0.
     pub fn push(&mut self, kind: u32, content: &[u8]) -> Result<()> {
         assert_ne!(kind, 0, "kind 0 is reserved so that zeroed bytes never decode");
+        if content.len() > limits::SECTION_BYTES_MAX {
+            let text = format!("a section of {} bytes is larger than its bound", content.len());
+            return Err(Error::new(crate::error::ErrorKind::ResourceExhausted, text));
+        }
         let packed = zstd::bulk::compress(content, ZSTD_LEVEL).map_err(|error| {
             Error::new(crate::error::ErrorKind::Io, format!("compress a section: {error}"))
         })?;

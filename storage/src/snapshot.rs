@@ -1,4 +1,5 @@
-//! Snapshots: what one query sees of a model, unchanged while it runs.
+//! Snapshots: what one query sees of a model, unchanged while it runs; only labels that arrive
+//! meanwhile for published rows may already show.
 //!
 //! A snapshot is a list of parts: published segments and the heads of versions. Each part answers
 //! whole minutes from partials and anything else from rows; what the answers mean is the caller's.

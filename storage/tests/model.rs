@@ -295,9 +295,11 @@ fn a_directory_that_lost_its_catalog_is_refused_and_keeps_its_files() {
     }
     let catalog = dir.path().join("catalog.redb");
     let whole = std::fs::read(&catalog).unwrap();
-    std::fs::write(&catalog, b"").unwrap();
-    let error = Db::open(dir.path(), Options::on_disk(|| 0)).unwrap_err();
-    assert!(error.to_string().contains("no catalog"), "{error}");
+    for lost in [&b""[..], &[0; 4_096]] {
+        std::fs::write(&catalog, lost).unwrap();
+        let error = Db::open(dir.path(), Options::on_disk(|| 0)).unwrap_err();
+        assert!(error.to_string().contains("no catalog"), "{error}");
+    }
     std::fs::remove_file(&catalog).unwrap();
     Db::open(dir.path(), Options::on_disk(|| 0)).unwrap_err();
     std::fs::write(&catalog, whole).unwrap();
@@ -364,6 +366,40 @@ fn a_label_waits_ninety_days_and_then_is_dropped_and_counted() {
     db.write_predictions(MODEL, "v0", predictions(&[(1, 0, 1)])).unwrap().wait().unwrap();
     check(90, 1, 0);
     check(91, 0, 1);
+}
+
+#[test]
+fn a_first_opening_that_crashed_can_be_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("catalog.redb"), vec![0; 1 << 20]).unwrap();
+    create(dir.path());
+}
+
+#[test]
+fn a_replaced_reference_leaves_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = create(dir.path());
+    for _ in 0..3 {
+        let batch = predictions(&[(1, 0, 1), (2, 0, 0)]);
+        let binning = Binning::unreferenced(&schema());
+        db.put_reference(driftline_storage::NewReference {
+            model: MODEL.to_owned(),
+            version: None,
+            name: "default".to_owned(),
+            source: driftline_storage::ReferenceSource::Rows,
+            rows: driftline_storage::ReferenceRows {
+                ids: batch.ids,
+                times: batch.times,
+                columns: batch.columns,
+            },
+            tally: Tally::new(binning.columns(), &[0, 1, 2]),
+            percentiles: vec![Vec::new(); 3],
+            binning,
+        })
+        .unwrap();
+    }
+    let files = std::fs::read_dir(dir.path().join("references")).unwrap().count();
+    assert_eq!((files, db.references(MODEL).unwrap().len()), (2, 1));
 }
 
 #[test]
