@@ -16,12 +16,12 @@ use proptest::prelude::*;
 /// Time and value of a row; it is labelled if the value is even.
 type Row = (i64, i32);
 
-/// When the reference is set, and when the head is sealed.
+/// Whether the reference is set before the rows or after they were sealed, or before and sealed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Order {
-    ReferenceFirst,
-    ReferenceFirstSealed,
-    ReferenceAfterSeal,
+    Before,
+    BeforeSealed,
+    After,
 }
 
 fn schema() -> Schema {
@@ -57,7 +57,7 @@ fn reference(db: &Db) {
 
 fn fill(db: &Db, rows: &[Row], order: Order) {
     db.create_model("m", Declaration::default(), Some(schema())).unwrap();
-    if order != Order::ReferenceAfterSeal {
+    if order != Order::After {
         reference(db);
     }
     let values: Vec<f64> = rows.iter().map(|row| f64::from(row.1)).collect();
@@ -76,10 +76,10 @@ fn fill(db: &Db, rows: &[Row], order: Order) {
         };
         db.write_labels("m", labels).unwrap().wait().unwrap();
     }
-    if order != Order::ReferenceFirst {
+    if order != Order::Before {
         db.seal().unwrap();
     }
-    if order == Order::ReferenceAfterSeal {
+    if order == Order::After {
         reference(db);
     }
 }
@@ -145,7 +145,7 @@ proptest! {
         step in prop::option::of(MINUTE_MICROS..700 * MINUTE_MICROS),
         at_minutes: bool,
         order in prop::sample::select(vec![
-            Order::ReferenceFirst, Order::ReferenceFirstSealed, Order::ReferenceAfterSeal,
+            Order::Before, Order::BeforeSealed, Order::After,
         ]),
     ) {
         let dir = tempfile::tempdir().unwrap();
