@@ -549,3 +549,31 @@ fn a_reader_who_goes_away_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
+
+#[test]
+fn a_file_that_is_refused_leaves_no_model_and_no_schema() {
+    let desk = Desk::new();
+    let check = |name: &str, text: &str| {
+        let file = desk.file(name, text);
+        try_run(&desk.target(), &import("fraud", &[&file]));
+        let models = run_json(&desk.target(), &["models", "list"]);
+        assert!(!models.to_string().contains("fraud"), "{name}: {models}");
+    };
+    // The database itself must be there for its models to be listed.
+    run(&desk.target(), &["models", "create", "other"]);
+    check("foreign.jsonl", "{\"a\": 1}\n");
+    check("no_times.csv", "prediction_id,ts,amount\np1,,1\np2,soon,2\n");
+    let good = desk.file("good.csv", rows(0..3, 1.0));
+    assert_eq!(counts(&run_json(&desk.target(), &import("fraud", &[&good]))), (3, 0, 0));
+    run(&desk.target(), &["reference", "pin", "--model", "fraud", "--from", DAY_1, "--to", DAY_2]);
+    let drift = query("drift", &["--feature", "amount"]);
+    assert!(run_json(&desk.target(), &drift)["windows"][0]["results"][0]["value"].is_number());
+}
+
+#[test]
+fn a_time_outside_the_years_that_are_kept_refuses_its_row_alone() {
+    let desk = Desk::new();
+    let text = "prediction_id,ts,amount\na,0000-01-01T00:00:00Z,1\nb,9999-12-31T23:59:59Z,2\n";
+    let file = desk.file("p.csv", text);
+    assert_eq!(counts(&run_json(&desk.target(), &import("m", &[&file]))), (1, 0, 1));
+}
