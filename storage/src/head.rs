@@ -4,7 +4,10 @@
 //! labels one [`LabelSet`] per chunk. Cloning a [`VersionHead`] is how a reader takes its snapshot:
 //! a handful of pointers, no row. The writer copies what a reader still holds before it changes it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, RwLock},
+};
 
 use crate::{
     batch::PredictionBatch,
@@ -13,6 +16,7 @@ use crate::{
     day::DayPartials,
     labels::{Applied, LabelEntry, LabelSet, Labelled, Predicted},
     partial::Partial,
+    row_index::RowIndex,
     schema::Schema,
     time::{MINUTE_MICROS, TimeRange, day_of, minute_of_day},
 };
@@ -74,6 +78,8 @@ pub(crate) struct VersionHead {
     pub(crate) chunks: Arc<Vec<Chunk>>,
     pub(crate) days: Arc<BTreeMap<i64, Arc<DayPartials>>>,
     pub(crate) rows: u32,
+    /// Rows by id. The writer adds rows that it is about to log, so some may not be here yet.
+    pub(crate) index: Arc<RwLock<RowIndex>>,
     /// Bytes of rows and labels, by estimate.
     bytes: usize,
     /// Bytes of partials, by estimate.
@@ -132,6 +138,7 @@ impl VersionHead {
             chunks: Arc::default(),
             days: Arc::default(),
             rows: 0,
+            index: Arc::default(),
             bytes: 0,
             partial_bytes: 0,
         }
@@ -172,8 +179,11 @@ impl VersionHead {
         }
     }
 
-    /// Gives a row a label.
+    /// Gives a row a label; nothing if the row is not here yet.
     pub(crate) fn label(&mut self, row: u32, entry: &LabelEntry) -> Option<Applied> {
+        if row >= self.rows {
+            return None;
+        }
         let prediction = self.schema.prediction_index();
         let chunks = Arc::make_mut(&mut self.chunks);
         let place = chunks.partition_point(|chunk| chunk.base <= row).checked_sub(1)?;
@@ -211,13 +221,24 @@ fn join(left: &Chunk, right: &Chunk, prediction: usize) -> Chunk {
     Chunk { labels: Arc::new(labels), ..Chunk::new(left.base, rows) }
 }
 
+/// Model and version.
+pub(crate) type VersionKey = (String, String);
+
+/// A label for a row of a head that is being sealed: it came after what the seal takes along.
+#[derive(Debug)]
+pub(crate) struct LateLabel {
+    pub(crate) key: VersionKey,
+    pub(crate) entry: LabelEntry,
+}
+
 /// The head of all model versions.
 #[derive(Debug, Default)]
 pub(crate) struct Head {
-    /// By model and version.
-    pub(crate) versions: BTreeMap<(String, String), VersionHead>,
+    pub(crate) versions: BTreeMap<VersionKey, VersionHead>,
     /// Labels that arrived since the head began.
     pub(crate) labels: usize,
+    /// Labels for its rows since it was frozen.
+    pub(crate) late: Vec<LateLabel>,
 }
 
 impl Head {

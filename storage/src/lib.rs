@@ -19,7 +19,9 @@ mod batch;
 mod codec;
 mod section;
 mod files;
+mod producers;
 mod wal;
+mod replay;
 mod record;
 mod rows;
 mod ids;
@@ -30,30 +32,44 @@ mod partials_file;
 mod tally;
 mod outcome;
 mod labels;
+mod label_delta;
+mod tombstones;
 mod waiting;
+mod manifest;
 mod catalog;
 mod reference;
 mod row_index;
 mod head;
+mod cache;
 mod segment;
 mod snapshot;
 mod state;
+mod targets;
+mod publication;
 mod seal;
 mod writer;
+mod maintenance;
+mod keeper;
 mod recover;
 mod db;
+mod models;
+mod references;
 
 pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
 pub use binning::{Binner, Binning, ColumnBins, SPECIALS, Special};
-pub use catalog::{
-    FORMAT_VERSION, ModelRecord, ReferenceRecord, ReferenceSource, SegmentRecord, SidecarRecord,
-    VersionRecord,
-};
+pub use catalog::FORMAT_VERSION;
 pub use column::{Categories, CategoriesBuilder, Column, Ids, NULL, NULL_CODE, is_null, number};
-pub use db::{DEFAULT_VERSION, Db, NewReference, Options, Pending, ReferenceRows, Stats};
+pub use db::{DEFAULT_VERSION, Db, Drive, Options, Pending, Stats};
 pub use error::{Error, ErrorKind, Result, Violation, near_misses};
+pub use manifest::{
+    Level, ModelRecord, ReferenceRecord, ReferenceSource, Retention, SegmentRecord, SidecarRecord,
+    VersionRecord, Written,
+};
 pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally, Sum};
+pub use producers::Producer;
 pub use reference::Reference;
+pub use references::{NewReference, ReferenceRows};
+pub use replay::Damage;
 pub use rows::{RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,

@@ -8,16 +8,16 @@ use std::{ops::RangeInclusive, sync::Arc};
 
 use crate::{
     binning::Binning,
-    catalog::ModelRecord,
     column::Column,
     day::{self, Buckets},
     error::Result,
     head::{Chunk, VersionHead, predicted},
     labels::{LabelSet, Labelled},
+    manifest::ModelRecord,
     outcome::OutcomeTally,
     rows::RowChunk,
     schema::{Field, Schema},
-    segment::{LabelLog, Segment},
+    segment::Segment,
     tally::Tally,
     time::{DAY_MINUTES, MINUTE_MICROS, TimeRange, day_of, day_range, minute_of_day},
 };
@@ -38,7 +38,7 @@ pub struct Part(Inner);
 #[derive(Debug, Clone)]
 enum Inner {
     Head(VersionHead),
-    Segment(Arc<Segment>, LabelLog),
+    Segment(Arc<Segment>),
 }
 
 impl Part {
@@ -46,15 +46,15 @@ impl Part {
         Self(Inner::Head(head))
     }
 
-    pub(crate) fn segment(segment: Arc<Segment>, log: LabelLog) -> Self {
-        Self(Inner::Segment(segment, log))
+    pub(crate) fn segment(segment: Arc<Segment>) -> Self {
+        Self(Inner::Segment(segment))
     }
 
     /// The model version whose rows these are.
     pub fn version(&self) -> &str {
         match &self.0 {
             Inner::Head(head) => &head.version,
-            Inner::Segment(segment, _) => &segment.record().version,
+            Inner::Segment(segment) => &segment.record().version,
         }
     }
 
@@ -62,7 +62,7 @@ impl Part {
     pub fn schema(&self) -> &Schema {
         match &self.0 {
             Inner::Head(head) => &head.schema,
-            Inner::Segment(segment, _) => &segment.record().schema,
+            Inner::Segment(segment) => &segment.record().schema,
         }
     }
 
@@ -70,7 +70,7 @@ impl Part {
     pub fn binning(&self) -> u64 {
         match &self.0 {
             Inner::Head(head) => head.binning.id(),
-            Inner::Segment(segment, _) => segment.record().binning,
+            Inner::Segment(segment) => segment.record().binning,
         }
     }
 
@@ -82,7 +82,7 @@ impl Part {
                 let end = head.chunks.iter().map(|chunk| chunk.range.end).max().unwrap_or(0);
                 TimeRange { start, end }
             }
-            Inner::Segment(segment, _) => {
+            Inner::Segment(segment) => {
                 let record = segment.record();
                 TimeRange { start: record.time_min, end: record.time_max + 1 }
             }
@@ -102,7 +102,7 @@ impl Part {
                 }
                 Ok(())
             }
-            Inner::Segment(segment, _) => {
+            Inner::Segment(segment) => {
                 let day = segment.record().day;
                 if !day_range(day).overlaps(minutes) {
                     return Ok(());
@@ -120,7 +120,7 @@ impl Part {
     pub fn load_binning(&self) -> Result<Arc<Binning>> {
         match &self.0 {
             Inner::Head(head) => Ok(head.binning.clone()),
-            Inner::Segment(segment, _) => Ok(segment.partials()?.binning().clone()),
+            Inner::Segment(segment) => Ok(segment.partials()?.binning().clone()),
         }
     }
 
@@ -134,7 +134,7 @@ impl Part {
                 let chunks = head.chunks.iter().filter(|chunk| chunk.range.overlaps(range));
                 Ok(chunks.map(|chunk| head_rows(head, chunk, fields).within(range)).collect())
             }
-            Inner::Segment(segment, _) => {
+            Inner::Segment(segment) => {
                 let rows = segment.rows()?;
                 let columns =
                     fields.iter().map(|field| rows.column(field)).collect::<Result<Vec<_>>>()?;
@@ -156,7 +156,7 @@ impl Part {
                 let chunks = head.chunks.iter().filter(|chunk| chunk.range.overlaps(range));
                 Ok(chunks.map(|chunk| chunk.rows.ids.take(&inside(&chunk.rows.times))).collect())
             }
-            Inner::Segment(segment, _) => {
+            Inner::Segment(segment) => {
                 let rows = segment.rows()?;
                 Ok(vec![rows.ids()?.take(&inside(&rows.times()?))])
             }
@@ -176,8 +176,8 @@ impl Part {
                     chunk.labels.outcomes().fold(first, last, tally);
                 }
             }
-            Inner::Segment(segment, log) => {
-                segment.labels(log)?.outcomes().fold(first, last, tally);
+            Inner::Segment(segment) => {
+                segment.labels()?.outcomes().fold(first, last, tally);
             }
         }
         Ok(())
@@ -196,8 +196,8 @@ impl Part {
                     scan_labels(&chunk.labels, &chunk.rows.times, range, labelled, tally);
                 }
             }
-            Inner::Segment(segment, log) => {
-                let (labels, answers) = (segment.labels(log)?, segment.answers()?);
+            Inner::Segment(segment) => {
+                let (labels, answers) = (segment.labels()?, segment.answers()?);
                 let labelled = |row: u32| Labelled {
                     row,
                     minute: 0,

@@ -47,11 +47,9 @@ impl Waiting {
         self.models.iter().map(|(model, by_hash)| (model.clone(), sorted(by_hash))).collect()
     }
 
-    /// How many wait, by model.
-    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
-        let count =
-            |by_hash: &HashMap<u64, Vec<LabelEntry>, _>| by_hash.values().map(Vec::len).sum();
-        self.models.iter().map(|(model, by_hash)| (model.clone(), count(by_hash))).collect()
+    /// How many wait.
+    pub(crate) fn count(&self) -> usize {
+        self.models.values().flat_map(HashMap::values).map(Vec::len).sum()
     }
 
     /// Of the labels up to an order of arrival, forgets those that were not kept: a segment
@@ -96,6 +94,6 @@ mod tests {
         let kept = WaitingByModel::from([("m".to_owned(), vec![entry(2, 2)])]);
         waiting.keep(3, &kept);
         assert_eq!(waiting.by_model()["m"], [entry(2, 2), entry(4, 4)]);
-        assert_eq!(waiting.counts()["m"], 2);
+        assert_eq!(waiting.count(), 2);
     }
 }
