@@ -20,7 +20,6 @@ use crate::{
     keeper::Keeper,
     limits,
     manifest::{ReferenceRecord, VersionRecord},
-    models::schema_of,
     producers::Producer,
     record::LoggedLabels,
     recover::{
@@ -249,14 +248,14 @@ impl Db {
         check_name("version", version)?;
         producer.as_ref().map_or(Ok(()), Producer::validate)?;
         let record = self.model(model)?;
-        let schema = schema_of(&record, Some(version))?;
+        let schema = record.known_schema(Some(version))?;
         batch.validate(&schema)?;
         let schema = if record.versions.contains_key(version) {
             schema
         } else {
             // Somebody else may have made the version since, with a schema of its own.
             let record = self.create_version(model, version, VersionRecord::default())?;
-            let now = schema_of(&record, Some(version))?;
+            let now = record.known_schema(Some(version))?;
             if now != schema {
                 batch.validate(&now)?;
             }
@@ -307,7 +306,7 @@ impl Db {
         self.admit()?;
         producer.as_ref().map_or(Ok(()), Producer::validate)?;
         let record = self.model(model)?;
-        let schema = schema_of(&record, None)?;
+        let schema = record.known_schema(None)?;
         batch.validate(&schema)?;
         let hashes = batch.ids.hashes();
         let (segments, epoch) = {

@@ -117,6 +117,14 @@ impl Error {
         Self::new(ErrorKind::Corruption, text)
     }
 
+    /// A bound on the number of things that is reached.
+    pub(crate) fn exhausted(what: &str, bound: usize) -> Self {
+        Self::new(
+            ErrorKind::ResourceExhausted,
+            format!("there are {bound} {what}, the most allowed"),
+        )
+    }
+
     /// What a caller can do.
     pub fn kind(&self) -> ErrorKind {
         self.kind

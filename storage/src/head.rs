@@ -197,6 +197,21 @@ impl VersionHead {
         Some(applied)
     }
 
+    /// Takes over labels of other sets of rows: per set the row here by the row there, `u32::MAX`
+    /// for rows that did not come along. All rows of this head are one chunk.
+    pub(crate) fn adopt<'a>(&mut self, sets: impl Iterator<Item = (&'a LabelSet, &'a [u32])>) {
+        let prediction = self.schema.prediction_index();
+        let Some(chunk) = Arc::make_mut(&mut self.chunks).first_mut() else { return };
+        let mut labels = LabelSet::default();
+        for (set, places) in sets {
+            labels.adopt(set, |row| {
+                let place = places.get(row as usize).copied().filter(|place| *place != u32::MAX)?;
+                Some(chunk.labelled(place, prediction, place))
+            });
+        }
+        chunk.labels = Arc::new(labels);
+    }
+
     /// Counts all rows again with another binning.
     pub(crate) fn rebin(&mut self, binner: &mut Binner) {
         self.binning = binner.binning().clone();

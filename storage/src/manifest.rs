@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     files::FileRecord,
     schema::{Declaration, Schema},
 };
@@ -59,6 +59,23 @@ impl ModelRecord {
     pub fn schema_of(&self, version: Option<&str>) -> Option<&Schema> {
         let own = version.and_then(|version| self.versions.get(version));
         own.and_then(|record| record.schema.as_ref()).or(self.schema.as_ref())
+    }
+
+    /// The schema of a version, or of the model.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` if it is not known yet.
+    pub fn known_schema(&self, version: Option<&str>) -> Result<Schema> {
+        self.schema_of(version).cloned().ok_or_else(|| {
+            Error::new(
+                ErrorKind::FailedPrecondition,
+                format!(
+                    "the columns of model {:?} are not known yet; set a reference or import a file \
+                     of predictions, or create it with its features",
+                    self.name
+                ),
+            )
+        })
     }
 
     /// What was stated about a version, or about the model.

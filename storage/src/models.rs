@@ -60,7 +60,7 @@ impl Db {
                 return Err(Error::new(ErrorKind::AlreadyExists, text));
             }
             if count >= limits::MODELS_MAX {
-                return Err(exhausted("models", limits::MODELS_MAX));
+                return Err(Error::exhausted("models", limits::MODELS_MAX));
             }
             Ok(Some(record))
         })
@@ -84,7 +84,7 @@ impl Db {
                 return Ok(None);
             };
             if known.versions.len() >= limits::VERSIONS_MAX {
-                return Err(exhausted("versions of a model", limits::VERSIONS_MAX));
+                return Err(Error::exhausted("versions of a model", limits::VERSIONS_MAX));
             }
             let mut next = known.clone();
             next.versions.insert(version.to_owned(), record);
@@ -151,21 +151,4 @@ impl Db {
             Ok(known.map(|known| ModelRecord { retention, ..known.clone() }))
         })
     }
-}
-
-pub(crate) fn schema_of(model: &ModelRecord, version: Option<&str>) -> Result<Schema> {
-    model.schema_of(version).cloned().ok_or_else(|| {
-        Error::new(
-            ErrorKind::FailedPrecondition,
-            format!(
-                "the columns of model {:?} are not known yet; set a reference or import a file \
-                 of predictions, or create it with its features",
-                model.name
-            ),
-        )
-    })
-}
-
-pub(crate) fn exhausted(what: &str, bound: usize) -> Error {
-    Error::new(ErrorKind::ResourceExhausted, format!("there are {bound} {what}, the most allowed"))
 }

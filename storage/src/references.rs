@@ -14,7 +14,6 @@ use crate::{
     error::{Error, ErrorKind, Result, near_misses},
     files, limits,
     manifest::{ReferenceRecord, ReferenceSource},
-    models::{exhausted, schema_of},
     reference::{self, Reference},
     rows::{self, RowFile},
     schema::{Schema, check_name},
@@ -64,7 +63,7 @@ impl Db {
         self.shared.check_poison()?;
         check_name("reference", &new.name)?;
         let model = self.model(&new.model)?;
-        let schema = schema_of(&model, new.version.as_deref())?;
+        let schema = model.known_schema(new.version.as_deref())?;
         check_rows(&schema, &new.rows.ids, &new.rows.times, &new.rows.columns)?;
         let replaced: Vec<Reference> = {
             let state = self.shared.read();
@@ -75,7 +74,7 @@ impl Db {
             let replaced: Vec<Reference> =
                 owned.iter().filter(same).map(|r| (*r).clone()).collect();
             if owned.len() - replaced.len() >= limits::REFERENCES_MAX {
-                return Err(exhausted("references of a model", limits::REFERENCES_MAX));
+                return Err(Error::exhausted("references of a model", limits::REFERENCES_MAX));
             }
             replaced
         };

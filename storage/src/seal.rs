@@ -5,7 +5,7 @@
 //! the mark are removed. A seal that fails for want of space is tried again; until then the frozen
 //! head answers queries, and the log keeps what is in it.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use crate::{
     batch::PredictionBatch,
@@ -173,7 +173,7 @@ fn clean_up(shared: &Shared, replaced: Option<FileRecord>, job: &SealJob) {
     }
 }
 
-fn write_segment(
+pub(crate) fn write_segment(
     shared: &Shared,
     publication: &mut Publication<'_>,
     (model, head, day): (&str, &VersionHead, i64),
@@ -282,8 +282,16 @@ impl SegmentContent<'_> {
 type Origins = Vec<(usize, u32)>;
 
 /// The rows of a day, sorted by time, the first arrived first among equals.
-fn rows_of_day(head: &VersionHead, day: i64) -> (PredictionBatch, Origins) {
+fn rows_of_day(head: &VersionHead, day: i64) -> (Cow<'_, PredictionBatch>, Origins) {
     let range = day_range(day);
+    if let [chunk] = head.chunks.as_slice()
+        && chunk.rows.times.is_sorted()
+        && range.start <= chunk.range.start
+        && chunk.range.end <= range.end
+    {
+        let rows = 0..u32::try_from(chunk.rows.len()).unwrap_or(u32::MAX);
+        return (Cow::Borrowed(&chunk.rows), rows.map(|row| (0, row)).collect());
+    }
     let mut all: Option<PredictionBatch> = None;
     let mut origins = Vec::new();
     for (place, chunk) in head.chunks.iter().enumerate() {
@@ -308,12 +316,12 @@ fn rows_of_day(head: &VersionHead, day: i64) -> (PredictionBatch, Origins) {
         columns: Vec::new(),
     });
     if all.times.is_sorted() {
-        return (all, origins);
+        return (Cow::Owned(all), origins);
     }
     let mut order: Vec<u32> = (0..u32::try_from(all.len()).unwrap_or(u32::MAX)).collect();
     order.sort_by_key(|row| all.times.get(*row as usize).copied());
     let origins = order.iter().filter_map(|row| origins.get(*row as usize)).copied().collect();
-    (all.take(&order), origins)
+    (Cow::Owned(all.take(&order)), origins)
 }
 
 fn labels_of_day(head: &VersionHead, origins: &Origins) -> LabelSet {

@@ -6,7 +6,10 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use roaring::RoaringBitmap;
@@ -51,6 +54,7 @@ pub(crate) struct Segment {
     files: Arc<Files>,
     _guards: Vec<Arc<FileGuard>>,
     live: Mutex<Live>,
+    broken: AtomicBool,
 }
 
 impl Segment {
@@ -62,7 +66,13 @@ impl Segment {
             sidecars,
             ..Live::default()
         };
-        Self { record, files, _guards: guards, live: Mutex::new(live) }
+        Self {
+            record,
+            files,
+            _guards: guards,
+            live: Mutex::new(live),
+            broken: AtomicBool::new(false),
+        }
     }
 
     fn live(&self) -> MutexGuard<'_, Live> {
@@ -149,6 +159,27 @@ impl Segment {
         self.live().unpublished.extend(labels);
     }
 
+    /// All labels of the segment, and how many of them no sidecar has.
+    pub(crate) fn labels_now(&self) -> Result<(Arc<LabelSet>, usize)> {
+        let mut live = self.live();
+        let labels = self.merge(&mut live)?;
+        Ok((labels, live.unpublished.len()))
+    }
+
+    /// How many sidecars there are.
+    pub(crate) fn sidecars(&self) -> usize {
+        self.live().sidecars.len()
+    }
+
+    /// Takes note that maintenance failed on this segment, which it then leaves alone.
+    pub(crate) fn set_broken(&self) {
+        self.broken.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Relaxed)
+    }
+
     /// How many labels no sidecar has.
     pub(crate) fn unpublished(&self) -> usize {
         self.live().unpublished.len()
@@ -156,7 +187,10 @@ impl Segment {
 
     /// All labels of the segment.
     pub(crate) fn labels(&self) -> Result<Arc<LabelSet>> {
-        let mut live = self.live();
+        self.merge(&mut self.live())
+    }
+
+    fn merge(&self, live: &mut Live) -> Result<Arc<LabelSet>> {
         if live.merged < live.unpublished.len() {
             let mut labels = match live.labels.take() {
                 Some(labels) => labels,
