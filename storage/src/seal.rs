@@ -102,7 +102,7 @@ fn write_segment(
     let partials = write("partials", &partials)?;
     let ids = write("ids", &ids::write_ids(&batch.ids.hashes())?)?;
     let labels = labels_of_day(head, &origins);
-    let labels = if labels.rows().is_empty() {
+    let labels = if labels.is_empty() {
         None
     } else {
         Some(SidecarRecord { generation: 1, file: write("1.labels", &labels.encode()?)? })
@@ -165,7 +165,7 @@ fn rows_of_day(head: &VersionHead, day: i64) -> (PredictionBatch, Origins) {
 fn labels_of_day(head: &VersionHead, origins: &Origins) -> LabelSet {
     let mut places: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); head.chunks.len()];
     for (row, (chunk, from)) in (0_u32..).zip(origins) {
-        if head.chunks.get(*chunk).is_some_and(|chunk| chunk.labels.rows().contains(*from)) {
+        if head.chunks.get(*chunk).is_some_and(|chunk| chunk.labels.contains(*from)) {
             places[*chunk].insert(*from, row);
         }
     }

@@ -15,17 +15,15 @@ use std::{
 use quick_cache::{Weighter, sync::Cache};
 
 use crate::{
+    answers::Answers,
     catalog::SegmentRecord,
-    column::Column,
     error::Result,
     files::{self, FileRecord},
-    head::predicted,
     ids::IdIndex,
-    labels::{LabelEntry, LabelSet, Labelled},
+    labels::{LabelEntry, LabelSet},
     limits,
     partials_file::PartialsFile,
     rows::RowFile,
-    time::MINUTE_MICROS,
     vfs::Vfs,
 };
 
@@ -39,13 +37,6 @@ enum Item {
     Answers(Arc<Answers>),
 }
 
-/// Event time and prediction of every row, which labels need.
-#[derive(Debug)]
-pub(crate) struct Answers {
-    pub(crate) times: Vec<i64>,
-    pub(crate) predictions: Column,
-}
-
 #[derive(Debug, Clone)]
 struct ByBytes;
 
@@ -56,7 +47,7 @@ impl Weighter<Key, Item> for ByBytes {
             Item::Partials(file) => file.bytes(),
             Item::Ids(index) => index.bytes(),
             Item::Labels(labels) => labels.bytes(),
-            Item::Answers(answers) => answers.times.len() * 8 + answers.predictions.bytes(),
+            Item::Answers(answers) => answers.bytes(),
         };
         (bytes as u64).max(1)
     }
@@ -209,7 +200,7 @@ impl Segment {
         }
     }
 
-    /// Times and predictions of all rows.
+    /// Minutes and predictions of all rows.
     pub(crate) fn answers(&self) -> Result<Arc<Answers>> {
         let record = &self.record.rows;
         let item = self.files.cached((record.path.clone(), true), || {
@@ -217,7 +208,10 @@ impl Segment {
             let schema = &self.record.schema;
             let field = schema.columns().swap_remove(schema.prediction_index());
             let predictions = rows.column(&field)?;
-            Ok(Item::Answers(Arc::new(Answers { times: rows.times()?, predictions })))
+            let answers = Answers::new(&rows.times()?, predictions).ok_or_else(|| {
+                crate::error::Error::corruption(Path::new(&record.path), 0, "rows out of order")
+            })?;
+            Ok(Item::Answers(Arc::new(answers)))
         })?;
         match item {
             Item::Answers(answers) => Ok(answers),
@@ -229,7 +223,7 @@ impl Segment {
         let Some(sidecar) = &self.record.labels else { return Ok(Arc::default()) };
         let item = self.files.cached((sidecar.file.path.clone(), false), || {
             let (path, bytes) = self.files.read(&sidecar.file)?;
-            Ok(Item::Labels(Arc::new(LabelSet::decode(&path, &bytes)?)))
+            Ok(Item::Labels(Arc::new(LabelSet::decode(&path, &bytes, self.record.row_count)?)))
         })?;
         match item {
             Item::Labels(labels) => Ok(labels),
@@ -271,13 +265,9 @@ impl Segment {
             Some(labels) => labels,
             None => self.sidecar()?,
         };
-        let time = answers.times.get(row as usize).copied().unwrap_or(0);
-        let to = Labelled {
-            row,
-            minute: time.div_euclid(MINUTE_MICROS),
-            predicted: predicted(&answers.predictions, row as usize),
-        };
-        Arc::make_mut(&mut labels).apply(to, entry.time, &entry.truth);
+        if let Some(to) = answers.labelled(row) {
+            Arc::make_mut(&mut labels).apply(to, entry.time, &entry.truth);
+        }
         overlay.labels = Some(labels);
         Ok(())
     }
