@@ -17,7 +17,7 @@ use quick_cache::{Weighter, sync::Cache};
 use roaring::RoaringBitmap;
 
 use crate::{
-    column::Column,
+    answers::Answers,
     error::{Error, Result},
     files::{self, FileRecord},
     ids::IdIndex,
@@ -27,13 +27,6 @@ use crate::{
     rows::RowFile,
     vfs::Vfs,
 };
-
-/// Event time and prediction of every row, which labels need.
-#[derive(Debug)]
-pub(crate) struct Answers {
-    pub(crate) times: Vec<i64>,
-    pub(crate) predictions: Column,
-}
 
 /// What can be cached of a file.
 #[derive(Debug, Clone)]
@@ -68,7 +61,7 @@ impl Weighter<Key, Item> for ByBytes {
             Item::Partials(file) => file.bytes(),
             Item::Ids(index) => index.bytes(),
             Item::Labels(labels) => labels.bytes(),
-            Item::Answers(answers) => answers.times.len() * 8 + answers.predictions.bytes(),
+            Item::Answers(answers) => answers.bytes(),
             Item::Deleted(rows) => rows.serialized_size(),
         };
         (bytes as u64).max(1)

@@ -10,11 +10,11 @@ use std::{
 };
 
 use crate::{
+    answers::{Labelled, Predicted, predicted},
     batch::PredictionBatch,
     binning::{Binner, Binning},
-    column::Column,
     day::DayPartials,
-    labels::{Applied, LabelEntry, LabelSet, Labelled, Predicted},
+    labels::{Applied, LabelEntry, LabelSet},
     partial::Partial,
     row_index::RowIndex,
     schema::Schema,
@@ -55,16 +55,6 @@ impl Chunk {
             None => Predicted::Nothing,
         };
         Labelled { row: as_row, minute: time.div_euclid(MINUTE_MICROS), predicted }
-    }
-}
-
-/// What a prediction column says in a row.
-pub(crate) fn predicted(column: &Column, row: usize) -> Predicted<'_> {
-    match column {
-        Column::Numeric(values) => {
-            values.get(row).map_or(Predicted::Nothing, |value| Predicted::Number(*value))
-        }
-        Column::Categories(column) => column.text(row).map_or(Predicted::Nothing, Predicted::Class),
     }
 }
 

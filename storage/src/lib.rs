@@ -31,7 +31,9 @@ mod partial;
 mod day;
 mod partials_file;
 mod tally;
+mod tight;
 mod outcome;
+mod answers;
 mod labels;
 mod label_delta;
 mod tombstones;
@@ -80,3 +82,13 @@ pub use tally::{ColumnTally, Tally};
 pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};
 pub use vfs::{OsVfs, Vfs, VfsFile};
 pub use writer::{LabelReceipt, PredictionReceipt};
+
+/// Parts that benchmarks measure by themselves; no promise is made about them.
+#[doc(hidden)]
+pub mod parts {
+    pub use crate::{
+        answers::{Answers, Labelled, Predicted},
+        labels::{Applied, LabelSet, Truth},
+        outcome::Outcomes,
+    };
+}

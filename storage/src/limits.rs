@@ -41,6 +41,9 @@ pub const PRODUCER_BYTES_MAX: usize = 128;
 pub const QUARANTINE_FILES_MAX: usize = 16;
 /// Rows at which a clean close seals the head; fewer stay in the log, which replays them at once.
 pub const CLOSE_SEAL_ROWS: usize = 4_096;
+/// Labels that lost against another of the same row and are remembered, per row: a label that is
+/// sent again is recognised, a row that is relabelled without end stays small.
+pub const LABEL_HISTORY_MAX: usize = 16;
 /// Labels whose prediction has not come, over all models; past it the oldest are dropped and counted.
 pub const ORPHAN_LABELS_MAX: usize = 1_000_000;
 /// How long a label waits for its prediction, in microseconds (90 days of arrival time).

@@ -185,7 +185,7 @@ fn folded(publication: &mut Publication<'_>, segment: &Segment) -> Result<(Sidec
     };
     let written = publication.change.written.entry(record.model).or_default();
     written.rewritten_bytes += file.bytes;
-    let labels = labels.rows().len();
+    let labels = labels.len() as u64;
     Ok((SidecarRecord { generation, delta: false, labels, file }, taken))
 }
 

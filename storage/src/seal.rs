@@ -236,7 +236,7 @@ impl SegmentContent<'_> {
         let columns = self.schema.columns();
         let rows = rows::write_rows(&batch.ids, &batch.times, &columns, &batch.columns)?;
         let ids = ids::write_ids(&batch.ids.hashes())?;
-        let labels = match self.labels.rows().len() {
+        let labels = match self.labels.len() as u64 {
             0 => None,
             labels => Some((labels, self.labels.encode()?)),
         };
@@ -327,7 +327,7 @@ fn rows_of_day(head: &VersionHead, day: i64) -> (Cow<'_, PredictionBatch>, Origi
 fn labels_of_day(head: &VersionHead, origins: &Origins) -> LabelSet {
     let mut places: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); head.chunks.len()];
     for (row, (chunk, from)) in (0_u32..).zip(origins) {
-        if head.chunks.get(*chunk).is_some_and(|chunk| chunk.labels.rows().contains(*from)) {
+        if head.chunks.get(*chunk).is_some_and(|chunk| chunk.labels.contains(*from)) {
             places[*chunk].insert(*from, row);
         }
     }

@@ -15,16 +15,16 @@ use std::{
 use roaring::RoaringBitmap;
 
 use crate::{
-    cache::{Answers, FileGuard, Files, Item, Of, mixed_up},
+    answers::Answers,
+    cache::{FileGuard, Files, Item, Of, mixed_up},
     error::{Error, ErrorKind, Result},
-    head::predicted,
     ids::{self, IdIndex},
     label_delta::{self, RowLabel},
-    labels::{LabelSet, Labelled},
+    labels::LabelSet,
     manifest::{Level, SegmentRecord, SidecarRecord},
     partials_file::PartialsFile,
     rows::RowFile,
-    time::{MINUTE_MICROS, date_text},
+    time::date_text,
 };
 
 /// What changes of a segment while it is published.
@@ -138,7 +138,7 @@ impl Segment {
         }
     }
 
-    /// Times and predictions of all rows.
+    /// Minutes and predictions of all rows.
     pub(crate) fn answers(&self) -> Result<Arc<Answers>> {
         let record = &self.record.rows;
         let item = self.files.cached(record, Of::Answers, || {
@@ -146,7 +146,10 @@ impl Segment {
             let schema = &self.record.schema;
             let field = schema.columns().swap_remove(schema.prediction_index());
             let predictions = rows.column(&field)?;
-            Ok(Item::Answers(Arc::new(Answers { times: rows.times()?, predictions })))
+            let answers = Answers::new(&rows.times()?, predictions).ok_or_else(|| {
+                Error::corruption(Path::new(&record.path), record.offset, "rows out of order")
+            })?;
+            Ok(Item::Answers(Arc::new(answers)))
         })?;
         match item {
             Item::Answers(answers) => Ok(answers),
@@ -197,7 +200,9 @@ impl Segment {
                 None => self.published_labels(&live.sidecars)?,
             };
             let fresh = live.unpublished.get(live.merged..).unwrap_or_default();
-            self.lay_over(Arc::make_mut(&mut labels), fresh)?;
+            let set = Arc::make_mut(&mut labels);
+            self.lay_over(set, fresh)?;
+            self.without_deleted(set)?;
             live.merged = live.unpublished.len();
             live.labels = Some(labels);
         }
@@ -217,9 +222,10 @@ impl Segment {
                 if sidecar.delta {
                     self.lay_over(&mut labels, &label_delta::decode(&path, &bytes)?)?;
                 } else {
-                    labels = LabelSet::decode(&path, &bytes)?;
+                    labels = LabelSet::decode(&path, &bytes, self.record.row_count)?;
                 }
             }
+            self.without_deleted(&mut labels)?;
             Ok(Item::Labels(Arc::new(labels)))
         })?;
         match item {
@@ -228,16 +234,21 @@ impl Segment {
         }
     }
 
+    /// Lays labels over those of a set.
     fn lay_over(&self, labels: &mut LabelSet, fresh: &[RowLabel]) -> Result<()> {
         let answers = self.answers()?;
-        for label in fresh {
-            let time = answers.times.get(label.row as usize).copied().unwrap_or(0);
-            let to = Labelled {
-                row: label.row,
-                minute: time.div_euclid(MINUTE_MICROS),
-                predicted: predicted(&answers.predictions, label.row as usize),
-            };
-            labels.apply(to, label.time, &label.truth);
+        let each = fresh.iter().map(|label| (label.row, label.time, &label.truth));
+        labels.apply_many(each, &answers);
+        Ok(())
+    }
+
+    fn without_deleted(&self, labels: &mut LabelSet) -> Result<()> {
+        let Some(deleted) = self.deleted()? else { return Ok(()) };
+        let answers = self.answers()?;
+        for row in deleted.iter() {
+            if let Some(from) = answers.labelled(row) {
+                labels.remove(from);
+            }
         }
         Ok(())
     }

@@ -11,8 +11,7 @@ use crate::{
     column::Column,
     day::{self, Buckets},
     error::Result,
-    head::{Chunk, VersionHead, predicted},
-    labels::{LabelSet, Labelled},
+    head::{Chunk, VersionHead},
     manifest::ModelRecord,
     outcome::OutcomeTally,
     rows::RowChunk,
@@ -192,18 +191,24 @@ impl Part {
             Inner::Head(head) => {
                 let prediction = head.schema.prediction_index();
                 for chunk in head.chunks.iter().filter(|chunk| chunk.range.overlaps(range)) {
-                    let labelled = |row| chunk.labelled(row, prediction, row);
-                    scan_labels(&chunk.labels, &chunk.rows.times, range, labelled, tally);
+                    let times = &chunk.rows.times;
+                    let inside = (0_u32..).zip(times).filter(|(_, time)| range.contains(**time));
+                    let predicted = |row| chunk.labelled(row, prediction, row).predicted;
+                    chunk.labels.tally_rows(inside.map(|(row, _)| row), predicted, tally);
                 }
             }
             Inner::Segment(segment) => {
-                let (labels, answers) = (segment.labels()?, segment.answers()?);
-                let labelled = |row: u32| Labelled {
-                    row,
-                    minute: 0,
-                    predicted: predicted(&answers.predictions, row as usize),
-                };
-                scan_labels(&labels, &answers.times, range, labelled, tally);
+                let labels = segment.labels()?;
+                if labels.is_empty() {
+                    return Ok(());
+                }
+                let (answers, times) = (segment.answers()?, segment.rows()?.times()?);
+                let first = range.start.div_euclid(MINUTE_MICROS);
+                let last = range.end.saturating_sub(1).div_euclid(MINUTE_MICROS) + 1;
+                let inside =
+                    |row: &u32| times.get(*row as usize).is_some_and(|time| range.contains(*time));
+                let rows = answers.rows_of(first, last).filter(inside);
+                labels.tally_rows(rows, |row| answers.predicted(row), tally);
             }
         }
         Ok(())
@@ -244,17 +249,4 @@ fn head_rows(head: &VersionHead, chunk: &Chunk, fields: &[Field]) -> RowChunk {
         }
     };
     RowChunk { times: chunk.rows.times.clone(), columns: fields.iter().map(column).collect() }
-}
-
-fn scan_labels<'a>(
-    labels: &LabelSet,
-    times: &[i64],
-    range: TimeRange,
-    labelled: impl Fn(u32) -> Labelled<'a>,
-    tally: &mut OutcomeTally,
-) {
-    let inside = |row: &u32| times.get(*row as usize).is_some_and(|time| range.contains(*time));
-    let mut some = LabelSet::default();
-    some.adopt(labels, |row| inside(&row).then(|| labelled(row)));
-    some.outcomes().fold(i64::MIN, i64::MAX, tally);
 }

@@ -171,10 +171,10 @@ fn check(db: &Db, plain: &Plain) {
             }
             assert_eq!((tally.rows as usize, scanned), (want.len(), want.len()));
             assert_eq!(tally.columns[0].values() as usize, want.len());
-            let mut pairs: BTreeMap<(String, String), i64> = BTreeMap::new();
+            let mut pairs: BTreeMap<(Arc<str>, Arc<str>), i64> = BTreeMap::new();
             for row in &want {
                 if let Some((_, truth)) = row.label {
-                    let name = |class: u8| CLASSES[usize::from(class)].to_owned();
+                    let name = |class: u8| Arc::from(CLASSES[usize::from(class)]);
                     *pairs.entry((name(truth), name(row.class))).or_default() += 1;
                 }
             }
