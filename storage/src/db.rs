@@ -13,9 +13,11 @@ use crate::{
     batch::{LabelBatch, PredictionBatch, check_rows},
     binning::Binning,
     catalog::{Catalog, Change, ModelRecord, ReferenceRecord, ReferenceSource, VersionRecord},
-    column::{Column, Ids},
+    column::Column,
     error::{Error, ErrorKind, Result, near_misses},
-    files, limits,
+    files,
+    id_column::Ids,
+    limits,
     record::LoggedLabels,
     recover::{
         cannot_use, load_state, lock, recover, refuse_without_catalog, seal_all, spawn, sweep,

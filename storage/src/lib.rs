@@ -15,6 +15,7 @@ mod vfs;
 mod time;
 mod schema;
 mod column;
+mod id_column;
 mod batch;
 mod codec;
 mod section;
@@ -49,9 +50,10 @@ pub use catalog::{
     FORMAT_VERSION, ModelRecord, ReferenceRecord, ReferenceSource, SegmentRecord, SidecarRecord,
     VersionRecord,
 };
-pub use column::{Categories, CategoriesBuilder, Column, Ids, NULL, NULL_CODE, is_null, number};
+pub use column::{Categories, CategoriesBuilder, Column, NULL, NULL_CODE, is_null, number};
 pub use db::{DEFAULT_VERSION, Db, NewReference, Options, Pending, ReferenceRows, Stats};
 pub use error::{Error, ErrorKind, Result, Violation, near_misses};
+pub use id_column::{Id, Ids, id_hash};
 pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally, Sum};
 pub use reference::Reference;
 pub use rows::{RowChunk, RowFile, write_rows};

@@ -3,21 +3,24 @@
 //! ```text
 //! payload     = record*
 //! record      = kind:u8 length:u32 body[length]
-//! 1 predictions = model version ids times column*       columns in schema order
+//! 1 predictions = model version texts times column*     as format 1 has them
 //! 2 labels      = model arrived:i64 hash:u64* times column
+//! 3 predictions = model version ids times column*       columns in schema order
 //! ```
 
 use crate::{
     batch::PredictionBatch,
     codec::{
-        DecodeError, Decoded, Get, Put as _, get_column, get_ids, get_times, put_column, put_ids,
-        put_times,
+        DecodeError, Decoded, Get, Put as _, get_column, get_ids, get_ids_tagged, get_times,
+        put_column, put_ids_tagged, put_times,
     },
     column::Column,
+    id_column::Ids,
 };
 
-const PREDICTIONS: u8 = 1;
+const PREDICTIONS_OF_TEXTS: u8 = 1;
 const LABELS: u8 = 2;
+const PREDICTIONS: u8 = 3;
 
 /// Labels as logged: ids are hashes already.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +48,7 @@ pub(crate) fn put_predictions(
     put_record(out, PREDICTIONS, |out| {
         out.put_bytes(model.as_bytes());
         out.put_bytes(version.as_bytes());
-        put_ids(out, &batch.ids);
+        put_ids_tagged(out, &batch.ids);
         put_times(out, &batch.times);
         out.put_varint(batch.columns.len() as u64);
         batch.columns.iter().for_each(|column| put_column(out, column));
@@ -82,7 +85,8 @@ pub(crate) fn get_records(payload: &[u8]) -> Decoded<Vec<Record>> {
         let length = get.u32()? as usize;
         let mut body = Get::new(get.take(length)?);
         records.push(match kind {
-            PREDICTIONS => get_predictions(&mut body)?,
+            PREDICTIONS => get_predictions(&mut body, get_ids_tagged)?,
+            PREDICTIONS_OF_TEXTS => get_predictions(&mut body, get_ids)?,
             LABELS => get_labels(&mut body)?,
             _ => return Err(DecodeError("a kind of record")),
         });
@@ -91,9 +95,12 @@ pub(crate) fn get_records(payload: &[u8]) -> Decoded<Vec<Record>> {
     Ok(records)
 }
 
-fn get_predictions(get: &mut Get<'_>) -> Decoded<Record> {
+fn get_predictions(
+    get: &mut Get<'_>,
+    ids: impl FnOnce(&mut Get<'_>) -> Decoded<Ids>,
+) -> Decoded<Record> {
     let (model, version) = (get.text()?.to_owned(), get.text()?.to_owned());
-    let (ids, times) = (get_ids(get)?, get_times(get)?);
+    let (ids, times) = (ids(get)?, get_times(get)?);
     let count = get.count(2)?;
     let columns = (0..count).map(|_| get_column(get)).collect::<Decoded<Vec<Column>>>()?;
     let rows = times.len();
@@ -141,6 +148,22 @@ mod tests {
             Record::Labels { model: "m".to_owned(), labels },
         ];
         assert_eq!(get_records(&out), Ok(want));
+    }
+
+    #[test]
+    fn predictions_of_format_1_come_back() {
+        let mut out = Vec::new();
+        put_record(&mut out, PREDICTIONS_OF_TEXTS, |out| {
+            out.put_bytes(b"m");
+            out.put_bytes(b"1");
+            crate::codec::put_ids(out, &Ids::from_iter(["a", "bc"]));
+            put_times(out, &[1, 2]);
+            out.put_varint(0);
+        });
+        let ids = Ids::from_iter(["a", "bc"]);
+        let batch = PredictionBatch { ids, times: vec![1, 2], columns: Vec::new() };
+        let want = Record::Predictions { model: "m".to_owned(), version: "1".to_owned(), batch };
+        assert_eq!(get_records(&out), Ok(vec![want]));
     }
 
     proptest! {

@@ -147,7 +147,7 @@ impl Part {
     ///
     /// # Errors
     /// `Corruption`, `Io`.
-    pub fn scan_ids(&self, range: TimeRange) -> Result<Vec<crate::column::Ids>> {
+    pub fn scan_ids(&self, range: TimeRange) -> Result<Vec<crate::id_column::Ids>> {
         let inside = |times: &[i64]| -> Vec<u32> {
             (0_u32..).zip(times).filter(|(_, t)| range.contains(**t)).map(|(row, _)| row).collect()
         };

@@ -678,7 +678,11 @@ fn keep_rows(write: &mut PredictionsWrite, rows: &[u32]) {
 }
 
 fn empty_batch() -> PredictionBatch {
-    PredictionBatch { ids: crate::column::Ids::default(), times: Vec::new(), columns: Vec::new() }
+    PredictionBatch {
+        ids: crate::id_column::Ids::default(),
+        times: Vec::new(),
+        columns: Vec::new(),
+    }
 }
 
 fn keep_labels(mut write: LabelsWrite, rows: &[u32]) -> LabelsWrite {
