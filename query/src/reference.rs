@@ -55,9 +55,7 @@ pub fn pin_reference(db: &Db, name: ReferenceName, from: i64, to: i64) -> Result
     };
     for part in snapshot.parts.iter().filter(|part| part.range().overlaps(window)) {
         for ids in part.scan_ids(window)? {
-            ids.iter().for_each(|id| {
-                rows.ids.push(id);
-            });
+            rows.ids.append(&ids);
         }
         for chunk in part.scan(window, &fields)? {
             rows.times.extend_from_slice(&chunk.times);

@@ -69,9 +69,7 @@ fn write_file(path: &Path, schema: &Schema, batches: &[PredictionBatch]) -> Outc
     let mut all = batches.first().cloned().ok_or_else(|| Error::invalid("rows", "none"))?;
     for batch in batches.iter().skip(1) {
         all.times.extend_from_slice(&batch.times);
-        for id in batch.ids.iter() {
-            all.ids.push(id);
-        }
+        all.ids.append(&batch.ids);
         for (mine, theirs) in all.columns.iter_mut().zip(&batch.columns) {
             mine.append(theirs);
         }

@@ -4,8 +4,9 @@
 //! or the batch is refused with the places where it does not.
 
 use crate::{
-    column::{Column, Ids, is_null},
+    column::{Column, is_null},
     error::{Error, Result, Violation},
+    id_column::Ids,
     limits,
     schema::{Field, Kind, LATENCY, Schema},
     time::{TIME_MAX, TIME_MIN},

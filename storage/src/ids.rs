@@ -110,7 +110,7 @@ impl IdIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::column::id_hash;
+    use crate::id_column::id_hash;
 
     #[test]
     fn every_id_is_found_in_its_row_and_no_other_is() {

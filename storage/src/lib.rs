@@ -15,6 +15,7 @@ mod vfs;
 mod time;
 mod schema;
 mod column;
+mod id_column;
 mod batch;
 mod codec;
 mod section;
@@ -57,13 +58,16 @@ mod recover;
 mod db;
 mod models;
 mod references;
+mod deletion;
+mod verify;
 
 pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
 pub use binning::{Binner, Binning, ColumnBins, SPECIALS, Special};
 pub use catalog::FORMAT_VERSION;
-pub use column::{Categories, CategoriesBuilder, Column, Ids, NULL, NULL_CODE, is_null, number};
+pub use column::{Categories, CategoriesBuilder, Column, NULL, NULL_CODE, is_null, number};
 pub use db::{DEFAULT_VERSION, Db, Drive, Options, Pending, Stats};
 pub use error::{Error, ErrorKind, Result, Violation, near_misses};
+pub use id_column::{Id, Ids, id_hash};
 pub use manifest::{
     Level, ModelRecord, ReferenceRecord, ReferenceSource, Retention, SegmentRecord, SidecarRecord,
     VersionRecord, Written,
@@ -80,6 +84,7 @@ pub use schema::{
 pub use snapshot::{Part, Snapshot};
 pub use tally::{ColumnTally, Tally};
 pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};
+pub use verify::Verified;
 pub use vfs::{OsVfs, Vfs, VfsFile};
 pub use writer::{LabelReceipt, PredictionReceipt};
 

@@ -3,7 +3,7 @@
 //! ```text
 //! records       = record*
 //! record        = kind:u8 length:u32 body[length]
-//! 1 predictions = model version ids times column*       columns in schema order; version 1
+//! 1 predictions = model version texts times column*       columns in schema order; version 1
 //! 2 labels      = model arrived:i64 hash:u64* times column                      version 1
 //! 3 predictions = producer model version ids times column*
 //! 4 labels      = producer first:u64 model arrived:i64 hash:u64* times column
@@ -14,10 +14,11 @@
 use crate::{
     batch::PredictionBatch,
     codec::{
-        DecodeError, Decoded, Get, Put as _, get_column, get_ids, get_times, put_column, put_ids,
-        put_times,
+        DecodeError, Decoded, Get, Put as _, get_column, get_ids, get_ids_tagged, get_times,
+        put_column, put_ids_tagged, put_times,
     },
     column::Column,
+    id_column::Ids,
     producers::Producer,
 };
 
@@ -64,7 +65,7 @@ pub(crate) fn put_predictions(
         put_producer(out, producer);
         out.put_bytes(model.as_bytes());
         out.put_bytes(version.as_bytes());
-        put_ids(out, &batch.ids);
+        put_ids_tagged(out, &batch.ids);
         put_times(out, &batch.times);
         out.put_varint(batch.columns.len() as u64);
         batch.columns.iter().for_each(|column| put_column(out, column));
@@ -119,8 +120,8 @@ pub(crate) fn get_records(payload: &[u8]) -> Decoded<Vec<Record>> {
         let length = get.u32()? as usize;
         let mut body = Get::new(get.take(length)?);
         records.push(match kind {
-            PREDICTIONS_V1 => get_predictions(None, &mut body)?,
-            PREDICTIONS => get_predictions(get_producer(&mut body)?, &mut body)?,
+            PREDICTIONS_V1 => get_predictions(None, &mut body, get_ids)?,
+            PREDICTIONS => get_predictions(get_producer(&mut body)?, &mut body, get_ids_tagged)?,
             LABELS_V1 => get_labels(None, None, &mut body)?,
             LABELS => {
                 let producer = get_producer(&mut body)?;
@@ -133,9 +134,13 @@ pub(crate) fn get_records(payload: &[u8]) -> Decoded<Vec<Record>> {
     Ok(records)
 }
 
-fn get_predictions(producer: Option<Producer>, get: &mut Get<'_>) -> Decoded<Record> {
+fn get_predictions(
+    producer: Option<Producer>,
+    get: &mut Get<'_>,
+    ids: impl FnOnce(&mut Get<'_>) -> Decoded<Ids>,
+) -> Decoded<Record> {
     let (model, version) = (get.text()?.to_owned(), get.text()?.to_owned());
-    let (ids, times) = (get_ids(get)?, get_times(get)?);
+    let (ids, times) = (ids(get)?, get_times(get)?);
     let count = get.count(2)?;
     let columns = (0..count).map(|_| get_column(get)).collect::<Decoded<Vec<Column>>>()?;
     let rows = times.len();
@@ -191,6 +196,23 @@ mod tests {
             Record::Labels { producer: None, first: Some(12), model, labels },
         ];
         assert_eq!(get_records(&out), Ok(want));
+    }
+
+    #[test]
+    fn predictions_of_format_1_come_back() {
+        let mut out = Vec::new();
+        put_record(&mut out, PREDICTIONS_V1, |out| {
+            out.put_bytes(b"m");
+            out.put_bytes(b"1");
+            crate::codec::put_ids(out, &Ids::from_iter(["a", "bc"]));
+            put_times(out, &[1, 2]);
+            out.put_varint(0);
+        });
+        let ids = Ids::from_iter(["a", "bc"]);
+        let batch = PredictionBatch { ids, times: vec![1, 2], columns: Vec::new() };
+        let (model, version) = ("m".to_owned(), "1".to_owned());
+        let want = Record::Predictions { producer: None, model, version, batch };
+        assert_eq!(get_records(&out), Ok(vec![want]));
     }
 
     proptest! {

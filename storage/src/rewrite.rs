@@ -9,10 +9,11 @@ use std::sync::Arc;
 use crate::{
     batch::PredictionBatch,
     binning::Binner,
-    column::{Column, Ids},
+    column::Column,
     error::Result,
     files::FileRecord,
     head::{VersionHead, prepare},
+    id_column::Ids,
     label_delta::RowLabel,
     labels::LabelSet,
     limits,

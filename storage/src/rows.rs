@@ -25,11 +25,11 @@ use parquet::{
     },
     schema::types::{ColumnPath, Type},
 };
-use uuid::Uuid;
 
 use crate::{
-    column::{Categories, Column, Ids, NULL, NULL_CODE, is_null, number},
+    column::{Categories, Column, NULL, NULL_CODE, is_null, number},
     error::{Error, ErrorKind, Result},
+    id_column::Ids,
     schema::{Field, Kind},
     time::TimeRange,
 };
@@ -59,9 +59,14 @@ impl RowChunk {
             .filter(|(_, t)| range.contains(**t))
             .map(|(r, _)| r)
             .collect();
+        self.take(&rows)
+    }
+
+    /// The rows of a selection, in its order.
+    pub fn take(&self, rows: &[u32]) -> Self {
         Self {
             times: rows.iter().filter_map(|r| self.times.get(*r as usize)).copied().collect(),
-            columns: self.columns.iter().map(|column| column.take(&rows)).collect(),
+            columns: self.columns.iter().map(|column| column.take(rows)).collect(),
         }
     }
 }
@@ -86,7 +91,11 @@ fn encode(
     fields: &[Field],
     columns: &[Column],
 ) -> Result<Vec<u8>, ParquetError> {
-    let uuids: Option<Vec<FixedLenByteArray>> = ids.iter().map(canonical_uuid).collect();
+    let uuids: Option<Vec<FixedLenByteArray>> = ids.uuids().map(|uuids| {
+        let all = Bytes::copy_from_slice(uuids.as_flattened());
+        let one = |row: usize| ByteArray::from(all.slice(row * 16..row * 16 + 16)).into();
+        (0..uuids.len()).map(one).collect()
+    });
     let schema = parquet_schema(fields, uuids.is_some())?;
     let properties = properties(fields, columns)?;
     let mut bytes = Vec::new();
@@ -99,7 +108,7 @@ fn encode(
                 writer.write_batch(uuids.as_deref().unwrap_or_default(), None, None)?;
             }
             (0, ColumnWriter::ByteArrayColumnWriter(writer)) => {
-                let values: Vec<ByteArray> = ids.iter().map(ByteArray::from).collect();
+                let values: Vec<ByteArray> = ids.iter().map(|id| ByteArray::from(&*id)).collect();
                 writer.write_batch(&values, None, None)?;
             }
             (1, ColumnWriter::Int64ColumnWriter(writer)) => {
@@ -116,13 +125,6 @@ fn encode(
     group.close()?;
     writer.close()?;
     Ok(bytes)
-}
-
-fn canonical_uuid(id: &str) -> Option<FixedLenByteArray> {
-    let uuid = Uuid::try_parse(id).ok()?;
-    let mut buffer = Uuid::encode_buffer();
-    let canonical = uuid.hyphenated().encode_lower(&mut buffer) == id;
-    canonical.then(|| FixedLenByteArray::from(uuid.as_bytes().to_vec()))
 }
 
 fn parquet_schema(fields: &[Field], uuid: bool) -> Result<Arc<Type>, ParquetError> {
@@ -281,9 +283,9 @@ impl RowFile {
                         &mut values,
                     )?;
                     for value in &values {
-                        let uuid = Uuid::from_slice(value.data())
+                        let uuid = <[u8; 16]>::try_from(value.data())
                             .map_err(|error| ParquetError::General(error.to_string()))?;
-                        ids.push(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+                        ids.push_uuid(uuid);
                     }
                 }
                 _ => {

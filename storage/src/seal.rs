@@ -311,7 +311,7 @@ fn rows_of_day(head: &VersionHead, day: i64) -> (Cow<'_, PredictionBatch>, Origi
         }
     }
     let all = all.unwrap_or_else(|| PredictionBatch {
-        ids: crate::column::Ids::default(),
+        ids: crate::id_column::Ids::default(),
         times: Vec::new(),
         columns: Vec::new(),
     });

@@ -6,6 +6,8 @@
 
 use std::{ops::RangeInclusive, sync::Arc};
 
+use roaring::RoaringBitmap;
+
 use crate::{
     binning::Binning,
     column::Column,
@@ -65,10 +67,12 @@ impl Part {
         }
     }
 
-    /// Hash of the binning of the partials.
+    /// Hash of the binning of the partials; 0 where only rows can answer, because some of them
+    /// were deleted and the partials still count them.
     pub fn binning(&self) -> u64 {
         match &self.0 {
             Inner::Head(head) => head.binning.id(),
+            Inner::Segment(segment) if segment.record().tombstones.is_some() => 0,
             Inner::Segment(segment) => segment.record().binning,
         }
     }
@@ -89,11 +93,29 @@ impl Part {
     }
 
     /// Adds the buckets of whole minutes to a tally of selected monitored columns. The tally must
-    /// be of this part's binning; its rows count whatever the binning.
+    /// be of this part's binning; its rows count whatever the binning, without deleted ones.
     ///
     /// # Errors
-    /// `Corruption`, `Io`.
+    /// `Corruption`, `Io`, `FailedPrecondition` if retention has taken what the minutes need.
     pub fn fold(&self, minutes: TimeRange, selected: &[usize], tally: &mut Tally) -> Result<()> {
+        self.fold_all(minutes, selected, tally)?;
+        let Inner::Segment(segment) = &self.0 else { return Ok(()) };
+        if let Some(deleted) = segment.deleted()? {
+            let times = segment.rows()?.times()?;
+            let time = |row: u32| times.get(row as usize).copied();
+            let gone = deleted.iter().filter_map(time).filter(|time| minutes.contains(*time));
+            tally.rows = tally.rows.saturating_sub(gone.count() as u64);
+        }
+        Ok(())
+    }
+
+    /// As [`Part::fold`], with deleted rows.
+    pub(crate) fn fold_all(
+        &self,
+        minutes: TimeRange,
+        selected: &[usize],
+        tally: &mut Tally,
+    ) -> Result<()> {
         match &self.0 {
             Inner::Head(head) => {
                 for (day, partials) in head.days.range(days_of(minutes)) {
@@ -137,7 +159,11 @@ impl Part {
                 let rows = segment.rows()?;
                 let columns =
                     fields.iter().map(|field| rows.column(field)).collect::<Result<Vec<_>>>()?;
-                Ok(vec![RowChunk { times: rows.times()?, columns }.within(range)])
+                let chunk = RowChunk { times: rows.times()?, columns };
+                Ok(vec![match segment.deleted()? {
+                    Some(deleted) => chunk.take(&inside(&chunk.times, range, Some(&deleted))),
+                    None => chunk.within(range),
+                }])
             }
         }
     }
@@ -146,18 +172,18 @@ impl Part {
     ///
     /// # Errors
     /// `Corruption`, `Io`.
-    pub fn scan_ids(&self, range: TimeRange) -> Result<Vec<crate::column::Ids>> {
-        let inside = |times: &[i64]| -> Vec<u32> {
-            (0_u32..).zip(times).filter(|(_, t)| range.contains(**t)).map(|(row, _)| row).collect()
-        };
+    pub fn scan_ids(&self, range: TimeRange) -> Result<Vec<crate::id_column::Ids>> {
         match &self.0 {
             Inner::Head(head) => {
                 let chunks = head.chunks.iter().filter(|chunk| chunk.range.overlaps(range));
-                Ok(chunks.map(|chunk| chunk.rows.ids.take(&inside(&chunk.rows.times))).collect())
+                Ok(chunks
+                    .map(|chunk| chunk.rows.ids.take(&inside(&chunk.rows.times, range, None)))
+                    .collect())
             }
             Inner::Segment(segment) => {
                 let rows = segment.rows()?;
-                Ok(vec![rows.ids()?.take(&inside(&rows.times()?))])
+                let deleted = segment.deleted()?;
+                Ok(vec![rows.ids()?.take(&inside(&rows.times()?, range, deleted.as_deref()))])
             }
         }
     }
@@ -213,6 +239,17 @@ impl Part {
         }
         Ok(())
     }
+}
+
+/// The rows inside an interval that are not deleted.
+fn inside(times: &[i64], range: TimeRange, deleted: Option<&RoaringBitmap>) -> Vec<u32> {
+    (0_u32..)
+        .zip(times)
+        .filter(|(row, time)| {
+            range.contains(**time) && deleted.is_none_or(|deleted| !deleted.contains(*row))
+        })
+        .map(|(row, _)| row)
+        .collect()
 }
 
 fn days_of(range: TimeRange) -> RangeInclusive<i64> {
