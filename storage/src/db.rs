@@ -18,7 +18,7 @@ use crate::{
     files, limits,
     record::LoggedLabels,
     recover::{
-        cannot_use, load_state, lock, recover, refuse_without_catalog, seal_all, spawn, sweep,
+        load_state, lock, make_directory, recover, refuse_without_catalog, seal_all, spawn, sweep,
     },
     reference::{self, Reference},
     rows::{self, RowFile},
@@ -151,12 +151,7 @@ impl Db {
     /// `Corruption`, `Io`.
     pub fn open(root: &Path, options: Options) -> Result<Self> {
         let vfs = options.vfs;
-        vfs.create_dir_all(root).map_err(|error| cannot_use(root, error))?;
-        // The name of the directory itself must survive as well, where that can be asked for.
-        let above = root.parent().filter(|above| !above.as_os_str().is_empty());
-        if let Err(error) = vfs.sync_dir(above.unwrap_or(Path::new("."))) {
-            tracing::debug!(%error, "the directory above cannot be synced");
-        }
+        make_directory(&*vfs, root)?;
         let lock = lock(&*vfs, root)?;
         let root: Arc<Path> = root.into();
         refuse_without_catalog(&*vfs, &root)?;
