@@ -19,6 +19,9 @@ use crate::{
 /// The version of the directory layout that this build writes, and the newest that it opens.
 pub const FORMAT_VERSION: u32 = 1;
 
+/// The bit of the tenth byte of a redb file that is set while it is open for writing.
+const REDB_RECOVERY_REQUIRED: u8 = 2;
+
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const MODELS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("models");
 const REFERENCES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("references");
@@ -217,6 +220,7 @@ impl Catalog {
             }
             Err(error) => return Err(Error::io(&path, "open", error)),
         };
+        settle(&*file).map_err(|error| Error::io(&path, "settle", error))?;
         let database = Database::builder().create_with_backend(Backend(file)).at(&path)?;
         let catalog = Self { database, path };
         catalog.check_format()?;
@@ -345,6 +349,22 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
     let mut bytes = crc32fast::hash(&json).to_le_bytes().to_vec();
     bytes.extend_from_slice(&json);
     Ok(bytes)
+}
+
+/// After an end that was not clean, makes all that can be read of the catalog survive a crash. A
+/// commit that failed at its sync may be whole in the cache and not on the disk; redb would take it
+/// for good and build on it.
+fn settle(file: &dyn VfsFile) -> io::Result<()> {
+    let len = file.size()?;
+    let mut begin = [0; 10];
+    if len < begin.len() as u64 {
+        return Ok(());
+    }
+    file.read_exact_at(&mut begin, 0)?;
+    if begin[9] & REDB_RECOVERY_REQUIRED == 0 {
+        return Ok(());
+    }
+    files::settle(file, 0, len)
 }
 
 /// Turns redb's errors into ours.

@@ -163,7 +163,13 @@ pub(crate) fn replay(
         let len = usize::try_from(file.size().map_err(io)?).unwrap_or(0);
         let mut bytes = vec![0; len];
         file.read_exact_at(&mut bytes, 0).map_err(io)?;
-        let whole = replay_file(path, &bytes, *first, published, &mut replayed, visit)?;
+        let (last_frame, whole) =
+            replay_file(path, &bytes, *first, published, &mut replayed, visit)?;
+        if place == last {
+            // Only the last frame may be in the cache and not on the disk.
+            files::settle(&*file, last_frame as u64, whole as u64)
+                .map_err(|error| Error::io(path, "settle", error))?;
+        }
         if whole < bytes.len() {
             if place < last {
                 return Err(Error::corruption(path, whole as u64, "a frame inside the log"));
@@ -177,7 +183,7 @@ pub(crate) fn replay(
     Ok(replayed)
 }
 
-/// Visits the frames of one file. Returns the length of its whole part.
+/// Visits the frames of one file. Returns where its last whole frame begins and ends.
 fn replay_file(
     path: &Path,
     bytes: &[u8],
@@ -185,18 +191,18 @@ fn replay_file(
     published: u64,
     replayed: &mut Replayed,
     visit: &mut dyn FnMut(u64, &[u8]) -> Result<()>,
-) -> Result<usize> {
+) -> Result<(usize, usize)> {
     if !check_header(path, bytes, first)? {
-        return Ok(0);
+        return Ok((0, 0));
     }
-    let mut at = HEADER_BYTES;
+    let (mut last, mut at) = (0, HEADER_BYTES);
     while at < bytes.len() {
         let Some((sequence, payload)) = frame_at(bytes, at) else {
             if let Some(behind) = valid_frame_after(bytes, at) {
                 let text = format!("a bad frame with a good one at byte {behind} behind it");
                 return Err(Error::corruption(path, at as u64, text));
             }
-            return Ok(at);
+            return Ok((last, at));
         };
         if sequence > published {
             if sequence != replayed.next {
@@ -206,9 +212,10 @@ fn replay_file(
             visit(sequence, payload)?;
             replayed.next = sequence + 1;
         }
+        last = at;
         at += FRAME_BYTES + payload.len();
     }
-    Ok(at)
+    Ok((last, at))
 }
 
 /// Whether the header is whole; a file cut inside its header holds nothing.
@@ -218,7 +225,7 @@ fn check_header(path: &Path, bytes: &[u8], first: u64) -> Result<bool> {
         return Ok(false);
     }
     let bad = |what: &str| Error::corruption(path, 0, what);
-    if header[..4] != FILE_MAGIC {
+    if header[..4] != FILE_MAGIC && bytes.len() > HEADER_BYTES {
         return Err(bad("not a log file"));
     }
     let mut get = Get::new(&header[4..]);
@@ -232,6 +239,10 @@ fn check_header(path: &Path, bytes: &[u8], first: u64) -> Result<bool> {
         return Err(newer_version(path, version, VERSION));
     }
     if crc32fast::hash(&header[..16]) != crc || found != first {
+        // Frames follow a synced header only: without one this may be a header that was torn.
+        if bytes.len() == HEADER_BYTES {
+            return Ok(false);
+        }
         return Err(bad("the checksum of the header does not match"));
     }
     Ok(true)
