@@ -5,7 +5,10 @@
 //! caller. Nothing unsynced is ever visible. After a failed append the database is poisoned: what
 //! the disk holds is known again only by reopening.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use crossbeam::channel::{Receiver, RecvError, Sender, TryRecvError, bounded, never, select};
 
@@ -286,14 +289,18 @@ impl Writer {
         }
         let truths = truths(&write.labels.truths);
         let mut keep: Vec<u32> = Vec::with_capacity(truths.len());
+        // A label is known only as long as none of its prediction came before it in the batch.
+        let mut changed: HashSet<u64> = HashSet::new();
         for (row, (hash, truth)) in (0_u32..).zip(write.labels.hashes.iter().zip(&truths)) {
             let time = write.labels.times.get(row as usize).copied().unwrap_or(0);
             let known = write.known.get(row as usize) == Some(&true);
             let waits = self.waiting.has(&write.model, *hash, time, truth);
             // What segments know already a row of a head may still lack.
-            if (known && !self.is_in_heads(&write.model, *hash)) || waits {
+            let known = (known && !self.is_in_heads(&write.model, *hash)) || waits;
+            if known && !changed.contains(hash) {
                 write.unchanged += 1;
             } else {
+                changed.insert(*hash);
                 keep.push(row);
             }
         }
