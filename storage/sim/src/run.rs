@@ -63,15 +63,14 @@ impl std::fmt::Display for Failure {
 /// # Errors
 /// What the database got wrong.
 pub fn simulate(seed: u64) -> Result<(), Box<Failure>> {
-    let Err(failure) = run(seed, &ops(seed)) else { return Ok(()) };
-    Err(shrink(failure))
+    run(seed, &ops(seed)).map(|_| ()).map_err(shrink)
 }
 
-/// Runs operations with a seed's choices.
+/// Runs operations with a seed's choices. Returns the disk as they left it.
 ///
 /// # Errors
 /// What the database got wrong.
-pub fn run(seed: u64, ops: &[Op]) -> Result<(), Box<Failure>> {
+pub fn run(seed: u64, ops: &[Op]) -> Result<SimVfs, Box<Failure>> {
     let mut run = Run::new(seed);
     for (place, op) in ops.iter().enumerate() {
         let stepped = catch_unwind(AssertUnwindSafe(|| run.step(op)));
@@ -79,10 +78,12 @@ pub fn run(seed: u64, ops: &[Op]) -> Result<(), Box<Failure>> {
             .unwrap_or_else(|_| Err("a panic".to_owned()))
             .map_err(|what| run.failure(what, &ops[..=place]))?;
     }
+    let disk = run.vfs.fork();
     let ended = catch_unwind(AssertUnwindSafe(|| run.end()));
     ended
         .unwrap_or_else(|_| Err("a panic".to_owned()))
-        .map_err(|what| run.failure(format!("{what} (at the end)"), ops))
+        .map_err(|what| run.failure(format!("{what} (at the end)"), ops))?;
+    Ok(disk)
 }
 
 /// Leaves out what a failure does not need.
@@ -97,7 +98,7 @@ fn shrink(mut failure: Box<Failure>) -> Box<Failure> {
             runs += 1;
             match run(failure.seed, &fewer) {
                 Err(smaller) => failure = smaller,
-                Ok(()) => start += size,
+                Ok(_) => start += size,
             }
         }
         size /= 2;

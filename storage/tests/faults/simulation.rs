@@ -11,11 +11,16 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap())
 }
 
+/// How many seeds the caller of the tests asks for.
+pub fn seeds_asked() -> Option<u64> {
+    number("DRIFTLINE_SIM_SEEDS")
+}
+
 #[test]
 fn a_database_over_a_failing_disk_says_what_a_plain_model_says() {
     let seeds = match number("DRIFTLINE_SIM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("DRIFTLINE_SIM_SEEDS").unwrap_or(SEEDS),
+        None => 0..seeds_asked().unwrap_or(SEEDS),
     };
     let failures: Vec<_> =
         seeds.filter_map(|seed| simulate(seed).err()).take(FAILURES_MAX).collect();
