@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Why a directory cannot be used, and what to name instead.
-pub(crate) fn cannot_use(root: &Path, error: std::io::Error) -> Error {
+fn cannot_use(root: &Path, error: std::io::Error) -> Error {
     let advice = match error.kind() {
         std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
             "it is a file; name a directory"
@@ -35,6 +35,20 @@ pub(crate) fn cannot_use(root: &Path, error: std::io::Error) -> Error {
     };
     let text = format!("cannot use {} as a data directory: {advice} ({error})", root.display());
     Error::new(ErrorKind::Io, text)
+}
+
+/// Makes a directory, and lets its name and those above survive a crash, whoever made them: an
+/// earlier opening may have ended between the two. One that cannot be synced is no reason to refuse
+/// a directory that can be written.
+pub(crate) fn make_directory(vfs: &dyn Vfs, root: &Path) -> Result<()> {
+    vfs.create_dir_all(root).map_err(|error| cannot_use(root, error))?;
+    for above in root.ancestors().skip(1) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        if let Err(error) = vfs.sync_dir(above) {
+            tracing::debug!(%error, "a directory above cannot be synced");
+        }
+    }
+    Ok(())
 }
 
 /// Takes the lock of a directory.

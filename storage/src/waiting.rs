@@ -25,10 +25,13 @@ impl Waiting {
         self.models.get(model).is_none_or(HashMap::is_empty)
     }
 
-    /// Whether this very label waits.
+    /// Whether this very label waits, and would lose to a later one or win over all.
     pub(crate) fn has(&self, model: &str, hash: u64, time: i64, truth: &Truth) -> bool {
         let waiting = self.models.get(model).and_then(|waiting| waiting.get(&hash));
-        waiting.is_some_and(|entries| entries.iter().any(|e| e.time == time && e.truth == *truth))
+        let Some(entries) = waiting else { return false };
+        let same = |entry: &LabelEntry| entry.time == time && entry.truth == *truth;
+        let wins = entries.iter().max_by_key(|entry| entry.time);
+        entries.iter().any(same) && wins.is_some_and(|entry| entry.time != time || same(entry))
     }
 
     /// Takes the labels of a prediction that has come, in order of arrival.
