@@ -129,6 +129,7 @@ impl Part {
                     return Ok(());
                 }
                 let partials = segment.partials()?;
+                segment.require_level(minutes)?;
                 fold_day(&*partials, day, minutes, partials.new_names(), selected, tally)
             }
         }
