@@ -23,11 +23,18 @@ mod wal;
 mod record;
 mod rows;
 mod ids;
+mod special;
+mod edges;
 mod binning;
-mod partial;
+mod binner;
+mod counts;
+mod counting;
+mod sums;
 mod day;
-mod partials_file;
 mod tally;
+mod matrix;
+mod partials_v1;
+mod partials_file;
 mod outcome;
 mod labels;
 mod waiting;
@@ -44,7 +51,7 @@ mod recover;
 mod db;
 
 pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
-pub use binning::{Binner, Binning, ColumnBins, SPECIALS, Special};
+pub use binning::{Binning, ColumnBins};
 pub use catalog::{
     FORMAT_VERSION, ModelRecord, ReferenceRecord, ReferenceSource, SegmentRecord, SidecarRecord,
     VersionRecord,
@@ -59,7 +66,8 @@ pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
 };
 pub use snapshot::{Part, Snapshot};
-pub use tally::{ColumnTally, Tally};
+pub use special::{SPECIALS, Special};
+pub use tally::{Cells, ColumnCounts, ColumnTally, RowCounter, Tallies, Tally};
 pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};
 pub use vfs::{OsVfs, Vfs, VfsFile};
 pub use writer::{LabelReceipt, PredictionReceipt};

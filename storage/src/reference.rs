@@ -6,11 +6,12 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    binning::{Binning, SPECIALS},
+    binning::Binning,
     catalog::ReferenceRecord,
     codec::{DecodeError, Decoded, Get, Put as _},
     error::{Error, Result},
     section::{Format, SectionReader, SectionWriter},
+    special::SPECIALS,
     tally::{ColumnTally, Tally},
 };
 

@@ -23,7 +23,7 @@ use crate::{
     ids::IdIndex,
     labels::{LabelEntry, LabelSet, Labelled},
     limits,
-    partials_file::PartialsFile,
+    partials_file::{MinuteCache, PartialsFile},
     rows::RowFile,
     time::MINUTE_MICROS,
     vfs::Vfs,
@@ -71,11 +71,13 @@ pub(crate) struct Files {
     vfs: Arc<dyn Vfs>,
     root: Arc<Path>,
     cache: Cache<Key, Item, ByBytes>,
+    minutes: Arc<MinuteCache>,
 }
 
 impl Files {
     pub(crate) fn new(vfs: Arc<dyn Vfs>, root: Arc<Path>) -> Self {
-        Self { vfs, root, cache: Cache::with_weighter(4_096, limits::CACHE_BYTES, ByBytes) }
+        let cache = Cache::with_weighter(4_096, limits::CACHE_BYTES, ByBytes);
+        Self { vfs, root, cache, minutes: Arc::new(MinuteCache::new(limits::MINUTE_CACHE_BYTES)) }
     }
 
     pub(crate) fn rows(&self, record: &FileRecord) -> Result<Arc<RowFile>> {
@@ -189,7 +191,8 @@ impl Segment {
         let record = &self.record.partials;
         let item = self.files.cached((record.path.clone(), false), || {
             let (path, bytes) = self.files.read(record)?;
-            Ok(Item::Partials(Arc::new(PartialsFile::open(path, bytes)?)))
+            let file = PartialsFile::open(path, bytes, self.files.minutes.clone())?;
+            Ok(Item::Partials(Arc::new(file)))
         })?;
         match item {
             Item::Partials(file) => Ok(file),

@@ -11,7 +11,8 @@ use crossbeam::channel::{Receiver, RecvError, Sender, TryRecvError, bounded, nev
 
 use crate::{
     batch::PredictionBatch,
-    binning::{Binner, Binning},
+    binner::Binner,
+    binning::Binning,
     column::Column,
     error::{Error, ErrorKind, Result},
     head::{Head, Prepared, VersionHead, prepare},
