@@ -14,7 +14,7 @@ use crossbeam::channel::Sender;
 
 use crate::{
     batch::PredictionBatch,
-    binning::Binner,
+    binner::Binner,
     error::{Error, Result},
     head::{LateLabel, Prepared, VersionHead, VersionKey, prepare},
     labels::{Applied, LabelEntry, Truth},
