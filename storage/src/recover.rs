@@ -149,10 +149,7 @@ pub(crate) fn recover(
     sealed: Receiver<Result<Sealed>>,
 ) -> Result<Writer> {
     let mut writer = Writer::new(shared.clone(), jobs, sealed);
-    for (model, entries) in seal::read_waiting(shared)? {
-        shared.write().waiting.insert(model.clone(), entries.len());
-        entries.into_iter().for_each(|entry| writer.wait(&model, entry));
-    }
+    writer.wait(seal::read_waiting(shared)?);
     let replayed = wal::replay(&*shared.vfs, &shared.root, published, &mut |_, payload| {
         writer.replay(payload)
     })?;

@@ -8,26 +8,19 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     batch::PredictionBatch,
-    binning::{get_names, put_names},
     catalog::{Change, SegmentRecord, SidecarRecord},
-    codec::{DecodeError, Decoded, Get, Put as _},
     error::{Error, Result},
     files::{self, FileRecord},
     head::{Chunk, VersionHead},
     ids,
-    labels::{LabelEntry, LabelSet, Truth},
-    limits, partials_file, rows,
-    section::{Format, SectionReader, SectionWriter},
+    labels::LabelSet,
+    partials_file, rows,
     segment::{LabelLog, Segment},
     state::{SegmentSet, Shared},
     time::day_range,
-    waiting::WaitingByModel,
+    waiting::{Settled, View, Waiting},
     wal::WalWriter,
 };
-
-/// Magic and version of files of waiting labels.
-pub const ORPHANS_FORMAT: Format = Format { magic: *b"DROR", version: 1 };
-const ORPHANS: u32 = 1;
 
 /// What the writer hands over when it freezes the head.
 #[derive(Debug)]
@@ -36,17 +29,17 @@ pub(crate) struct SealJob {
     pub(crate) frame: u64,
     /// Last label whose content is in the frozen head.
     pub(crate) label: u64,
+    /// Labels dropped for want of room since the last seal.
+    pub(crate) dropped: u64,
     /// Labels up to then whose prediction was not in a head.
-    pub(crate) waiting: WaitingByModel,
+    pub(crate) waiting: View,
 }
 
 /// What became of it.
 #[derive(Debug)]
 pub(crate) struct Sealed {
-    /// Last label that is in files now.
-    pub(crate) label: u64,
-    /// Labels that still wait.
-    pub(crate) waiting: WaitingByModel,
+    /// Who needs to wait no longer.
+    pub(crate) waiting: Settled,
 }
 
 /// Publishes the frozen head.
@@ -68,10 +61,11 @@ pub(crate) fn seal(shared: &Shared, job: SealJob) -> Result<Sealed> {
     for (model, log) in &logs {
         write_sidecars(shared, &segments, model, log, &mut change)?;
     }
-    let (waiting, dropped) = keep_waiting(shared, &segments, job.waiting)?;
+    let waiting = settle_waiting(shared, &segments, job.waiting)?;
+    let dropped = job.dropped + waiting.expired();
     let mark = Mark { frame: job.frame, label: job.label, dropped };
     publish(shared, change, &mark, &waiting)?;
-    Ok(Sealed { label: job.label, waiting })
+    Ok(Sealed { waiting })
 }
 
 fn next_id(shared: &Shared) -> u64 {
@@ -201,49 +195,18 @@ fn write_sidecars(
     Ok(())
 }
 
-/// Those of the waiting labels that no segment answers and whose time is not up, and how many had
-/// to go for other reasons than an answer.
-fn keep_waiting(
-    shared: &Shared,
-    segments: &SegmentSet,
-    waiting: WaitingByModel,
-) -> Result<(WaitingByModel, u64)> {
-    let now = (shared.clock)();
-    let mut dropped = 0;
-    let mut kept = WaitingByModel::new();
-    for (model, entries) in waiting {
-        let mut ids = Vec::new();
-        for segment in segments.of_model(&model) {
-            ids.push(segment.ids()?);
+/// Decides who needs to wait no longer.
+fn settle_waiting(shared: &Shared, segments: &SegmentSet, waiting: View) -> Result<Settled> {
+    let mut ids: BTreeMap<&str, Vec<Arc<ids::IdIndex>>> = BTreeMap::new();
+    for ((model, _), days) in &segments.versions {
+        for segment in days.values().flatten() {
+            ids.entry(model).or_default().push(segment.ids()?);
         }
-        let mut still = Vec::new();
-        for entry in entries {
-            if ids.iter().any(|ids| ids.find(entry.hash).is_some()) {
-                continue;
-            }
-            if now.saturating_sub(entry.arrived) > limits::ORPHAN_WAIT_MICROS {
-                dropped += 1;
-            } else {
-                still.push(entry);
-            }
-        }
-        kept.insert(model, still);
     }
-    dropped += drop_oldest(&mut kept);
-    Ok((kept, dropped))
-}
-
-/// Keeps waiting labels within their bound. Returns how many had to go.
-fn drop_oldest(waiting: &mut WaitingByModel) -> u64 {
-    let total: usize = waiting.values().map(Vec::len).sum();
-    let Some(surplus) = total.checked_sub(limits::ORPHAN_LABELS_MAX).filter(|n| *n > 0) else {
-        return 0;
-    };
-    let mut order: Vec<u64> = waiting.values().flatten().map(|entry| entry.seq).collect();
-    order.sort_unstable();
-    let first = order.get(surplus).copied().unwrap_or(u64::MAX);
-    waiting.values_mut().for_each(|entries| entries.retain(|entry| entry.seq >= first));
-    surplus as u64
+    Ok(waiting.settle((shared.clock)(), |model| {
+        let ids = ids.get(model).cloned().unwrap_or_default();
+        move |hash| ids.iter().any(|ids| ids.find(hash).is_some())
+    }))
 }
 
 /// How far the published files reach.
@@ -254,12 +217,7 @@ struct Mark {
     dropped: u64,
 }
 
-fn publish(
-    shared: &Shared,
-    mut change: Change,
-    mark: &Mark,
-    waiting: &WaitingByModel,
-) -> Result<()> {
+fn publish(shared: &Shared, mut change: Change, mark: &Mark, waiting: &Settled) -> Result<()> {
     let orphans = write_waiting(shared, waiting)?;
     let mut written: Vec<&FileRecord> = orphans.iter().collect();
     for segment in &change.segments {
@@ -306,65 +264,15 @@ fn publish(
     Ok(())
 }
 
-fn write_waiting(shared: &Shared, waiting: &WaitingByModel) -> Result<Option<FileRecord>> {
-    if waiting.values().all(Vec::is_empty) {
-        return Ok(None);
-    }
-    let mut out = Vec::new();
-    out.put_varint(waiting.len() as u64);
-    for (model, entries) in waiting {
-        put_names(&mut out, std::slice::from_ref(model));
-        out.put_varint(entries.len() as u64);
-        for entry in entries {
-            out.put_u64(entry.seq);
-            out.put_u64(entry.hash);
-            out.put_i64(entry.time);
-            out.put_i64(entry.arrived);
-            match &entry.truth {
-                Truth::Number(value) => {
-                    out.put_u8(1);
-                    out.put_f64(*value);
-                }
-                Truth::Class(name) => {
-                    out.put_u8(2);
-                    out.put_bytes(name.as_bytes());
-                }
-            }
-        }
-    }
-    let mut writer = SectionWriter::new(ORPHANS_FORMAT);
-    writer.push(ORPHANS, &out)?;
+fn write_waiting(shared: &Shared, waiting: &Settled) -> Result<Option<FileRecord>> {
+    let Some(content) = waiting.encode()? else { return Ok(None) };
     let path = format!("{}/{:012}.orphans", files::ORPHANS, next_id(shared));
-    files::write_file(&*shared.vfs, &shared.root, path, &writer.finish()).map(Some)
+    files::write_file(&*shared.vfs, &shared.root, path, &content).map(Some)
 }
 
 /// Reads the labels that waited when the database was last published.
-pub(crate) fn read_waiting(shared: &Shared) -> Result<WaitingByModel> {
-    let Some(record) = shared.durable().orphans.clone() else { return Ok(WaitingByModel::new()) };
+pub(crate) fn read_waiting(shared: &Shared) -> Result<Waiting> {
+    let Some(record) = shared.durable().orphans.clone() else { return Ok(Waiting::default()) };
     let (path, bytes) = files::read_file(&*shared.vfs, &shared.root, &record)?;
-    let content = SectionReader::open(&path, &bytes, ORPHANS_FORMAT)?.required(ORPHANS)?;
-    decode_waiting(&content)
-        .map_err(|error| Error::corruption(&path, 0, format!("expected {}", error.0)))
-}
-
-fn decode_waiting(content: &[u8]) -> Decoded<WaitingByModel> {
-    let mut get = Get::new(content);
-    let mut waiting = WaitingByModel::new();
-    for _ in 0..get.count(3)? {
-        let model = get_names(&mut get)?.pop().ok_or(DecodeError("a model"))?;
-        let mut entries = Vec::new();
-        for _ in 0..get.count(34)? {
-            let (seq, hash) = (get.u64()?, get.u64()?);
-            let (time, arrived) = (get.i64()?, get.i64()?);
-            let truth = match get.u8()? {
-                1 => Truth::Number(get.f64()?),
-                2 => Truth::Class(get.text()?.into()),
-                _ => return Err(DecodeError("a kind of truth")),
-            };
-            entries.push(LabelEntry { seq, hash, time, arrived, truth });
-        }
-        waiting.insert(model, entries);
-    }
-    get.end()?;
-    Ok(waiting)
+    Waiting::decode(&path, &bytes)
 }

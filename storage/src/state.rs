@@ -94,8 +94,8 @@ pub(crate) struct State {
     pub(crate) frozen: Option<Head>,
     /// Labels since the last sidecars, by model.
     pub(crate) label_logs: BTreeMap<String, LabelLog>,
-    /// Labels that wait for their prediction, by model.
-    pub(crate) waiting: BTreeMap<String, usize>,
+    /// How many labels wait for their prediction.
+    pub(crate) waiting: usize,
 }
 
 impl State {

@@ -383,16 +383,12 @@ impl Writer {
             return;
         }
         // A label that waits goes to the first prediction of its id.
-        let mut claimed = 0;
         for (row, hash) in (base..).zip(hashes) {
             for entry in self.waiting.claim(&key.0, *hash) {
                 head.label(row, &entry);
-                claimed += 1;
             }
         }
-        if let Some(count) = state.waiting.get_mut(&key.0) {
-            *count = count.saturating_sub(claimed);
-        }
+        state.waiting = self.waiting.count();
     }
 
     fn apply_labels(&mut self, state: &mut State, write: &LabelsWrite) -> LabelReceipt {
@@ -416,8 +412,8 @@ impl Writer {
                 _ if stored || found.is_some() => receipt.matched += 1,
                 _ => {
                     receipt.waiting += 1;
-                    self.wait(&write.model, entry.clone());
-                    *state.waiting.entry(write.model.clone()).or_default() += 1;
+                    self.waiting.add(&write.model, &entry);
+                    state.waiting = self.waiting.count();
                 }
             }
             entries.push(entry);
@@ -450,10 +446,11 @@ impl Writer {
         found
     }
 
-    /// Lets a label wait for its prediction.
-    pub(crate) fn wait(&mut self, model: &str, entry: LabelEntry) {
-        self.next_label = self.next_label.max(entry.seq + 1);
-        self.waiting.add(model, entry);
+    /// Takes the labels that waited when the database was last published.
+    pub(crate) fn wait(&mut self, waiting: Waiting) {
+        self.next_label = self.next_label.max(waiting.last_seq().map_or(0, |last| last + 1));
+        self.shared.write().waiting = waiting.count();
+        self.waiting = waiting;
     }
 
     fn rebin(&mut self, model: &str) {
@@ -503,10 +500,10 @@ impl Writer {
         }
         self.frozen =
             std::mem::take(&mut self.versions).into_iter().map(|(k, v)| (k, v.index)).collect();
-        let waiting = self.waiting.by_model();
+        let (waiting, dropped) = (self.waiting.view(), self.waiting.take_dropped());
         let label = self.next_label - 1;
         self.sealing = true;
-        if self.seal_jobs.send(SealJob { frame, label, waiting }).is_err() {
+        if self.seal_jobs.send(SealJob { frame, label, dropped, waiting }).is_err() {
             shared.poison("the sealing thread has stopped");
         }
     }
@@ -515,8 +512,8 @@ impl Writer {
         self.sealing = false;
         let outcome = sealed.map(|sealed| {
             self.frozen.clear();
-            self.waiting.keep(sealed.label, &sealed.waiting);
-            self.shared.write().waiting = self.waiting.counts();
+            self.waiting.forget(&sealed.waiting);
+            self.shared.write().waiting = self.waiting.count();
         });
         self.answer_seals(&outcome);
     }
