@@ -46,6 +46,11 @@ pub const CLOSE_SEAL_ROWS: usize = 4_096;
 pub const LABEL_HISTORY_MAX: usize = 16;
 /// Labels whose prediction has not come, over all models; past it the oldest are dropped and counted.
 pub const ORPHAN_LABELS_MAX: usize = 1_000_000;
+/// Labels dropped at once when too many wait: the oldest of the model that has most of them, so that
+/// a model whose ids are wrong takes nothing from the others.
+pub const ORPHAN_LABELS_DROPPED: usize = ORPHAN_LABELS_MAX / 64;
+/// Labels of one id that wait; past it the one with the earliest label time goes.
+pub const ORPHANS_OF_ID_MAX: usize = 16;
 /// How long a label waits for its prediction, in microseconds (90 days of arrival time).
 pub const ORPHAN_WAIT_MICROS: i64 = 90 * 86_400 * 1_000_000;
 /// Categories that a reference names per column, most frequent first; the rest count as *other*.

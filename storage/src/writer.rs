@@ -517,7 +517,7 @@ fn give_labels(
             found if *stored || found.is_some() => receipt.matched += 1,
             _ => {
                 receipt.waiting += 1;
-                state.waiting.add(&write.model, entry);
+                state.waiting.add(&write.model, &entry);
             }
         }
     }
