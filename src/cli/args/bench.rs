@@ -44,7 +44,7 @@ pub struct BenchArgs {
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub models: u32,
     /// Minutes that a fleet is simulated for
-    #[arg(long, value_name = "N", default_value_t = 30,
+    #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(1..=527_040))]
     pub minutes: u32,
 }

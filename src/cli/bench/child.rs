@@ -57,11 +57,6 @@ impl ChildServer {
         Ok(Self { url: url.to_owned(), process, peak_rss_mb: None })
     }
 
-    /// Where it listens.
-    pub(super) fn url(&self) -> &str {
-        &self.url
-    }
-
     /// A client of it.
     pub(super) fn client(&self) -> Result<Client> {
         Client::connect(&self.url)

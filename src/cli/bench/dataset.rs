@@ -49,6 +49,12 @@ struct Marker {
     labels: bool,
 }
 
+impl Marker {
+    fn read(root: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(root.join("dataset.json")).ok()?).ok()
+    }
+}
+
 /// A directory of benchmarks.
 #[derive(Debug)]
 pub(super) struct Dataset {
@@ -69,8 +75,7 @@ impl Dataset {
         );
         fs::create_dir_all(&root)?;
         let fresh = Marker { shape, predictions: false, labels: false };
-        let known = fs::read(root.join("dataset.json"));
-        let known = known.ok().and_then(|text| serde_json::from_slice::<Marker>(&text).ok());
+        let known = Marker::read(&root);
         if known.is_none() && fs::read_dir(&root)?.next().is_some() {
             let text = format!("{} is not empty and no benchmark made it", root.display());
             return Err(Error::new(ErrorKind::FailedPrecondition, text).into());
@@ -82,6 +87,11 @@ impl Dataset {
             dataset.start_over()?;
         }
         Ok(dataset)
+    }
+
+    /// The shape of the data that a directory has.
+    pub(super) fn shape_of(directory: &Path) -> Option<Shape> {
+        Marker::read(directory).map(|marker| marker.shape)
     }
 
     /// Predictions of the data set.
@@ -128,7 +138,7 @@ impl Dataset {
         let monitor = Monitor::open(self.database())?;
         prepare(&monitor, &self.workload)?;
         let bar = Progress::steps("making predictions", self.workload.blocks());
-        let mut pending = Queue::default();
+        let mut pending = Queue::new(PENDING_MAX);
         for block in 0..self.workload.blocks() {
             let batch = self.workload.block(block);
             pending.push(monitor.write_predictions(MODEL, VERSION, batch)?)?;
@@ -152,7 +162,7 @@ impl Dataset {
         copy(&self.database(), &labelled)?;
         let monitor = Monitor::open(&labelled)?;
         let bar = Progress::steps("making labels", self.workload.blocks());
-        let mut pending = Queue::default();
+        let mut pending = Queue::new(PENDING_MAX);
         let mut all = LabelFile::default();
         for block in 0..self.workload.blocks() {
             let labels = self.workload.labels(block, &self.workload.block(block)).labels;
@@ -230,26 +240,27 @@ pub(super) fn prepare_server(client: &Client, workload: &Workload) -> Result<()>
     client.set_reference(&reference_name(), workload.reference(), &schema).map(|_| ())
 }
 
-/// Writes under way.
-struct Queue<T>(VecDeque<Pending<T>>);
-
-impl<T> Default for Queue<T> {
-    fn default() -> Self {
-        Self(VecDeque::new())
-    }
+/// Writes under way, at most so many.
+pub(super) struct Queue<T> {
+    pending: VecDeque<Pending<T>>,
+    most: usize,
 }
 
 impl<T> Queue<T> {
-    fn push(&mut self, pending: Pending<T>) -> Result<()> {
-        self.0.push_back(pending);
-        while self.0.len() > PENDING_MAX {
-            self.0.pop_front().map_or(Ok(()), |first| first.wait().map(|_| ()))?;
+    pub(super) fn new(most: usize) -> Self {
+        Self { pending: VecDeque::new(), most }
+    }
+
+    pub(super) fn push(&mut self, pending: Pending<T>) -> Result<()> {
+        self.pending.push_back(pending);
+        while self.pending.len() > self.most {
+            self.pending.pop_front().map_or(Ok(()), |first| first.wait().map(|_| ()))?;
         }
         Ok(())
     }
 
-    fn finish(self) -> Result<()> {
-        self.0.into_iter().try_for_each(|pending| pending.wait().map(|_| ()))
+    pub(super) fn finish(self) -> Result<()> {
+        self.pending.into_iter().try_for_each(|pending| pending.wait().map(|_| ()))
     }
 }
 
