@@ -17,6 +17,22 @@ pub enum BenchKind {
     Recovery,
     /// Many model versions with a row a second each
     Fleet,
+    /// Nothing: makes the data of the others in --data-dir
+    Data,
+}
+
+impl BenchKind {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Query => "query",
+            Self::Labels => "labels",
+            Self::Recovery => "recovery",
+            Self::Fleet => "fleet",
+            Self::Data => "data",
+        }
+    }
 }
 
 /// Arguments of `bench`.

@@ -23,9 +23,10 @@ use driftline_storage::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::apart::run_apart;
 use crate::{
     Monitor,
-    cli::{outcome::Failure, progress::Progress},
+    cli::{args::BenchKind, outcome::Failure, progress::Progress, render::Format},
     client::Client,
     workload::{Shape, Workload},
 };
@@ -104,6 +105,16 @@ impl Dataset {
         self.root.join("database")
     }
 
+    /// The same database with labels.
+    pub(super) fn labelled(&self) -> PathBuf {
+        self.root.join("labelled")
+    }
+
+    /// Where all of it is.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Removes all data.
     pub(super) fn start_over(&mut self) -> io::Result<()> {
         self.marker.predictions = false;
@@ -129,8 +140,28 @@ impl Dataset {
         Ok(scratch)
     }
 
-    /// Makes the predictions, unless they are there.
-    pub(super) fn ensure_predictions(&mut self) -> Tried<()> {
+    /// Makes all data that is not there, in a process of its own so that the memory which that
+    /// takes is not counted.
+    pub(super) fn ensure(&mut self) -> Tried<()> {
+        if !self.marker.labels {
+            let shape = self.marker.shape;
+            run_apart(BenchKind::Data, &self.root, shape, Format::Json)?;
+            self.marker = Marker::read(&self.root).unwrap_or(self.marker);
+        }
+        if !self.marker.labels || self.marker.shape != self.workload.shape {
+            let text = format!("{} was changed by another process", self.root.display());
+            return Err(Error::new(ErrorKind::FailedPrecondition, text).into());
+        }
+        Ok(())
+    }
+
+    /// Makes the predictions and labels that are not there.
+    pub(super) fn make(&mut self) -> Tried<()> {
+        self.make_predictions()?;
+        self.make_labels()
+    }
+
+    fn make_predictions(&mut self) -> Tried<()> {
         if self.marker.predictions {
             return Ok(());
         }
@@ -151,12 +182,10 @@ impl Dataset {
         Ok(self.predictions_are_there()?)
     }
 
-    /// The database with labels; made unless it is there.
-    pub(super) fn ensure_labels(&mut self) -> Tried<PathBuf> {
-        self.ensure_predictions()?;
-        let labelled = self.root.join("labelled");
+    fn make_labels(&mut self) -> Tried<()> {
+        let labelled = self.labelled();
         if self.marker.labels {
-            return Ok(labelled);
+            return Ok(());
         }
         remove(&labelled)?;
         copy(&self.database(), &labelled)?;
@@ -177,13 +206,12 @@ impl Dataset {
         bar.finish();
         all.write(&self.root.join("labels.parquet"))?;
         self.marker.labels = true;
-        self.save()?;
-        Ok(labelled)
+        Ok(self.save()?)
     }
 
     /// A copy of the database with predictions that a benchmark may change.
     pub(super) fn copy_of_predictions(&mut self) -> Tried<PathBuf> {
-        self.ensure_predictions()?;
+        self.ensure()?;
         let copied = self.scratch()?.join("database");
         copy(&self.database(), &copied)?;
         Ok(copied)

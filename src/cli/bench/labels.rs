@@ -1,8 +1,11 @@
 //! `bench labels`: late labels in random order over the whole time, over gRPC.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use driftline_query::{PerformanceRequest, Scope};
+use driftline_query::{PerformanceReport, PerformanceRequest, Scope};
 use driftline_storage::{Categories, Column, Error, ErrorKind, Ids, LabelBatch, Result};
 use rand::{SeedableRng as _, seq::SliceRandom as _};
 use rand_chacha::ChaCha8Rng;
@@ -15,6 +18,7 @@ use super::{
     report::{Line, Report},
 };
 use crate::{
+    Monitor,
     cli::{outcome::Outcome, progress::Progress},
     client::Client,
     workload::{self, CLASSES},
@@ -58,14 +62,14 @@ pub(super) fn labels(dataset: &mut Dataset, report: &Report) -> Outcome {
     writer.finish().1?;
     let acknowledged = (server.used().cpu, started.elapsed());
     bar.finish();
-    check(&client, dataset, &labels, bulk)?;
+    check(&client.performance(&request(dataset))?, &labels, bulk)?;
     let applied = (server.used(), started.elapsed());
 
     let samples = visible_after(&client, dataset, &labels, late, bulk.len())?;
-    check(&client, dataset, &labels, &order)?;
+    check(&client.performance(&request(dataset))?, &labels, &order)?;
     drop(client);
-    let stopped = server.stop()?;
-    let folded = started.elapsed();
+    let peak = server.stop()?.peak_rss_mb;
+    let folding = fold(&directory, dataset, &labels, &order)?;
 
     let rate = |what, cpu: Option<Duration>, wall, note| {
         let cpu = cpu.zip(before).map(|(after, before)| after.saturating_sub(before));
@@ -75,16 +79,25 @@ pub(super) fn labels(dataset: &mut Dataset, report: &Report) -> Outcome {
             .wall(millis(wall))
             .note(note)
     };
-    let peak = applied.0.peak_rss_mb;
     let note = "server only: durable, and in the answer of a query over all days";
     report.say(&rate("labels_apply", applied.0.cpu, applied.1, note).peak(peak))?;
     let note = "server only, until all were durable";
     report.say(&rate("labels_acknowledged", acknowledged.0, acknowledged.1, note).peak(peak))?;
-    let note = "server only: also folded into sidecars, until it has stopped";
-    report.say(&rate("labels_folded", stopped.cpu, folded, note).peak(stopped.peak_rss_mb))?;
+    let note = "server, and then sealing what it left into sidecars";
+    let cpu = applied.0.cpu.zip(folding.cpu).map(|(applied, folding)| applied + folding);
+    report.say(&rate("labels_folded", cpu, applied.1, note))?;
     let p50 = samples.wall_ms(0.5).unwrap_or(f64::NAN);
     let line = Line::new("labels_visible_ms", dataset.rows(), p50, "ms").walls(&samples);
     Ok(report.say(&line.note("median from the acknowledgement to a query that counts them"))?)
+}
+
+/// Seals what the server left, which must not change the answer. Gives the time of sealing.
+fn fold(directory: &Path, dataset: &Dataset, labels: &Labels, sent: &[u32]) -> Result<Samples> {
+    let monitor = Monitor::open(directory)?;
+    let mut samples = Samples::default();
+    samples.time(|| monitor.seal())?;
+    check(&monitor.performance(&request(dataset))?, labels, sent)?;
+    Ok(samples)
 }
 
 /// Sends small batches one by one and asks until each is counted.
@@ -126,8 +139,7 @@ fn labelled(client: &Client, dataset: &Dataset) -> Result<u64> {
 }
 
 /// Compares the confusion matrix over all days with that of the labels that were sent.
-fn check(client: &Client, dataset: &Dataset, labels: &Labels, sent: &[u32]) -> Result<()> {
-    let report = client.performance(&request(dataset))?;
+fn check(report: &PerformanceReport, labels: &Labels, sent: &[u32]) -> Result<()> {
     let wrong = |text| Error::new(ErrorKind::Corruption, format!("after the labels: {text}"));
     let window = report.windows.first().ok_or_else(|| wrong("no window".to_owned()))?;
     compare_confusion(window, &labels.confusion(sent)).map_err(wrong)

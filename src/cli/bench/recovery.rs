@@ -26,8 +26,8 @@ const ROWS_MAX: u64 = 4_000_000;
 
 /// Measures opening; makes predictions and labels if they are not there.
 pub(super) fn recovery(dataset: &mut Dataset, report: &Report) -> Outcome {
-    let labelled = dataset.ensure_labels()?;
-    report.say(&open_clean(&labelled, dataset.rows())?)?;
+    dataset.ensure()?;
+    report.say(&open_clean(&dataset.labelled(), dataset.rows())?)?;
     let directory = dataset.scratch()?.join("killed");
     let killed = kill_with_full_log(&directory, dataset)?;
     for line in replay(&directory, &killed)? {
