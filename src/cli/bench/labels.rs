@@ -63,12 +63,12 @@ pub(super) fn labels(dataset: &mut Dataset, report: &Report) -> Outcome {
     let acknowledged = (server.used().cpu, started.elapsed());
     bar.finish();
     check(&client.performance(&request(dataset))?, &labels, bulk)?;
-    let applied = (server.used(), started.elapsed());
+    let applied = (server.used().cpu, started.elapsed());
 
     let samples = visible_after(&client, dataset, &labels, late, bulk.len())?;
     check(&client.performance(&request(dataset))?, &labels, &order)?;
     drop(client);
-    let peak = server.stop()?.peak_rss_mb;
+    let stopped = server.stop()?;
     let folding = fold(&directory, dataset, &labels, &order)?;
 
     let rate = |what, cpu: Option<Duration>, wall, note| {
@@ -79,12 +79,13 @@ pub(super) fn labels(dataset: &mut Dataset, report: &Report) -> Outcome {
             .wall(millis(wall))
             .note(note)
     };
+    let peak = stopped.peak_rss_mb;
     let note = "server only: durable, and in the answer of a query over all days";
-    report.say(&rate("labels_apply", applied.0.cpu, applied.1, note).peak(peak))?;
+    report.say(&rate("labels_apply", applied.0, applied.1, note).peak(peak))?;
     let note = "server only, until all were durable";
     report.say(&rate("labels_acknowledged", acknowledged.0, acknowledged.1, note).peak(peak))?;
-    let note = "server, and then sealing what it left into sidecars";
-    let cpu = applied.0.cpu.zip(folding.cpu).map(|(applied, folding)| applied + folding);
+    let note = "server until it has stopped, and then what it left for sealing into sidecars";
+    let cpu = stopped.cpu.zip(folding.cpu).map(|(stopped, folding)| stopped + folding);
     report.say(&rate("labels_folded", cpu, applied.1, note))?;
     let p50 = samples.wall_ms(0.5).unwrap_or(f64::NAN);
     let line = Line::new("labels_visible_ms", dataset.rows(), p50, "ms").walls(&samples);
