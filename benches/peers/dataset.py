@@ -7,6 +7,7 @@ What `driftline bench query --data-dir DIR` leaves behind:
     DIR/labelled/references/*.parquet      the reference
     DIR/labels.parquet                     labels: prediction_id, ts, label
 """
+
 import glob
 import json
 import os
@@ -75,10 +76,16 @@ class Bins:
         self.shares = {}
         for name, values in data.reference.items():
             edges = np.unique(np.quantile(values, shares, method="linear"))
-            counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+            counts = np.bincount(
+                np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1
+            )
             self.edges[name] = edges
             self.shares[name] = np.maximum(counts / counts.sum(), SHARE_MIN)
-        self.conditions = [(name, place, float(edge)) for name in data.features for place, edge in enumerate(self.edges[name])]
+        self.conditions = [
+            (name, place, float(edge))
+            for name in data.features
+            for place, edge in enumerate(self.edges[name])
+        ]
 
     def finish(self, rows):
         """PSI by window and feature. Each row is the number of predictions of a window, then for
@@ -86,7 +93,7 @@ class Bins:
         rows = np.asarray(rows, dtype=float)
         values, column = np.empty((len(rows), len(self.features))), 1
         for place, name in enumerate(self.features):
-            above = rows[:, column:column + len(self.edges[name])]
+            above = rows[:, column : column + len(self.edges[name])]
             column += above.shape[1]
             bounds = np.hstack([rows[:, :1], above, np.zeros((len(rows), 1))])
             values[:, place] = self.of_counts(name, bounds[:, :-1] - bounds[:, 1:])

@@ -1,4 +1,5 @@
 """chDB, ClickHouse in this process: over the Parquet files."""
+
 import os
 
 import pyarrow as pa
@@ -25,6 +26,10 @@ def counts(bins):
 class Files:
     name = "chdb"
 
+    @staticmethod
+    def answers(_):
+        return True
+
     def __init__(self, data):
         self.session = session.Session()
         self.session.query(f"set max_threads = {os.cpu_count()}")
@@ -39,32 +44,40 @@ class Files:
         os.remove(path)
 
     def run(self, sql):
-        return [line.split("\t") for line in str(self.session.query(sql, "TSV")).strip().split("\n")]
+        return [
+            line.split("\t") for line in str(self.session.query(sql, "TSV")).strip().split("\n")
+        ]
 
     def numbers(self, sql):
         return [[float(cell) for cell in row] for row in self.run(sql)]
 
-    def where(self, window):
-        return f"{between(window)} and {days(window)}"
+    def where(self, window, column="ts"):
+        return f"{between(window, column)} and {days(window)}"
 
     def psi(self, window, bins):
-        return bins.finish(self.numbers(f"select {counts(bins)} from {self.source} where {self.where(window)}"))[0]
+        return bins.finish(
+            self.numbers(f"select {counts(bins)} from {self.source} where {self.where(window)}")
+        )[0]
 
     def psi_series(self, window, bins):
         bucket = f"intDiv(toUnixTimestamp64Micro(ts), {HOUR})"
-        rows = self.numbers(f"select {bucket} as h, {counts(bins)} from {self.source} group by h order by h")
+        rows = self.numbers(
+            f"select {bucket} as h, {counts(bins)} from {self.source} group by h order by h"
+        )
         return bins.finish([row[1:] for row in rows])
 
     def ks_exact(self, window):
         (row,) = self.run(f"""
             select tupleElement(kolmogorovSmirnovTest('two-sided', 'asymp')(x, s), 1) from (
-                select assumeNotNull({ONE_FEATURE}) as x, 0 as s from {self.source} where {self.where(window)}
+                select assumeNotNull({ONE_FEATURE}) as x, 0 as s from {self.source}
+                    where {self.where(window)}
                 union all select x, 1 as s from d.reference)""")
         return float(row[0])
 
     def confusion(self, window):
         rows = self.run(f"""
-            select l.label, p.prediction, count() from {self.source} as p inner join {self.labels} as l
-            on p.prediction_id = l.prediction_id where {self.where(window).replace("ts ", "p.ts ")}
+            select l.label, p.prediction, count() from {self.source} as p
+                inner join {self.labels} as l
+            on p.prediction_id = l.prediction_id where {self.where(window, "p.ts")}
             group by l.label, p.prediction""")
         return [(label, prediction, int(count)) for label, prediction, count in rows]

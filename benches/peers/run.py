@@ -10,6 +10,7 @@ its own. Every engine's answer to one window of each question is compared with d
 fails where they differ by more than 1e-9. CPU time is user and system of all threads; wall time
 depends on what else the machine does. A ratio above 1 means that driftline takes less.
 """
+
 import argparse
 import importlib
 import json
@@ -40,7 +41,12 @@ def questions(data):
     week = min(data.days, 7)
     lengths = ["1h", *[f"{days}d" for days in (1, 7, 30) if days < data.days], f"{data.days}d"]
     yield from [f"psi_window_{length}" for length in lengths]
-    yield from [f"psi_series_{24 * data.days}h", f"confusion_{week}d", f"ks_exact_{week}d", f"rescan_{week}d"]
+    yield from [
+        f"psi_series_{24 * data.days}h",
+        f"confusion_{week}d",
+        f"ks_exact_{week}d",
+        f"rescan_{week}d",
+    ]
 
 
 def asker(engine, data, what):
@@ -60,7 +66,9 @@ def plain(answer):
     if isinstance(answer, np.ndarray):
         return [float(value) for value in answer.ravel()]
     if isinstance(answer, list):
-        return sorted([str(label), str(prediction), int(count)] for label, prediction, count in answer)
+        return sorted(
+            [str(label), str(prediction), int(count)] for label, prediction, count in answer
+        )
     return [float(answer)]
 
 
@@ -70,9 +78,19 @@ def measure(name, directory):
     module, kind = ENGINES[name]
     with Clock() as clock:
         engine = getattr(importlib.import_module(module), kind)(data)
-    print(json.dumps({"engine": name, "what": "prepare", "cpu_ms": clock.cpu_ms, "wall_ms_p50": clock.wall_ms}), flush=True)
+    print(
+        json.dumps(
+            {
+                "engine": name,
+                "what": "prepare",
+                "cpu_ms": clock.cpu_ms,
+                "wall_ms_p50": clock.wall_ms,
+            }
+        ),
+        flush=True,
+    )
     for what in questions(data):
-        if what not in getattr(engine, "only", (what,)):
+        if not engine.answers(what):
             continue
         ask = asker(engine, data, what)
         windows = data.windows(what)
@@ -85,8 +103,14 @@ def measure(name, directory):
                 ask(window)
             walls.append(clock.wall_ms)
             cpus.append(clock.cpu_ms)
-        line = {"engine": name, "what": what, "cpu_ms": sum(cpus) / len(cpus), "wall_ms_p50": float(np.median(walls)),
-                "wall_ms_p99": float(np.quantile(walls, 0.99)), "runs": len(cpus)}
+        line = {
+            "engine": name,
+            "what": what,
+            "cpu_ms": sum(cpus) / len(cpus),
+            "wall_ms_p50": float(np.median(walls)),
+            "wall_ms_p99": float(np.quantile(walls, 0.99)),
+            "runs": len(cpus),
+        }
         if getattr(engine, "exact", True):
             line |= {"window": first, "answer": answer}
         print(json.dumps(line), flush=True)
@@ -95,7 +119,10 @@ def measure(name, directory):
 def own_answer(driftline, data, what, window):
     """What driftline says of a window."""
     from datetime import datetime, timedelta, timezone
-    text = lambda micros: (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=micros)).isoformat()
+
+    text = lambda micros: (
+        datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=micros)
+    ).isoformat()
     if what.startswith("psi_series"):
         window = (START, data.end)
     scope = ["--model", "bench", "--from", text(window[0]), "--to", text(window[1])]
@@ -115,8 +142,11 @@ def own_answer(driftline, data, what, window):
     report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     if what.startswith("confusion"):
         confusion = report["windows"][0]["confusion"]
-        cells = [[truth, predicted, count] for truth, row in zip(confusion["classes"], confusion["counts"])
-                 for predicted, count in zip(confusion["classes"], row)]
+        cells = [
+            [truth, predicted, count]
+            for truth, row in zip(confusion["classes"], confusion["counts"])
+            for predicted, count in zip(confusion["classes"], row)
+        ]
         return sorted(cell for cell in cells if cell[2])
     return [result["value"] for window in report["windows"] for result in window["results"]]
 
@@ -132,18 +162,25 @@ def same(got, want):
 def table(rows):
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        cells = [cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths))]
+        cells = [
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths))
+        ]
         print("  ".join(cells).rstrip(), file=sys.stderr)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--driftline", help="the program, built for release")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--data-dir", help="kept, and used again; a temporary one if not given")
-    parser.add_argument("--engines", default=",".join(ENGINES), help="some of " + ", ".join(ENGINES))
+    parser.add_argument(
+        "--engines", default=",".join(ENGINES), help="some of " + ", ".join(ENGINES)
+    )
     parser.add_argument("--engine", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.engine:
@@ -156,9 +193,24 @@ def main():
 
 def compare(args, directory):
     driftline = os.path.abspath(args.driftline)
-    command = [driftline, "bench", "query", "--rows", str(args.rows), "--days", str(args.days), "--seed", str(args.seed),
-               "--data-dir", directory, "--format", "json"]
-    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    command = [
+        driftline,
+        "bench",
+        "query",
+        "--rows",
+        str(args.rows),
+        "--days",
+        str(args.days),
+        "--seed",
+        str(args.seed),
+        "--data-dir",
+        directory,
+        "--format",
+        "json",
+    ]
+    lines = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.splitlines()
     own = {line["what"]: line for line in map(json.loads, lines)}
     for line in lines:
         print(line, flush=True)
@@ -166,7 +218,14 @@ def compare(args, directory):
     rows = [["what", "engine", "CPU ms", "p50 ms", "driftline CPU ms", "ratio", "just opened"]]
     differs = 0
     for name in args.engines.split(","):
-        inner = [sys.executable, os.path.abspath(__file__), "--engine", name, "--data-dir", directory]
+        inner = [
+            sys.executable,
+            os.path.abspath(__file__),
+            "--engine",
+            name,
+            "--data-dir",
+            directory,
+        ]
         process = subprocess.Popen(inner, stdout=subprocess.PIPE, text=True)
         for line in map(json.loads, process.stdout):
             what, answer, window = line["what"], line.pop("answer", None), line.pop("window", None)
@@ -174,7 +233,11 @@ def compare(args, directory):
             cold = own.get(f"{what}_cold", {}).get("cpu_ms")
             line = {"bench": "peers", "rows": data.rows} | line
             if mine:
-                line |= {"driftline_cpu_ms": mine, "ratio": line["cpu_ms"] / mine, "ratio_cold": line["cpu_ms"] / cold}
+                line |= {
+                    "driftline_cpu_ms": mine,
+                    "ratio": line["cpu_ms"] / mine,
+                    "ratio_cold": line["cpu_ms"] / cold,
+                }
             if answer is not None:
                 line["same"] = same(answer, own_answer(driftline, data, what, window))
                 if not line["same"]:
@@ -183,7 +246,17 @@ def compare(args, directory):
             print(json.dumps(line), flush=True)
             number = lambda key: f"{line[key]:,.2f}" if key in line else ""
             ratio = lambda key: f"{line[key]:,.1f} x" if key in line else ""
-            rows.append([what, name, number("cpu_ms"), number("wall_ms_p50"), f"{mine:,.3f}" if mine else "", ratio("ratio"), ratio("ratio_cold")])
+            rows.append(
+                [
+                    what,
+                    name,
+                    number("cpu_ms"),
+                    number("wall_ms_p50"),
+                    f"{mine:,.3f}" if mine else "",
+                    ratio("ratio"),
+                    ratio("ratio_cold"),
+                ]
+            )
         if process.wait() != 0:
             sys.exit(f"{name} failed")
     head, rest = rows[0], sorted(rows[1:], key=lambda row: row[0])
