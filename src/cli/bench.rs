@@ -74,7 +74,7 @@ fn write_file(path: &Path, schema: &Schema, batches: &[PredictionBatch]) -> Outc
             mine.append(theirs);
         }
     }
-    let bytes = write_rows(&all.ids, &all.times, &schema.columns(), &all.columns)?;
+    let bytes = write_rows(&all.ids, &all.times, &schema.columns(), &all.columns)?.bytes;
     say("the same rows as one Parquet file", &per_row(bytes.len() as u64, all.times.len()))?;
     fs::write(path, bytes)?;
     Ok(())

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
+    blob::Tail,
     error::{Error, Result},
     limits, time,
     vfs::Vfs,
@@ -46,6 +47,9 @@ pub struct FileRecord {
     pub bytes: u64,
     /// XXH3 of the content, 64 bits, seed 0.
     pub hash: u64,
+    /// The part at the end that says how to check the rest; row files have one from format 2 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Tail>,
 }
 
 /// The directory of a segment, Hive style, below the data directory.
@@ -71,7 +75,7 @@ pub(crate) fn write_file(
     let file = vfs.create(&full).map_err(|error| named("create", error))?;
     file.write_all_at(content, 0).map_err(|error| named("write", error))?;
     file.sync_data().map_err(|error| named("sync", error))?;
-    Ok(FileRecord { path, bytes: content.len() as u64, hash: xxh3_64(content) })
+    Ok(FileRecord { path, bytes: content.len() as u64, hash: xxh3_64(content), tail: None })
 }
 
 /// Makes the names of written files survive a crash: syncs each directory from theirs to the root.

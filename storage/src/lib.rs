@@ -19,6 +19,7 @@ mod id_column;
 mod batch;
 mod codec;
 mod section;
+mod blob;
 mod files;
 mod wal;
 mod record;
@@ -46,6 +47,7 @@ mod db;
 
 pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
 pub use binning::{Binner, Binning, ColumnBins, SPECIALS, Special};
+pub use blob::{Blob, Tail};
 pub use catalog::{
     FORMAT_VERSION, ModelRecord, ReferenceRecord, ReferenceSource, SegmentRecord, SidecarRecord,
     VersionRecord,
@@ -56,7 +58,7 @@ pub use error::{Error, ErrorKind, Result, Violation, near_misses};
 pub use id_column::{Id, Ids, id_hash};
 pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally, Sum};
 pub use reference::Reference;
-pub use rows::{RowChunk, RowFile, write_rows};
+pub use rows::{EncodedRows, RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
 };

@@ -93,8 +93,9 @@ fn write_segment(
         files::write_file(&*shared.vfs, &shared.root, format!("{base}.{ending}"), content)
     };
     let columns = head.schema.columns();
-    let rows =
-        write("parquet", &rows::write_rows(&batch.ids, &batch.times, &columns, &batch.columns)?)?;
+    let encoded = rows::write_rows(&batch.ids, &batch.times, &columns, &batch.columns)?;
+    let mut rows = write("parquet", &encoded.bytes)?;
+    rows.tail = Some(encoded.tail);
     let partials = match head.days.get(&day) {
         Some(day) => partials_file::write_partials(&head.binning, &head.new_names, day)?,
         None => return Err(Error::corruption(&shared.root, 0, "a day without partials")),

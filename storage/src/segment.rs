@@ -15,6 +15,7 @@ use std::{
 use quick_cache::{Weighter, sync::Cache};
 
 use crate::{
+    blob::Blob,
     catalog::SegmentRecord,
     column::Column,
     error::Result,
@@ -80,13 +81,21 @@ impl Files {
 
     pub(crate) fn rows(&self, record: &FileRecord) -> Result<Arc<RowFile>> {
         let item = self.cached((record.path.clone(), false), || {
-            let (path, bytes) = self.read(record)?;
-            Ok(Item::Rows(Arc::new(RowFile::open(path, bytes)?)))
+            Ok(Item::Rows(Arc::new(self.open_rows(record)?)))
         })?;
         match item {
             Item::Rows(file) => Ok(file),
             _ => Err(mixed_up(record)),
         }
+    }
+
+    fn open_rows(&self, record: &FileRecord) -> Result<RowFile> {
+        let Some(tail) = record.tail else {
+            let (path, bytes) = self.read(record)?;
+            return RowFile::open_whole(&Blob::memory(path, bytes));
+        };
+        let path = self.root.join(&record.path).into();
+        RowFile::open(Blob::file(self.vfs.clone(), path, 0, record.bytes), tail)
     }
 
     fn remove(&self, record: &FileRecord) {

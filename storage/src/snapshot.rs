@@ -135,10 +135,11 @@ impl Part {
                 Ok(chunks.map(|chunk| head_rows(head, chunk, fields).within(range)).collect())
             }
             Inner::Segment(segment, _) => {
-                let rows = segment.rows()?;
-                let columns =
-                    fields.iter().map(|field| rows.column(field)).collect::<Result<Vec<_>>>()?;
-                Ok(vec![RowChunk { times: rows.times()?, columns }.within(range)])
+                let file = segment.rows()?;
+                let rows = file.rows_within(range)?;
+                let column = |field| file.column_of(field, rows.clone());
+                let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
+                Ok(vec![RowChunk { times: file.times_of(rows)?, columns }.within(range)])
             }
         }
     }
@@ -157,8 +158,10 @@ impl Part {
                 Ok(chunks.map(|chunk| chunk.rows.ids.take(&inside(&chunk.rows.times))).collect())
             }
             Inner::Segment(segment, _) => {
-                let rows = segment.rows()?;
-                Ok(vec![rows.ids()?.take(&inside(&rows.times()?))])
+                let file = segment.rows()?;
+                let rows = file.rows_within(range)?;
+                let ids = file.ids_of(rows.clone())?;
+                Ok(vec![ids.take(&inside(&file.times_of(rows)?))])
             }
         }
     }
