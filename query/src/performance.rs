@@ -79,14 +79,14 @@ fn known_classes(
         Err(error) => return Err(error),
     }
     for (truth, predicted) in outcomes.iter().flat_map(|outcome| outcome.pairs.keys()) {
-        classes.extend([(truth.clone(), ()), (predicted.clone(), ())]);
+        classes.extend([truth, predicted].map(|name| (name.to_string(), ())));
     }
     Ok(classes.into_keys().collect())
 }
 
 fn confusion(classes: &[String], outcome: &OutcomeTally) -> Confusion {
     let seen = outcome.pairs.iter().map(|((truth, predicted), count)| {
-        (truth.as_str(), predicted.as_str(), u64::try_from(*count).unwrap_or(0))
+        (&**truth, &**predicted, u64::try_from(*count).unwrap_or(0))
     });
     let all = classes.iter().map(|class| (class.as_str(), class.as_str(), 0));
     Confusion::from_pairs(all.chain(seen))

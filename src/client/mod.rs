@@ -5,6 +5,7 @@
 
 mod connect;
 mod split;
+mod unary;
 mod writer;
 
 use std::{future::Future, sync::Arc};

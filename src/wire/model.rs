@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use driftline_proto::v1;
 use driftline_query::ReferenceName;
 use driftline_storage::{
-    Declaration, Error, Field, Kind, ModelRecord, ReferenceSource, Result, Schema, Task,
+    Declaration, Error, Field, Kind, ModelRecord, ReferenceSource, Result, Retention, Schema, Task,
     VersionRecord,
 };
 
@@ -92,6 +92,7 @@ pub(crate) fn model(model: Option<v1::Model>) -> Result<ModelRecord> {
         declaration: model.declaration.map(declaration).transpose()?.unwrap_or_default(),
         schema: model.schema.map(schema).transpose()?,
         versions,
+        retention: Retention::default(),
     })
 }
 
@@ -229,6 +230,7 @@ mod tests {
             declaration,
             schema: Some(schema),
             versions: [("v1".to_owned(), own), ("v2".to_owned(), VersionRecord::default())].into(),
+            retention: Retention::default(),
         };
         assert_eq!(model(Some(write_model(&record))).expect("valid"), record);
     }

@@ -19,7 +19,7 @@ pub const LABEL_TIME_UNKNOWN: i64 = TIME_MIN;
 const VIOLATIONS_MAX: usize = 20;
 
 /// Predictions of one model version, column by column.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PredictionBatch {
     /// Prediction ids.
     pub ids: Ids,

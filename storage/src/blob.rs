@@ -89,6 +89,7 @@ impl Blob {
                     std::io::ErrorKind::UnexpectedEof => {
                         self.damaged(self.len, "the file is shorter than it was written")
                     }
+                    std::io::ErrorKind::NotFound => self.damaged(0, "it is missing"),
                     _ => Error::io(&self.path, "read", error),
                 };
                 let file = vfs.open(&self.path).map_err(io)?;

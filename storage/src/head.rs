@@ -4,15 +4,19 @@
 //! labels one [`LabelSet`] per chunk. Cloning a [`VersionHead`] is how a reader takes its snapshot:
 //! a handful of pointers, no row. The writer copies what a reader still holds before it changes it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, RwLock},
+};
 
 use crate::{
+    answers::{Labelled, Predicted, predicted},
     batch::PredictionBatch,
     binning::{Binner, Binning},
-    column::Column,
     day::DayPartials,
-    labels::{Applied, LabelEntry, LabelSet, Labelled, Predicted},
+    labels::{Applied, LabelEntry, LabelSet},
     partial::Partial,
+    row_index::RowIndex,
     schema::Schema,
     time::{MINUTE_MICROS, TimeRange, day_of, minute_of_day},
 };
@@ -54,16 +58,6 @@ impl Chunk {
     }
 }
 
-/// What a prediction column says in a row.
-pub(crate) fn predicted(column: &Column, row: usize) -> Predicted<'_> {
-    match column {
-        Column::Numeric(values) => {
-            values.get(row).map_or(Predicted::Nothing, |value| Predicted::Number(*value))
-        }
-        Column::Categories(column) => column.text(row).map_or(Predicted::Nothing, Predicted::Class),
-    }
-}
-
 /// The head of one model version.
 #[derive(Debug, Clone)]
 pub(crate) struct VersionHead {
@@ -74,6 +68,8 @@ pub(crate) struct VersionHead {
     pub(crate) chunks: Arc<Vec<Chunk>>,
     pub(crate) days: Arc<BTreeMap<i64, Arc<DayPartials>>>,
     pub(crate) rows: u32,
+    /// Rows by id. The writer adds rows that it is about to log, so some may not be here yet.
+    pub(crate) index: Arc<RwLock<RowIndex>>,
     /// Bytes of rows and labels, by estimate.
     bytes: usize,
     /// Bytes of partials, by estimate.
@@ -132,6 +128,7 @@ impl VersionHead {
             chunks: Arc::default(),
             days: Arc::default(),
             rows: 0,
+            index: Arc::default(),
             bytes: 0,
             partial_bytes: 0,
         }
@@ -172,8 +169,11 @@ impl VersionHead {
         }
     }
 
-    /// Gives a row a label.
+    /// Gives a row a label; nothing if the row is not here yet.
     pub(crate) fn label(&mut self, row: u32, entry: &LabelEntry) -> Option<Applied> {
+        if row >= self.rows {
+            return None;
+        }
         let prediction = self.schema.prediction_index();
         let chunks = Arc::make_mut(&mut self.chunks);
         let place = chunks.partition_point(|chunk| chunk.base <= row).checked_sub(1)?;
@@ -185,6 +185,21 @@ impl VersionHead {
         chunk.labels = labels;
         self.bytes += 64;
         Some(applied)
+    }
+
+    /// Takes over labels of other sets of rows: per set the row here by the row there, `u32::MAX`
+    /// for rows that did not come along. All rows of this head are one chunk.
+    pub(crate) fn adopt<'a>(&mut self, sets: impl Iterator<Item = (&'a LabelSet, &'a [u32])>) {
+        let prediction = self.schema.prediction_index();
+        let Some(chunk) = Arc::make_mut(&mut self.chunks).first_mut() else { return };
+        let mut labels = LabelSet::default();
+        for (set, places) in sets {
+            labels.adopt(set, |row| {
+                let place = places.get(row as usize).copied().filter(|place| *place != u32::MAX)?;
+                Some(chunk.labelled(place, prediction, place))
+            });
+        }
+        chunk.labels = Arc::new(labels);
     }
 
     /// Counts all rows again with another binning.
@@ -211,13 +226,24 @@ fn join(left: &Chunk, right: &Chunk, prediction: usize) -> Chunk {
     Chunk { labels: Arc::new(labels), ..Chunk::new(left.base, rows) }
 }
 
+/// Model and version.
+pub(crate) type VersionKey = (String, String);
+
+/// A label for a row of a head that is being sealed: it came after what the seal takes along.
+#[derive(Debug)]
+pub(crate) struct LateLabel {
+    pub(crate) key: VersionKey,
+    pub(crate) entry: LabelEntry,
+}
+
 /// The head of all model versions.
 #[derive(Debug, Default)]
 pub(crate) struct Head {
-    /// By model and version.
-    pub(crate) versions: BTreeMap<(String, String), VersionHead>,
+    pub(crate) versions: BTreeMap<VersionKey, VersionHead>,
     /// Labels that arrived since the head began.
     pub(crate) labels: usize,
+    /// Labels for its rows since it was frozen.
+    pub(crate) late: Vec<LateLabel>,
 }
 
 impl Head {

@@ -21,7 +21,10 @@ mod codec;
 mod section;
 mod blob;
 mod files;
+mod producers;
+mod manifest;
 mod wal;
+mod replay;
 mod record;
 mod rows;
 mod ids;
@@ -30,34 +33,52 @@ mod partial;
 mod day;
 mod partials_file;
 mod tally;
+mod tight;
 mod outcome;
+mod answers;
 mod labels;
+mod label_delta;
+mod tombstones;
 mod waiting;
 mod catalog;
 mod reference;
 mod row_index;
 mod head;
+mod cache;
 mod segment;
 mod snapshot;
 mod state;
+mod targets;
+mod publication;
 mod seal;
 mod writer;
+mod rewrite;
+mod maintenance;
+mod keeper;
 mod recover;
 mod db;
+mod models;
+mod references;
+mod deletion;
+mod verify;
 
 pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
 pub use binning::{Binner, Binning, ColumnBins, SPECIALS, Special};
 pub use blob::{Blob, Tail};
-pub use catalog::{
-    FORMAT_VERSION, ModelRecord, ReferenceRecord, ReferenceSource, SegmentRecord, SidecarRecord,
-    VersionRecord,
-};
+pub use catalog::FORMAT_VERSION;
 pub use column::{Categories, CategoriesBuilder, Column, NULL, NULL_CODE, is_null, number};
-pub use db::{DEFAULT_VERSION, Db, NewReference, Options, Pending, ReferenceRows, Stats};
+pub use db::{DEFAULT_VERSION, Db, Drive, Options, Pending, Stats};
 pub use error::{Error, ErrorKind, Result, Violation, near_misses};
 pub use id_column::{Id, Ids, id_hash};
+pub use manifest::{
+    Level, ModelRecord, ReferenceRecord, ReferenceSource, Retention, SegmentRecord, SidecarRecord,
+    VersionRecord, Written,
+};
 pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally, Sum};
+pub use producers::Producer;
 pub use reference::Reference;
+pub use references::{NewReference, ReferenceRows};
+pub use replay::Damage;
 pub use rows::{EncodedRows, RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
@@ -65,5 +86,16 @@ pub use schema::{
 pub use snapshot::{Part, Snapshot};
 pub use tally::{ColumnTally, Tally};
 pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};
+pub use verify::Verified;
 pub use vfs::{OsVfs, Vfs, VfsFile};
 pub use writer::{LabelReceipt, PredictionReceipt};
+
+/// Parts that benchmarks measure by themselves; no promise is made about them.
+#[doc(hidden)]
+pub mod parts {
+    pub use crate::{
+        answers::{Answers, Labelled, Predicted},
+        labels::{Applied, LabelSet, Truth},
+        outcome::Outcomes,
+    };
+}

@@ -11,6 +11,7 @@ use crate::{
     codec::{DecodeError, Decoded, Get, Put as _},
     day::{Buckets, DayPartials},
     error::{Error, Result},
+    manifest::Level,
     partial::{Partial, get_partials, put_partials},
     section::{Format, SectionReader, SectionWriter},
 };
@@ -126,6 +127,21 @@ impl PartialsFile {
             + self.total.bytes()
             + self.hours.values().map(|p| p.bytes()).sum::<usize>()
     }
+}
+
+/// The file of the same counts without the levels that are finer than `level`.
+///
+/// # Errors
+/// `Corruption`, `Io`.
+pub fn thin(file: &PartialsFile, level: Level) -> Result<Vec<u8>> {
+    let reader = SectionReader::open(&file.path, &file.bytes, FORMAT)?;
+    let mut writer = SectionWriter::new(FORMAT);
+    writer.push(DAY, &reader.required(DAY)?)?;
+    let mut none = Vec::new();
+    none.put_varint(0);
+    let hours = if level < Level::Days { reader.required(HOURS)? } else { none };
+    writer.push(HOURS, &hours)?;
+    Ok(writer.finish())
 }
 
 fn decode_day(bytes: &[u8]) -> Decoded<(Binning, Vec<Vec<String>>, Partial)> {

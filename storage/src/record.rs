@@ -1,12 +1,15 @@
 //! Log records: the batches of one group commit, inside one frame of the log.
 //!
 //! ```text
-//! payload     = record*
-//! record      = kind:u8 length:u32 body[length]
-//! 1 predictions = model version texts times column*     as format 1 has them
-//! 2 labels      = model arrived:i64 hash:u64* times column
-//! 3 predictions = model version ids times column*       columns in schema order
+//! records       = record*
+//! record        = kind:u8 length:u32 body[length]
+//! 1 predictions = model version texts times column*       columns in schema order; version 1
+//! 2 labels      = model arrived:i64 hash:u64* times column                      version 1
+//! 3 predictions = producer model version ids times column*
+//! 4 labels      = producer first:u64 model arrived:i64 hash:u64* times column
+//! producer      = id sequence                           the id is empty where none is named
 //! ```
+//! `first` is the first label's order of arrival in the database.
 
 use crate::{
     batch::PredictionBatch,
@@ -16,11 +19,13 @@ use crate::{
     },
     column::Column,
     id_column::Ids,
+    producers::Producer,
 };
 
-const PREDICTIONS_OF_TEXTS: u8 = 1;
-const LABELS: u8 = 2;
+const PREDICTIONS_V1: u8 = 1;
+const LABELS_V1: u8 = 2;
 const PREDICTIONS: u8 = 3;
+const LABELS: u8 = 4;
 
 /// Labels as logged: ids are hashes already.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,18 +39,30 @@ pub(crate) struct LoggedLabels {
 /// One batch of a group.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Record {
-    Predictions { model: String, version: String, batch: PredictionBatch },
-    Labels { model: String, labels: LoggedLabels },
+    Predictions {
+        producer: Option<Producer>,
+        model: String,
+        version: String,
+        batch: PredictionBatch,
+    },
+    Labels {
+        producer: Option<Producer>,
+        /// Order of arrival of the first label, where it was logged.
+        first: Option<u64>,
+        model: String,
+        labels: LoggedLabels,
+    },
 }
 
 /// Appends predictions to a payload.
 pub(crate) fn put_predictions(
     out: &mut Vec<u8>,
-    model: &str,
-    version: &str,
+    producer: Option<&Producer>,
+    (model, version): (&str, &str),
     batch: &PredictionBatch,
 ) {
     put_record(out, PREDICTIONS, |out| {
+        put_producer(out, producer);
         out.put_bytes(model.as_bytes());
         out.put_bytes(version.as_bytes());
         put_ids_tagged(out, &batch.ids);
@@ -56,8 +73,16 @@ pub(crate) fn put_predictions(
 }
 
 /// Appends labels to a payload.
-pub(crate) fn put_labels(out: &mut Vec<u8>, model: &str, labels: &LoggedLabels) {
+pub(crate) fn put_labels(
+    out: &mut Vec<u8>,
+    producer: Option<&Producer>,
+    first: u64,
+    model: &str,
+    labels: &LoggedLabels,
+) {
     put_record(out, LABELS, |out| {
+        put_producer(out, producer);
+        out.put_u64(first);
         out.put_bytes(model.as_bytes());
         out.put_i64(labels.arrived);
         out.put_varint(labels.hashes.len() as u64);
@@ -65,6 +90,16 @@ pub(crate) fn put_labels(out: &mut Vec<u8>, model: &str, labels: &LoggedLabels) 
         put_times(out, &labels.times);
         put_column(out, &labels.truths);
     });
+}
+
+fn put_producer(out: &mut Vec<u8>, producer: Option<&Producer>) {
+    out.put_bytes(producer.map_or(&[], |producer| producer.id.as_bytes()));
+    out.put_varint(producer.map_or(0, |producer| producer.sequence));
+}
+
+fn get_producer(get: &mut Get<'_>) -> Decoded<Option<Producer>> {
+    let (id, sequence) = (get.text()?, get.varint()?);
+    Ok((!id.is_empty()).then(|| Producer { id: id.to_owned(), sequence }))
 }
 
 fn put_record(out: &mut Vec<u8>, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
@@ -85,9 +120,13 @@ pub(crate) fn get_records(payload: &[u8]) -> Decoded<Vec<Record>> {
         let length = get.u32()? as usize;
         let mut body = Get::new(get.take(length)?);
         records.push(match kind {
-            PREDICTIONS => get_predictions(&mut body, get_ids_tagged)?,
-            PREDICTIONS_OF_TEXTS => get_predictions(&mut body, get_ids)?,
-            LABELS => get_labels(&mut body)?,
+            PREDICTIONS_V1 => get_predictions(None, &mut body, get_ids)?,
+            PREDICTIONS => get_predictions(get_producer(&mut body)?, &mut body, get_ids_tagged)?,
+            LABELS_V1 => get_labels(None, None, &mut body)?,
+            LABELS => {
+                let producer = get_producer(&mut body)?;
+                get_labels(producer, Some(body.u64()?), &mut body)?
+            }
             _ => return Err(DecodeError("a kind of record")),
         });
         body.end()?;
@@ -96,6 +135,7 @@ pub(crate) fn get_records(payload: &[u8]) -> Decoded<Vec<Record>> {
 }
 
 fn get_predictions(
+    producer: Option<Producer>,
     get: &mut Get<'_>,
     ids: impl FnOnce(&mut Get<'_>) -> Decoded<Ids>,
 ) -> Decoded<Record> {
@@ -107,10 +147,15 @@ fn get_predictions(
     if ids.len() != rows || columns.iter().any(|column| column.len() != rows) {
         return Err(DecodeError("columns of one length"));
     }
-    Ok(Record::Predictions { model, version, batch: PredictionBatch { ids, times, columns } })
+    let batch = PredictionBatch { ids, times, columns };
+    Ok(Record::Predictions { producer, model, version, batch })
 }
 
-fn get_labels(get: &mut Get<'_>) -> Decoded<Record> {
+fn get_labels(
+    producer: Option<Producer>,
+    first: Option<u64>,
+    get: &mut Get<'_>,
+) -> Decoded<Record> {
     let model = get.text()?.to_owned();
     let arrived = get.i64()?;
     let count = get.count(8)?;
@@ -119,7 +164,8 @@ fn get_labels(get: &mut Get<'_>) -> Decoded<Record> {
     if times.len() != count || truths.len() != count {
         return Err(DecodeError("columns of one length"));
     }
-    Ok(Record::Labels { model, labels: LoggedLabels { arrived, hashes, times, truths } })
+    let labels = LoggedLabels { arrived, hashes, times, truths };
+    Ok(Record::Labels { producer, first, model, labels })
 }
 
 #[cfg(test)]
@@ -141,11 +187,13 @@ mod tests {
             truths: Column::Numeric(vec![1.0]),
         };
         let mut out = Vec::new();
-        put_predictions(&mut out, "m", "1", &batch);
-        put_labels(&mut out, "m", &labels);
+        let producer = Some(Producer { id: "p".to_owned(), sequence: 300 });
+        put_predictions(&mut out, producer.as_ref(), ("m", "1"), &batch);
+        put_labels(&mut out, None, 12, "m", &labels);
+        let (model, version) = ("m".to_owned(), "1".to_owned());
         let want = vec![
-            Record::Predictions { model: "m".to_owned(), version: "1".to_owned(), batch },
-            Record::Labels { model: "m".to_owned(), labels },
+            Record::Predictions { producer, model: model.clone(), version, batch },
+            Record::Labels { producer: None, first: Some(12), model, labels },
         ];
         assert_eq!(get_records(&out), Ok(want));
     }
@@ -153,7 +201,7 @@ mod tests {
     #[test]
     fn predictions_of_format_1_come_back() {
         let mut out = Vec::new();
-        put_record(&mut out, PREDICTIONS_OF_TEXTS, |out| {
+        put_record(&mut out, PREDICTIONS_V1, |out| {
             out.put_bytes(b"m");
             out.put_bytes(b"1");
             crate::codec::put_ids(out, &Ids::from_iter(["a", "bc"]));
@@ -162,7 +210,8 @@ mod tests {
         });
         let ids = Ids::from_iter(["a", "bc"]);
         let batch = PredictionBatch { ids, times: vec![1, 2], columns: Vec::new() };
-        let want = Record::Predictions { model: "m".to_owned(), version: "1".to_owned(), batch };
+        let (model, version) = ("m".to_owned(), "1".to_owned());
+        let want = Record::Predictions { producer: None, model, version, batch };
         assert_eq!(get_records(&out), Ok(vec![want]));
     }
 

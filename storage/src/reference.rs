@@ -7,9 +7,9 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     binning::{Binning, SPECIALS},
-    catalog::ReferenceRecord,
     codec::{DecodeError, Decoded, Get, Put as _},
     error::{Error, Result},
+    manifest::ReferenceRecord,
     section::{Format, SectionReader, SectionWriter},
     tally::{ColumnTally, Tally},
 };

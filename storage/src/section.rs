@@ -103,6 +103,7 @@ struct Entry {
 pub struct SectionReader<'a> {
     path: &'a Path,
     bytes: &'a [u8],
+    version: u16,
     entries: Vec<Entry>,
 }
 
@@ -125,7 +126,12 @@ impl<'a> SectionReader<'a> {
         let tail = tail.ok_or_else(|| bad("shorter than a trailer"))?;
         let entries = read_directory(bytes, tail, format)
             .map_err(|error| Error::corruption(path, tail as u64, error.0))?;
-        Ok(Self { path, bytes, entries })
+        Ok(Self { path, bytes, version, entries })
+    }
+
+    /// The version that the file was written with, at most the newest that is read.
+    pub fn version(&self) -> u16 {
+        self.version
     }
 
     /// The unpacked bytes of a section; `None` if the file has none of this kind.

@@ -6,18 +6,19 @@
 
 use std::{ops::RangeInclusive, sync::Arc};
 
+use roaring::RoaringBitmap;
+
 use crate::{
     binning::Binning,
-    catalog::ModelRecord,
     column::Column,
     day::{self, Buckets},
     error::Result,
-    head::{Chunk, VersionHead, predicted},
-    labels::{LabelSet, Labelled},
+    head::{Chunk, VersionHead},
+    manifest::ModelRecord,
     outcome::OutcomeTally,
     rows::RowChunk,
     schema::{Field, Schema},
-    segment::{LabelLog, Segment},
+    segment::Segment,
     tally::Tally,
     time::{DAY_MINUTES, MINUTE_MICROS, TimeRange, day_of, day_range, minute_of_day},
 };
@@ -38,7 +39,7 @@ pub struct Part(Inner);
 #[derive(Debug, Clone)]
 enum Inner {
     Head(VersionHead),
-    Segment(Arc<Segment>, LabelLog),
+    Segment(Arc<Segment>),
 }
 
 impl Part {
@@ -46,15 +47,15 @@ impl Part {
         Self(Inner::Head(head))
     }
 
-    pub(crate) fn segment(segment: Arc<Segment>, log: LabelLog) -> Self {
-        Self(Inner::Segment(segment, log))
+    pub(crate) fn segment(segment: Arc<Segment>) -> Self {
+        Self(Inner::Segment(segment))
     }
 
     /// The model version whose rows these are.
     pub fn version(&self) -> &str {
         match &self.0 {
             Inner::Head(head) => &head.version,
-            Inner::Segment(segment, _) => &segment.record().version,
+            Inner::Segment(segment) => &segment.record().version,
         }
     }
 
@@ -62,15 +63,17 @@ impl Part {
     pub fn schema(&self) -> &Schema {
         match &self.0 {
             Inner::Head(head) => &head.schema,
-            Inner::Segment(segment, _) => &segment.record().schema,
+            Inner::Segment(segment) => &segment.record().schema,
         }
     }
 
-    /// Hash of the binning of the partials.
+    /// Hash of the binning of the partials; 0 where only rows can answer, because some of them
+    /// were deleted and the partials still count them.
     pub fn binning(&self) -> u64 {
         match &self.0 {
             Inner::Head(head) => head.binning.id(),
-            Inner::Segment(segment, _) => segment.record().binning,
+            Inner::Segment(segment) if segment.record().tombstones.is_some() => 0,
+            Inner::Segment(segment) => segment.record().binning,
         }
     }
 
@@ -82,7 +85,7 @@ impl Part {
                 let end = head.chunks.iter().map(|chunk| chunk.range.end).max().unwrap_or(0);
                 TimeRange { start, end }
             }
-            Inner::Segment(segment, _) => {
+            Inner::Segment(segment) => {
                 let record = segment.record();
                 TimeRange { start: record.time_min, end: record.time_max + 1 }
             }
@@ -90,11 +93,29 @@ impl Part {
     }
 
     /// Adds the buckets of whole minutes to a tally of selected monitored columns. The tally must
-    /// be of this part's binning; its rows count whatever the binning.
+    /// be of this part's binning; its rows count whatever the binning, without deleted ones.
     ///
     /// # Errors
-    /// `Corruption`, `Io`.
+    /// `Corruption`, `Io`, `FailedPrecondition` if retention has taken what the minutes need.
     pub fn fold(&self, minutes: TimeRange, selected: &[usize], tally: &mut Tally) -> Result<()> {
+        self.fold_all(minutes, selected, tally)?;
+        let Inner::Segment(segment) = &self.0 else { return Ok(()) };
+        if let Some(deleted) = segment.deleted()? {
+            let times = segment.rows()?.times()?;
+            let time = |row: u32| times.get(row as usize).copied();
+            let gone = deleted.iter().filter_map(time).filter(|time| minutes.contains(*time));
+            tally.rows = tally.rows.saturating_sub(gone.count() as u64);
+        }
+        Ok(())
+    }
+
+    /// As [`Part::fold`], with deleted rows.
+    pub(crate) fn fold_all(
+        &self,
+        minutes: TimeRange,
+        selected: &[usize],
+        tally: &mut Tally,
+    ) -> Result<()> {
         match &self.0 {
             Inner::Head(head) => {
                 for (day, partials) in head.days.range(days_of(minutes)) {
@@ -102,12 +123,13 @@ impl Part {
                 }
                 Ok(())
             }
-            Inner::Segment(segment, _) => {
+            Inner::Segment(segment) => {
                 let day = segment.record().day;
                 if !day_range(day).overlaps(minutes) {
                     return Ok(());
                 }
                 let partials = segment.partials()?;
+                segment.require_level(minutes)?;
                 fold_day(&*partials, day, minutes, partials.new_names(), selected, tally)
             }
         }
@@ -120,7 +142,7 @@ impl Part {
     pub fn load_binning(&self) -> Result<Arc<Binning>> {
         match &self.0 {
             Inner::Head(head) => Ok(head.binning.clone()),
-            Inner::Segment(segment, _) => Ok(segment.partials()?.binning().clone()),
+            Inner::Segment(segment) => Ok(segment.partials()?.binning().clone()),
         }
     }
 
@@ -134,12 +156,19 @@ impl Part {
                 let chunks = head.chunks.iter().filter(|chunk| chunk.range.overlaps(range));
                 Ok(chunks.map(|chunk| head_rows(head, chunk, fields).within(range)).collect())
             }
-            Inner::Segment(segment, _) => {
+            Inner::Segment(segment) => {
                 let file = segment.rows()?;
                 let rows = file.rows_within(range)?;
                 let column = |field| file.column_of(field, rows.clone());
                 let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
-                Ok(vec![RowChunk { times: file.times_of(rows)?, columns }.within(range)])
+                let chunk = RowChunk { times: file.times_of(rows.clone())?, columns };
+                Ok(vec![match segment.deleted()? {
+                    Some(deleted) => {
+                        let kept = inside(&chunk.times, range, Some((&deleted, rows.start)));
+                        chunk.take(&kept)
+                    }
+                    None => chunk.within(range),
+                }])
             }
         }
     }
@@ -149,19 +178,20 @@ impl Part {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn scan_ids(&self, range: TimeRange) -> Result<Vec<crate::id_column::Ids>> {
-        let inside = |times: &[i64]| -> Vec<u32> {
-            (0_u32..).zip(times).filter(|(_, t)| range.contains(**t)).map(|(row, _)| row).collect()
-        };
         match &self.0 {
             Inner::Head(head) => {
                 let chunks = head.chunks.iter().filter(|chunk| chunk.range.overlaps(range));
-                Ok(chunks.map(|chunk| chunk.rows.ids.take(&inside(&chunk.rows.times))).collect())
+                Ok(chunks
+                    .map(|chunk| chunk.rows.ids.take(&inside(&chunk.rows.times, range, None)))
+                    .collect())
             }
-            Inner::Segment(segment, _) => {
+            Inner::Segment(segment) => {
                 let file = segment.rows()?;
                 let rows = file.rows_within(range)?;
-                let ids = file.ids_of(rows.clone())?;
-                Ok(vec![ids.take(&inside(&file.times_of(rows)?))])
+                let (ids, times) = (file.ids_of(rows.clone())?, file.times_of(rows.clone())?);
+                let deleted = segment.deleted()?;
+                let deleted = deleted.as_deref().map(|deleted| (deleted, rows.start));
+                Ok(vec![ids.take(&inside(&times, range, deleted))])
             }
         }
     }
@@ -179,8 +209,8 @@ impl Part {
                     chunk.labels.outcomes().fold(first, last, tally);
                 }
             }
-            Inner::Segment(segment, log) => {
-                segment.labels(log)?.outcomes().fold(first, last, tally);
+            Inner::Segment(segment) => {
+                segment.labels()?.outcomes().fold(first, last, tally);
             }
         }
         Ok(())
@@ -195,22 +225,40 @@ impl Part {
             Inner::Head(head) => {
                 let prediction = head.schema.prediction_index();
                 for chunk in head.chunks.iter().filter(|chunk| chunk.range.overlaps(range)) {
-                    let labelled = |row| chunk.labelled(row, prediction, row);
-                    scan_labels(&chunk.labels, &chunk.rows.times, range, labelled, tally);
+                    let times = &chunk.rows.times;
+                    let inside = (0_u32..).zip(times).filter(|(_, time)| range.contains(**time));
+                    let predicted = |row| chunk.labelled(row, prediction, row).predicted;
+                    chunk.labels.tally_rows(inside.map(|(row, _)| row), predicted, tally);
                 }
             }
-            Inner::Segment(segment, log) => {
-                let (labels, answers) = (segment.labels(log)?, segment.answers()?);
-                let labelled = |row: u32| Labelled {
-                    row,
-                    minute: 0,
-                    predicted: predicted(&answers.predictions, row as usize),
-                };
-                scan_labels(&labels, &answers.times, range, labelled, tally);
+            Inner::Segment(segment) => {
+                let labels = segment.labels()?;
+                if labels.is_empty() {
+                    return Ok(());
+                }
+                let (answers, times) = (segment.answers()?, segment.rows()?.times()?);
+                let first = range.start.div_euclid(MINUTE_MICROS);
+                let last = range.end.saturating_sub(1).div_euclid(MINUTE_MICROS) + 1;
+                let inside =
+                    |row: &u32| times.get(*row as usize).is_some_and(|time| range.contains(*time));
+                let rows = answers.rows_of(first, last).filter(inside);
+                labels.tally_rows(rows, |row| answers.predicted(row), tally);
             }
         }
         Ok(())
     }
+}
+
+/// The rows inside an interval that are not deleted.
+/// The places of the times in an interval; deleted rows, counted from the row of the first time,
+/// are left out.
+fn inside(times: &[i64], range: TimeRange, deleted: Option<(&RoaringBitmap, u32)>) -> Vec<u32> {
+    let kept = |place: u32| deleted.is_none_or(|(rows, first)| !rows.contains(first + place));
+    (0_u32..)
+        .zip(times)
+        .filter(|(place, time)| range.contains(**time) && kept(*place))
+        .map(|(row, _)| row)
+        .collect()
 }
 
 fn days_of(range: TimeRange) -> RangeInclusive<i64> {
@@ -247,17 +295,4 @@ fn head_rows(head: &VersionHead, chunk: &Chunk, fields: &[Field]) -> RowChunk {
         }
     };
     RowChunk { times: chunk.rows.times.clone(), columns: fields.iter().map(column).collect() }
-}
-
-fn scan_labels<'a>(
-    labels: &LabelSet,
-    times: &[i64],
-    range: TimeRange,
-    labelled: impl Fn(u32) -> Labelled<'a>,
-    tally: &mut OutcomeTally,
-) {
-    let inside = |row: &u32| times.get(*row as usize).is_some_and(|time| range.contains(*time));
-    let mut some = LabelSet::default();
-    some.adopt(labels, |row| inside(&row).then(|| labelled(row)));
-    some.outcomes().fold(i64::MIN, i64::MAX, tally);
 }

@@ -37,6 +37,11 @@ impl ColumnTally {
             + self.special(Special::Other)
     }
 
+    /// Rows without a value that counts: null, NaN or infinite.
+    pub fn without_value(&self) -> u64 {
+        self.specials.iter().sum::<u64>() - self.special(Special::Other)
+    }
+
     /// Adds another tally of the same bins.
     pub fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.bins.iter_mut().zip(&other.bins) {

@@ -25,10 +25,13 @@ impl Waiting {
         self.models.get(model).is_none_or(HashMap::is_empty)
     }
 
-    /// Whether this very label waits.
+    /// Whether this very label waits, and would lose to a later one or win over all.
     pub(crate) fn has(&self, model: &str, hash: u64, time: i64, truth: &Truth) -> bool {
         let waiting = self.models.get(model).and_then(|waiting| waiting.get(&hash));
-        waiting.is_some_and(|entries| entries.iter().any(|e| e.time == time && e.truth == *truth))
+        let Some(entries) = waiting else { return false };
+        let same = |entry: &LabelEntry| entry.time == time && entry.truth == *truth;
+        let wins = entries.iter().max_by_key(|entry| entry.time);
+        entries.iter().any(same) && wins.is_some_and(|entry| entry.time != time || same(entry))
     }
 
     /// Takes the labels of a prediction that has come, in order of arrival.
@@ -47,11 +50,9 @@ impl Waiting {
         self.models.iter().map(|(model, by_hash)| (model.clone(), sorted(by_hash))).collect()
     }
 
-    /// How many wait, by model.
-    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
-        let count =
-            |by_hash: &HashMap<u64, Vec<LabelEntry>, _>| by_hash.values().map(Vec::len).sum();
-        self.models.iter().map(|(model, by_hash)| (model.clone(), count(by_hash))).collect()
+    /// How many wait.
+    pub(crate) fn count(&self) -> usize {
+        self.models.values().flat_map(HashMap::values).map(Vec::len).sum()
     }
 
     /// Of the labels up to an order of arrival, forgets those that were not kept: a segment
@@ -96,6 +97,6 @@ mod tests {
         let kept = WaitingByModel::from([("m".to_owned(), vec![entry(2, 2)])]);
         waiting.keep(3, &kept);
         assert_eq!(waiting.by_model()["m"], [entry(2, 2), entry(4, 4)]);
-        assert_eq!(waiting.counts()["m"], 2);
+        assert_eq!(waiting.count(), 2);
     }
 }

@@ -1,6 +1,7 @@
 //! What a user may type. Parsing checks form and range, so that wrong usage ends with exit code 2
 //! before anything is opened; what names mean is known only to the database.
 
+mod bench;
 mod data;
 mod models;
 mod query;
@@ -9,6 +10,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 
+pub use bench::{BenchArgs, BenchKind};
 pub use data::{ImportArgs, ImportCommand, LabelImportArgs, PinArgs, ReferenceCommand, SetArgs};
 pub use models::{CreateArgs, ModelsCommand};
 pub use query::{DistributionArgs, DriftArgs, PerformanceArgs, QueryCommand, ScopeArgs};
@@ -100,16 +102,13 @@ pub enum Command {
     #[command(subcommand)]
     Query(QueryCommand),
     /// Measure ingest, size, queries and memory on this machine with synthetic predictions
-    #[command(after_help = "Example:\n  driftline bench --rows 1000000")]
+    #[command(
+        after_help = "With --data-dir the data is kept, and used again by the next run of the same \
+                      rows, features, days and seed.\n\nExamples:\n  \
+                      driftline bench --rows 1000000\n  \
+                      driftline bench query --data-dir /tmp/bench --format json"
+    )]
     Bench(BenchArgs),
-}
-
-/// Arguments of `bench`.
-#[derive(Debug, Args)]
-pub struct BenchArgs {
-    /// Predictions, of 20 features over 30 days
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    pub rows: u32,
 }
 
 /// Arguments of `serve`.

@@ -71,9 +71,14 @@ impl RowChunk {
             .filter(|(_, t)| range.contains(**t))
             .map(|(r, _)| r)
             .collect();
+        self.take(&rows)
+    }
+
+    /// The rows of a selection, in its order.
+    pub fn take(&self, rows: &[u32]) -> Self {
         Self {
             times: rows.iter().filter_map(|r| self.times.get(*r as usize)).copied().collect(),
-            columns: self.columns.iter().map(|column| column.take(&rows)).collect(),
+            columns: self.columns.iter().map(|column| column.take(rows)).collect(),
         }
     }
 }

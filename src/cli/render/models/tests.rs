@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use driftline_query::ReferenceName;
-use driftline_storage::{Field, Kind, ReferenceSource, VersionRecord};
+use driftline_storage::{Field, Kind, ReferenceSource, Retention, VersionRecord};
 
 use super::*;
 use crate::cli::render::tests::text;
@@ -20,6 +20,7 @@ fn fraud() -> ModelRecord {
         declaration,
         schema: Some(schema),
         versions: BTreeMap::from(versions),
+        retention: Retention::default(),
     }
 }
 
@@ -30,6 +31,7 @@ fn new() -> ModelRecord {
         declaration: Declaration { task: Some(Task::Regression), ..Declaration::default() },
         schema: None,
         versions: BTreeMap::new(),
+        retention: Retention::default(),
     }
 }
 
