@@ -148,9 +148,8 @@ impl Files {
     }
 
     pub(crate) fn rows(&self, record: &FileRecord) -> Result<Arc<RowFile>> {
-        let item = self.cached(record, Of::File, || {
-            Ok(Item::Rows(Arc::new(self.open_rows(record)?)))
-        })?;
+        let item =
+            self.cached(record, Of::File, || Ok(Item::Rows(Arc::new(self.open_rows(record)?))))?;
         match item {
             Item::Rows(file) => Ok(file),
             _ => Err(mixed_up(record)),
