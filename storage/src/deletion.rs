@@ -45,7 +45,7 @@ fn bury(shared: &Shared, model: &str, hashes: &[u64]) -> Result<u64> {
         let state = shared.read();
         (state.segments.clone(), state.epoch)
     };
-    let targets = Targets::find(&segments, epoch, model, hashes);
+    let targets = Targets::find(&segments, epoch, model, hashes)?;
     let mut publication = Publication::new(shared);
     let mut changed = Vec::new();
     let mut records = Vec::new();

@@ -210,7 +210,7 @@ fn apply(
         }
         let shard = shard_of(&key.0, &key.1, writers.len());
         if let Some(writer) = writers.get_mut(shard) {
-            writer.replay(record, &schema);
+            writer.replay(record, &schema)?;
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     column::Column,
+    error::Result,
     label_delta::RowLabel,
     labels::Truth,
     segment::Segment,
@@ -30,10 +31,18 @@ pub(crate) struct Targets {
 
 impl Targets {
     /// Searches the segments of a model.
-    pub(crate) fn find(segments: &SegmentSet, epoch: u64, model: &str, hashes: &[u64]) -> Self {
+    ///
+    /// # Errors
+    /// `Io`, `ResourceExhausted` as for [`Searched::open`].
+    pub(crate) fn find(
+        segments: &SegmentSet,
+        epoch: u64,
+        model: &str,
+        hashes: &[u64],
+    ) -> Result<Self> {
         let mut found = Self { epoch, segments: Vec::new() };
         for segment in segments.of_model(model) {
-            let Some(ids) = Searched::open(segment) else { continue };
+            let Some(ids) = Searched::open(segment)? else { continue };
             let hits = (0_u32..)
                 .zip(hashes)
                 .filter_map(|(label, hash)| ids.find(*hash).map(|row| Target { label, row }));
@@ -42,7 +51,7 @@ impl Targets {
                 found.segments.push((segment.clone(), targets));
             }
         }
-        found
+        Ok(found)
     }
 
     /// For each label whether a published row has its id.
