@@ -310,7 +310,7 @@ impl Writer {
                     let (model, version) = &write.key;
                     record::put_predictions(
                         self.frame.records(),
-                        write.producer.as_ref(),
+                        write.producer.as_ref().map(|producer| (producer, write.duplicates)),
                         (model, version),
                         prepared.rows(),
                     );
@@ -318,7 +318,7 @@ impl Writer {
                 Step::Labels(write) if !write.labels.hashes.is_empty() => {
                     record::put_labels(
                         self.frame.records(),
-                        write.producer.as_ref(),
+                        write.producer.as_ref().map(|producer| (producer, write.unchanged)),
                         next,
                         &write.model,
                         &write.labels,
@@ -453,11 +453,11 @@ impl Writer {
     /// `Io` if segments cannot be searched.
     pub(crate) fn replay(&mut self, record: Record, schema: &Arc<Schema>) -> Result<()> {
         match record {
-            Record::Predictions { producer, model, version, batch } => {
+            Record::Predictions { producer, left_out, model, version, batch } => {
                 let key = (model, version);
                 if let Some(producer) = producer {
                     let remembered = producer_key(&producer, &key.0, &key.1);
-                    let answered = [batch.len() as u64, 0, 0];
+                    let answered = [batch.len() as u64, left_out, 0];
                     self.shared.producers().remember(remembered, producer.sequence, answered);
                 }
                 let index = self.ensure_version(&key, schema);
@@ -473,7 +473,7 @@ impl Writer {
                 let prepared = prepare(batch, schema.monitored_len(), binner);
                 self.link(&key, &hashes, prepared);
             }
-            Record::Labels { producer, first, model, labels } => {
+            Record::Labels { producer, left_out, first, model, labels } => {
                 let (segments, epoch) = {
                     let state = self.shared.read();
                     (state.segments.clone(), state.epoch)
@@ -483,7 +483,7 @@ impl Writer {
                 let first = first.unwrap_or_else(|| self.shared.next_labels(count));
                 self.shared.skip_labels(first + count as u64);
                 let (reply, _) = crossbeam::channel::bounded(1);
-                let (known, unchanged) = (Vec::new(), 0);
+                let (known, unchanged) = (Vec::new(), left_out);
                 let write =
                     LabelsWrite { producer, model, labels, targets, known, unchanged, reply };
                 self.apply_labels(write, first);
