@@ -3,22 +3,25 @@
 //! What is in the heads is sealed first, so that the log and the heads hold nothing of them. Then
 //! tombstones of all segments are published in one transaction: from there on no answer has the
 //! deleted rows, though a segment with tombstones answers from its rows until maintenance has
-//! written it again without them.
+//! written it again without them. Labels that wait for a deleted id go in the same transaction.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use roaring::RoaringBitmap;
 
 use crate::{
     db::Db,
     error::{Error, Result},
+    files,
     id_column::Ids,
     limits,
     publication::{Publication, replace},
+    seal,
     segment::Segment,
     state::Shared,
     targets::Targets,
     tombstones,
+    waiting::WaitingByModel,
 };
 
 impl Db {
@@ -64,8 +67,17 @@ fn bury(shared: &Shared, model: &str, hashes: &[u64]) -> Result<u64> {
         changed.push(segment.clone());
     }
     publication.change.segments.clone_from(&records);
+    let waiting = without(seal::read_waiting(shared)?, model, hashes);
+    let orphans = match seal::encode_waiting(&waiting)? {
+        Some(content) => {
+            let path = format!("{}/{:012}.orphans", files::ORPHANS, shared.next_id());
+            Some(publication.file(path, &content)?)
+        }
+        None => None,
+    };
+    let mut replaced = None;
     publication.publish(
-        |_| {},
+        |state| replaced = std::mem::replace(&mut state.orphans, orphans),
         |state, _| {
             let fresh = replace(shared, state, &changed, records);
             hand_over(&changed, &fresh);
@@ -74,7 +86,21 @@ fn bury(shared: &Shared, model: &str, hashes: &[u64]) -> Result<u64> {
             }
         },
     )?;
+    if let Some(path) = replaced.map(|record| shared.root.join(record.path))
+        && let Err(error) = shared.vfs.remove(&path)
+    {
+        tracing::warn!(path = %path.display(), %error, "a replaced file stays until reopening");
+    }
     Ok(count)
+}
+
+/// Published waiting labels without those of deleted predictions.
+fn without(mut waiting: WaitingByModel, model: &str, hashes: &[u64]) -> WaitingByModel {
+    if let Some(entries) = waiting.get_mut(model) {
+        let hashes: HashSet<u64> = hashes.iter().copied().collect();
+        entries.retain(|entry| !hashes.contains(&entry.hash));
+    }
+    waiting
 }
 
 /// Labels that no sidecar has go from a segment to the one in its place; rows are the same.

@@ -411,7 +411,7 @@ fn drop_oldest(waiting: &mut WaitingByModel) -> u64 {
     surplus as u64
 }
 
-fn encode_waiting(waiting: &WaitingByModel) -> Result<Option<Vec<u8>>> {
+pub(crate) fn encode_waiting(waiting: &WaitingByModel) -> Result<Option<Vec<u8>>> {
     if waiting.values().all(Vec::is_empty) {
         return Ok(None);
     }
