@@ -74,7 +74,7 @@ impl Disk {
     ) -> Result<PredictionReceipt> {
         let batch = data::predictions(0, rows);
         let receipt = db.write_predictions(MODELS[0], VERSIONS[version], batch)?.wait()?;
-        let change = Change::Predict { model: 0, version, rows: rows.to_vec() };
+        let change = Change::Predict { model: 0, version, rows: rows.to_vec(), producer: None };
         assert_eq!(receipt, self.oracle.apply(&change));
         Ok(receipt)
     }
