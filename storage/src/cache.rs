@@ -23,7 +23,7 @@ use crate::{
     ids::IdIndex,
     labels::LabelSet,
     limits,
-    partials_file::PartialsFile,
+    partials_file::{MinuteCache, PartialsFile},
     rows::RowFile,
     vfs::Vfs,
 };
@@ -94,13 +94,15 @@ pub(crate) struct Files {
     vfs: Arc<dyn Vfs>,
     root: Arc<Path>,
     cache: Cache<Key, Item, ByBytes>,
+    minutes: Arc<MinuteCache>,
     guards: Mutex<HashMap<String, Weak<FileGuard>>>,
 }
 
 impl Files {
     pub(crate) fn new(vfs: Arc<dyn Vfs>, root: Arc<Path>) -> Self {
         let cache = Cache::with_weighter(4_096, limits::CACHE_BYTES, ByBytes);
-        Self { vfs, root, cache, guards: Mutex::default() }
+        let minutes = Arc::new(MinuteCache::new(limits::MINUTE_CACHE_BYTES));
+        Self { vfs, root, cache, minutes, guards: Mutex::default() }
     }
 
     /// The guard of the file at a path below the data directory.
@@ -160,7 +162,8 @@ impl Files {
     pub(crate) fn partials(&self, record: &FileRecord) -> Result<Arc<PartialsFile>> {
         let item = self.cached(record, Of::File, || {
             let (path, bytes) = self.read(record)?;
-            Ok(Item::Partials(Arc::new(PartialsFile::open(path, bytes)?)))
+            let file = PartialsFile::open(path, bytes, self.minutes.clone())?;
+            Ok(Item::Partials(Arc::new(file)))
         })?;
         match item {
             Item::Partials(file) => Ok(file),

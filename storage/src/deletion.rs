@@ -5,7 +5,7 @@
 //! deleted rows, though a segment with tombstones answers from its rows until maintenance has
 //! written it again without them. Labels that wait for a deleted id go in the same transaction.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
@@ -21,7 +21,6 @@ use crate::{
     state::Shared,
     targets::Targets,
     tombstones,
-    waiting::WaitingByModel,
 };
 
 impl Db {
@@ -67,8 +66,11 @@ fn bury(shared: &Shared, model: &str, hashes: &[u64]) -> Result<u64> {
         changed.push(segment.clone());
     }
     publication.change.segments.clone_from(&records);
-    let waiting = without(seal::read_waiting(shared)?, model, hashes);
-    let orphans = match seal::encode_waiting(&waiting)? {
+    let mut waiting = seal::read_waiting(shared)?;
+    for hash in hashes {
+        drop(waiting.claim(model, *hash));
+    }
+    let orphans = match waiting.view().settle(i64::MIN, |_| |_| false).encode()? {
         Some(content) => {
             let path = format!("{}/{:012}.orphans", files::ORPHANS, shared.next_id());
             Some(publication.file(path, &content)?)
@@ -92,15 +94,6 @@ fn bury(shared: &Shared, model: &str, hashes: &[u64]) -> Result<u64> {
         tracing::warn!(path = %path.display(), %error, "a replaced file stays until reopening");
     }
     Ok(count)
-}
-
-/// Published waiting labels without those of deleted predictions.
-fn without(mut waiting: WaitingByModel, model: &str, hashes: &[u64]) -> WaitingByModel {
-    if let Some(entries) = waiting.get_mut(model) {
-        let hashes: HashSet<u64> = hashes.iter().copied().collect();
-        entries.retain(|entry| !hashes.contains(&entry.hash));
-    }
-    waiting
 }
 
 /// Labels that no sidecar has go from a segment to the one in its place; rows are the same.

@@ -170,13 +170,9 @@ pub(crate) fn shard_of(model: &str, version: &str, shards: usize) -> usize {
 /// Applies waiting labels and the logs, and starts a new log file per shard.
 pub(crate) fn recover(shared: &Arc<Shared>, shards: usize) -> Result<(Vec<Writer>, Vec<Damage>)> {
     let mut writers: Vec<Writer> = (0..shards).map(|_| Writer::new(shared.clone())).collect();
-    for (model, entries) in seal::read_waiting(shared)? {
-        let mut state = shared.write();
-        for entry in entries {
-            shared.skip_labels(entry.seq + 1);
-            state.waiting.add(&model, entry);
-        }
-    }
+    let waiting = seal::read_waiting(shared)?;
+    shared.skip_labels(waiting.last_seq().map_or(0, |last| last + 1));
+    shared.write().waiting = waiting;
     let mut schemas = HashMap::new();
     let published = shared.durable().published;
     let replayed = replay(&*shared.vfs, &shared.root, published, &mut |_, _, records| {

@@ -14,7 +14,7 @@ use crossbeam::channel::Sender;
 
 use crate::{
     batch::PredictionBatch,
-    binning::Binner,
+    binner::Binner,
     error::{Error, Result},
     head::{LateLabel, Prepared, VersionHead, VersionKey, prepare},
     labels::{Applied, LabelEntry, Truth},
@@ -536,7 +536,7 @@ fn give_labels(
             found if *stored || found.is_some() => receipt.matched += 1,
             _ => {
                 receipt.waiting += 1;
-                state.waiting.add(&write.model, entry);
+                state.waiting.add(&write.model, &entry);
             }
         }
     }
