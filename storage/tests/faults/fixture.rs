@@ -52,7 +52,7 @@ impl Disk {
         let vfs = Arc::new(self.vfs.clone());
         Db::open(
             Path::new(ROOT),
-            Options { vfs, clock: Arc::new(move || clock.now()), drive: Drive::Caller, shards: 2 },
+            Options { vfs, clock: Arc::new(move || clock.now()), drive: Drive::Caller, shards: 1 },
         )
     }
 
