@@ -270,7 +270,7 @@ impl Db {
             (state.segments.clone(), state.epoch)
         };
         let key = (model.to_owned(), version.to_owned());
-        let fresh = segments.fresh_rows(&key, &batch.times, &hashes);
+        let fresh = segments.fresh_rows(&key, &batch.times, &hashes)?;
         let duplicates = (hashes.len() - fresh.len()) as u64;
         let (batch, hashes) = if duplicates == 0 {
             (batch, hashes)
@@ -316,7 +316,7 @@ impl Db {
             let state = self.shared.read();
             (state.segments.clone(), state.epoch)
         };
-        let targets = Targets::find(&segments, epoch, model, &hashes);
+        let targets = Targets::find(&segments, epoch, model, &hashes)?;
         let known = targets.known(&batch.times, &batch.truths);
         let arrived = (self.shared.clock)();
         let labels = LoggedLabels { arrived, hashes, times: batch.times, truths: batch.truths };
