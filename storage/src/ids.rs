@@ -101,6 +101,11 @@ impl IdIndex {
         self.rows.get(place).copied()
     }
 
+    /// How many ids there are.
+    pub fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
     /// Approximate bytes in memory.
     pub fn bytes(&self) -> usize {
         self.fingerprints.len() + self.hashes.len() * 12

@@ -5,7 +5,12 @@
 //! the mark are removed. A seal that fails for want of space is tried again; until then the frozen
 //! head answers queries, and the log keeps what is in it.
 
-use std::{borrow::Cow, collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     batch::PredictionBatch,
@@ -436,9 +441,16 @@ fn encode_waiting(waiting: &WaitingByModel) -> Result<Option<Vec<u8>>> {
 pub(crate) fn read_waiting(shared: &Shared) -> Result<WaitingByModel> {
     let Some(record) = shared.durable().orphans.clone() else { return Ok(WaitingByModel::new()) };
     let (path, bytes) = files::read_file(&*shared.vfs, &shared.root, &record)?;
-    let content = SectionReader::open(&path, &bytes, ORPHANS_FORMAT)?.required(ORPHANS)?;
-    decode_waiting(&content)
-        .map_err(|error| Error::corruption(&path, 0, format!("expected {}", error.0)))
+    decode_waiting_file(&path, &SectionReader::open(&path, &bytes, ORPHANS_FORMAT)?)
+}
+
+/// Reads a file of waiting labels.
+pub(crate) fn decode_waiting_file(
+    path: &Path,
+    reader: &SectionReader<'_>,
+) -> Result<WaitingByModel> {
+    decode_waiting(&reader.required(ORPHANS)?)
+        .map_err(|error| Error::corruption(path, 0, format!("expected {}", error.0)))
 }
 
 fn decode_waiting(content: &[u8]) -> Decoded<WaitingByModel> {

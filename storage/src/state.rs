@@ -85,6 +85,11 @@ impl SegmentSet {
         }
     }
 
+    /// How many files there are.
+    pub(crate) fn files(&self) -> usize {
+        self.uses.len()
+    }
+
     /// The rows whose id no segment of the same version and day has.
     pub(crate) fn fresh_rows(&self, key: &VersionKey, times: &[i64], hashes: &[u64]) -> Vec<u32> {
         let Some(days) = self.versions.get(key) else {

@@ -52,6 +52,11 @@ impl Waiting {
         self.models.values().flat_map(HashMap::values).map(Vec::len).sum()
     }
 
+    /// How many of a model wait.
+    pub(crate) fn count_of(&self, model: &str) -> usize {
+        self.models.get(model).map_or(0, |waiting| waiting.values().map(Vec::len).sum())
+    }
+
     /// Of the labels up to an order of arrival, forgets those that were not kept: a segment
     /// answered them or their time was up. Those that were claimed in the meantime are gone already.
     pub(crate) fn keep(&mut self, published: u64, kept: &WaitingByModel) {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-pub(crate) use self::pages::Truth64;
 use self::pages::{Given, Kept, Pages};
+pub(crate) use self::{pages::Truth64, sidecar::FORMAT};
 use crate::{
     answers::{Answers, Labelled, Predicted, PredictedCode},
     outcome::{Answer, OutcomeTally, Outcomes, RowSums},
