@@ -16,6 +16,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use self::pages::{Given, Kept, Pages};
+pub(crate) use self::sidecar::FORMAT;
 pub use self::truth::Truth;
 pub(crate) use self::truth::Truth64;
 use crate::{
