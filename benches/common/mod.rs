@@ -1,5 +1,7 @@
 //! A database of the synthetic workload that the benchmarks share.
 
+#![allow(dead_code, reason = "no benchmark uses all of it")]
+
 use std::path::Path;
 
 use driftline::{
@@ -38,7 +40,6 @@ pub fn write_all(monitor: &Monitor, workload: &Workload) {
 }
 
 /// A question about all features.
-#[allow(dead_code, reason = "not every benchmark asks")]
 pub fn drift(from: i64, to: i64, step: Option<i64>, method: Method) -> DriftRequest {
     DriftRequest {
         scope: Scope { model: MODEL.to_owned(), version: None, from, to, step },

@@ -24,7 +24,7 @@ use crate::{
     ids::IdIndex,
     labels::LabelSet,
     limits,
-    partials_file::PartialsFile,
+    partials_file::{MinuteCache, PartialsFile},
     rows::RowFile,
     vfs::Vfs,
 };
@@ -47,6 +47,8 @@ pub(crate) enum Of {
     File,
     /// Of a row file, the answers of its rows.
     Answers,
+    /// Of a file of deleted rows, the labels that the sidecars of its segment leave without them.
+    Labels(u64),
 }
 
 /// Path, offset, and what of it.
@@ -93,13 +95,15 @@ pub(crate) struct Files {
     vfs: Arc<dyn Vfs>,
     root: Arc<Path>,
     cache: Cache<Key, Item, ByBytes>,
+    minutes: Arc<MinuteCache>,
     guards: Mutex<HashMap<String, Weak<FileGuard>>>,
 }
 
 impl Files {
     pub(crate) fn new(vfs: Arc<dyn Vfs>, root: Arc<Path>) -> Self {
         let cache = Cache::with_weighter(4_096, limits::CACHE_BYTES, ByBytes);
-        Self { vfs, root, cache, guards: Mutex::default() }
+        let minutes = Arc::new(MinuteCache::new(limits::MINUTE_CACHE_BYTES));
+        Self { vfs, root, cache, minutes, guards: Mutex::default() }
     }
 
     /// The guard of the file at a path below the data directory.
@@ -166,7 +170,8 @@ impl Files {
     pub(crate) fn partials(&self, record: &FileRecord) -> Result<Arc<PartialsFile>> {
         let item = self.cached(record, Of::File, || {
             let (path, bytes) = self.read(record)?;
-            Ok(Item::Partials(Arc::new(PartialsFile::open(path, bytes)?)))
+            let file = PartialsFile::open(path, bytes, self.minutes.clone())?;
+            Ok(Item::Partials(Arc::new(file)))
         })?;
         match item {
             Item::Partials(file) => Ok(file),

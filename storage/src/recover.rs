@@ -38,17 +38,27 @@ fn cannot_use(root: &Path, error: std::io::Error) -> Error {
 }
 
 /// Makes a directory, and lets its name and those above survive a crash, whoever made them: an
-/// earlier opening may have ended between the two. One that cannot be synced is no reason to refuse
-/// a directory that can be written.
+/// earlier opening may have ended between the two. One that this user may not sync, or whose file
+/// system does not know how, is no reason to refuse a directory that can be written.
 pub(crate) fn make_directory(vfs: &dyn Vfs, root: &Path) -> Result<()> {
     vfs.create_dir_all(root).map_err(|error| cannot_use(root, error))?;
     for above in root.ancestors().skip(1) {
         let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-        if let Err(error) = vfs.sync_dir(above) {
-            tracing::debug!(%error, "a directory above cannot be synced");
+        match vfs.sync_dir(above) {
+            Ok(()) => {}
+            Err(error) if cannot_be_asked_for(&error) => {
+                tracing::debug!(%error, "a directory above cannot be synced");
+            }
+            Err(error) => return Err(Error::io(above, "sync", error)),
         }
     }
     Ok(())
+}
+
+fn cannot_be_asked_for(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Os;
+    let kinds = [Os::PermissionDenied, Os::Unsupported, Os::InvalidInput, Os::ReadOnlyFilesystem];
+    kinds.contains(&error.kind())
 }
 
 /// Takes the lock of a directory.
@@ -160,13 +170,9 @@ pub(crate) fn shard_of(model: &str, version: &str, shards: usize) -> usize {
 /// Applies waiting labels and the logs, and starts a new log file per shard.
 pub(crate) fn recover(shared: &Arc<Shared>, shards: usize) -> Result<(Vec<Writer>, Vec<Damage>)> {
     let mut writers: Vec<Writer> = (0..shards).map(|_| Writer::new(shared.clone())).collect();
-    for (model, entries) in seal::read_waiting(shared)? {
-        let mut state = shared.write();
-        for entry in entries {
-            shared.skip_labels(entry.seq + 1);
-            state.waiting.add(&model, entry);
-        }
-    }
+    let waiting = seal::read_waiting(shared)?;
+    shared.skip_labels(waiting.last_seq().map_or(0, |last| last + 1));
+    shared.write().waiting = waiting;
     let mut schemas = HashMap::new();
     let published = shared.durable().published;
     let replayed = replay(&*shared.vfs, &shared.root, published, &mut |_, _, records| {
@@ -210,7 +216,7 @@ fn apply(
         }
         let shard = shard_of(&key.0, &key.1, writers.len());
         if let Some(writer) = writers.get_mut(shard) {
-            writer.replay(record, &schema);
+            writer.replay(record, &schema)?;
         }
     }
     Ok(())

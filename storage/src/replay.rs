@@ -142,7 +142,7 @@ impl<'a> ShardLog<'a> {
                 self.open(file)?;
                 continue;
             }
-            let Some(frame) = frame_at(&self.bytes, self.at) else {
+            let Some(frame) = frame_at(&self.bytes, self.at, self.previous) else {
                 self.skip_damage()?;
                 continue;
             };
@@ -195,7 +195,8 @@ impl<'a> ShardLog<'a> {
 
     /// Leaves out what does not check, up to the next frame that does or the end of the file.
     fn skip_damage(&mut self) -> Result<()> {
-        let end = valid_frame_after(&self.bytes, self.at).unwrap_or(self.bytes.len());
+        let end =
+            valid_frame_after(&self.bytes, self.at, self.previous).unwrap_or(self.bytes.len());
         self.tell_damage(self.at, end)?;
         self.at = end;
         Ok(())
@@ -253,7 +254,9 @@ fn read_header(bytes: &[u8]) -> Option<(u16, u64)> {
     whole.then_some((version, first))
 }
 
-fn frame_at(bytes: &[u8], at: usize) -> Option<FrameAt> {
+/// A frame that checks and comes after the one before it: what older frames left on the disk does
+/// not count.
+fn frame_at(bytes: &[u8], at: usize, previous: u64) -> Option<FrameAt> {
     let mut get = Get::new(bytes.get(at..)?);
     if get.take(4).ok()? != FRAME_MAGIC {
         return None;
@@ -264,13 +267,14 @@ fn frame_at(bytes: &[u8], at: usize) -> Option<FrameAt> {
     let payload = get.take(length).ok()?;
     let covered = bytes.get(at + 4..at + 16)?;
     let start = at + FRAME_BYTES;
-    (frame_crc(covered, payload) == crc).then_some(FrameAt { sequence, start, end: start + length })
+    let good = sequence > previous && frame_crc(covered, payload) == crc;
+    good.then_some(FrameAt { sequence, start, end: start + length })
 }
 
-fn valid_frame_after(bytes: &[u8], at: usize) -> Option<usize> {
+fn valid_frame_after(bytes: &[u8], at: usize, previous: u64) -> Option<usize> {
     (at + 1..bytes.len().saturating_sub(FRAME_BYTES)).find(|place| {
         bytes.get(*place..).is_some_and(|rest| rest.starts_with(&FRAME_MAGIC))
-            && frame_at(bytes, *place).is_some()
+            && frame_at(bytes, *place, previous).is_some()
     })
 }
 

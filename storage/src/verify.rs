@@ -4,16 +4,16 @@
 //! partials against the rows; every id found in its row; labels only of rows that exist. Nothing is
 //! written.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     db::Db,
     error::{Error, ErrorKind, Result},
     manifest::Level,
+    rows::RowChunk,
     segment::Segment,
     snapshot::Part,
     tally::Tally,
-    time::day_range,
 };
 
 /// What a verification found.
@@ -83,20 +83,18 @@ fn wrong(segment: &Segment, what: &str) -> Error {
 }
 
 /// Compares the files of a segment with each other. Returns its rows.
-fn check_segment(segment: &std::sync::Arc<Segment>) -> Result<u64> {
+fn check_segment(segment: &Arc<Segment>) -> Result<u64> {
     let record = segment.record();
     let partials = segment.partials()?;
     if partials.binning().id() != record.binning {
         return Err(wrong(segment, "its partials have another binning than the catalog says"));
     }
-    let columns = partials.binning().columns().to_vec();
-    let places: Vec<usize> = (0..columns.len()).collect();
-    let mut counted = Tally::new(&columns, &places);
-    Part::segment(segment.clone()).fold_all(day_range(record.day), &places, &mut counted)?;
+    let columns = partials.binning().columns();
+    let counted = Part::segment(segment.clone()).count_all()?;
     if counted.rows != u64::from(record.row_count) {
         return Err(wrong(segment, "its partials count other rows than the catalog says"));
     }
-    for (column, (name, _)) in counted.columns.iter().zip(&columns) {
+    for (column, (name, _)) in counted.columns.iter().zip(columns) {
         if column.values() + column.without_value() != counted.rows {
             return Err(wrong(segment, &format!("the counts of {name} are not those of its rows")));
         }
@@ -106,28 +104,23 @@ fn check_segment(segment: &std::sync::Arc<Segment>) -> Result<u64> {
         return Err(wrong(segment, "it has labels of rows that do not exist"));
     }
     if record.level == Level::Rows {
-        check_rows(segment, &columns, &places, &counted)?;
+        check_rows(segment, &counted)?;
     }
     Ok(counted.rows)
 }
 
-fn check_rows(
-    segment: &std::sync::Arc<Segment>,
-    columns: &[(String, crate::binning::ColumnBins)],
-    places: &[usize],
-    counted: &Tally,
-) -> Result<()> {
+fn check_rows(segment: &Arc<Segment>, counted: &Tally) -> Result<()> {
     let rows = segment.rows()?;
     let fields = segment.record().schema.monitored();
     let values = fields.iter().map(|field| rows.column(field)).collect::<Result<Vec<_>>>()?;
-    let chunk = crate::rows::RowChunk { times: rows.times()?, columns: values };
+    let chunk = RowChunk { times: rows.times()?, columns: values };
     if !chunk.times.is_sorted() {
         return Err(wrong(segment, "its rows are not sorted by time"));
     }
-    let mut binner = crate::binning::Binner::new(segment.partials()?.binning().clone());
-    let mut again = Tally::new(columns, places);
-    again.add_rows(&chunk, places, &mut binner);
-    for ((kept, recounted), (name, _)) in counted.columns.iter().zip(&again.columns).zip(columns) {
+    let binning = segment.partials()?.binning().clone();
+    let again = Tally::of_rows(binning.clone(), &chunk);
+    let names = binning.columns().iter().map(|(name, _)| name);
+    for ((kept, recounted), name) in counted.columns.iter().zip(&again.columns).zip(names) {
         if kept.bins != recounted.bins {
             return Err(wrong(segment, &format!("the counts of {name} are not those of its rows")));
         }

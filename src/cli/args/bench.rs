@@ -17,6 +17,22 @@ pub enum BenchKind {
     Recovery,
     /// Many model versions with a row a second each
     Fleet,
+    /// Nothing: makes the data of the others in --data-dir
+    Data,
+}
+
+impl BenchKind {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Query => "query",
+            Self::Labels => "labels",
+            Self::Recovery => "recovery",
+            Self::Fleet => "fleet",
+            Self::Data => "data",
+        }
+    }
 }
 
 /// Arguments of `bench`.
@@ -44,7 +60,7 @@ pub struct BenchArgs {
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub models: u32,
     /// Minutes that a fleet is simulated for
-    #[arg(long, value_name = "N", default_value_t = 30,
+    #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(1..=527_040))]
     pub minutes: u32,
 }

@@ -147,3 +147,70 @@ pub(super) fn compare_confusion(window: &PerformanceWindow, want: &[[u64; 3]; 3]
         (got, want) => Err(format!("accuracy {got:?}, not {want:?}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use driftline_query::{ConfusionReport, DriftWindow, Method, Metric, MetricResult, Scope};
+
+    use super::*;
+
+    fn drift(value: Option<f64>, error_bound: Option<f64>) -> DriftReport {
+        let result = DriftResult {
+            feature: "f00".into(),
+            method: Method::Psi,
+            value,
+            p_value: None,
+            error_bound,
+            exact: true,
+            undefined: None,
+        };
+        let window = DriftWindow { start: 0, end: 1, predictions: 0, results: vec![result] };
+        let reference = "default".to_owned();
+        DriftReport { scope: Scope::default(), reference, rows_scanned: 0, windows: vec![window] }
+    }
+
+    #[test]
+    fn one_row_in_another_bin_is_found() {
+        let (reference, counts) = ([vec![500, 500]], [400, 600]);
+        let value = psi(&[500, 500], &counts);
+        let check = |value, counts: [u64; 2]| {
+            compare_psi(&drift(value, None), &reference, &[vec![counts.to_vec()]])
+        };
+        assert_eq!(check(value, counts), Ok(()));
+        assert!(check(value, [401, 599]).is_err());
+        assert!(check(None, counts).is_err());
+        assert_eq!(check(None, [0, 0]), Ok(()), "nothing can be said of no row");
+    }
+
+    #[test]
+    fn a_bounded_distance_must_enclose_the_exact_one() {
+        let check = |value, bound| compare_ks(&drift(Some(value), Some(bound)), Some(0.25));
+        assert_eq!(check(0.25, 0.0), Ok(()));
+        assert_eq!(check(0.2, 0.06), Ok(()));
+        assert!(check(0.2, 0.04).is_err());
+        assert!(check(0.26, 0.0).is_err());
+    }
+
+    #[test]
+    fn one_label_in_another_cell_is_found() {
+        let accuracy = MetricResult {
+            metric: Metric::Accuracy,
+            class: None,
+            value: Some(0.75),
+            undefined: None,
+        };
+        let counts = vec![vec![2, 1], vec![0, 1]];
+        let confusion = ConfusionReport { classes: vec!["0".to_owned(), "1".to_owned()], counts };
+        let window = PerformanceWindow {
+            start: 0,
+            end: 1,
+            predictions: 9,
+            labelled: 4,
+            results: vec![accuracy],
+            confusion: Some(confusion),
+        };
+        assert_eq!(compare_confusion(&window, &[[2, 1, 0], [0, 1, 0], [0; 3]]), Ok(()));
+        assert!(compare_confusion(&window, &[[2, 0, 0], [1, 1, 0], [0; 3]]).is_err());
+        assert!(compare_confusion(&window, &[[2, 1, 0], [0, 1, 0], [0, 0, 1]]).is_err());
+    }
+}

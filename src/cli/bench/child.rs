@@ -1,6 +1,7 @@
 //! A server in a process of its own, so that its CPU time and memory are not those of its client.
 
 use std::{
+    collections::{BTreeMap, HashMap},
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
@@ -10,7 +11,7 @@ use std::{
 use driftline_storage::{Error, ErrorKind, Result};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use super::measure::{child_cpu_time, child_peak_rss_mb};
+use super::measure::{child_cpu_time, child_peak_rss_mb, child_threads};
 use crate::client::Client;
 
 /// How often a server that is stopping is looked at: what it used last is not told afterwards.
@@ -22,13 +23,17 @@ pub(super) struct ChildServer {
     process: Child,
     url: String,
     peak_rss_mb: Option<f64>,
+    /// Name and CPU time of each thread that was seen.
+    threads: HashMap<u32, (String, Duration)>,
 }
 
-/// What a server used from its start to its end.
-#[derive(Debug, Clone, Copy)]
+/// What a server used since its start.
+#[derive(Debug, Clone)]
 pub(super) struct Used {
     pub(super) cpu: Option<Duration>,
     pub(super) peak_rss_mb: Option<f64>,
+    /// CPU time by the name of threads, of those that were seen.
+    pub(super) threads: BTreeMap<String, Duration>,
 }
 
 impl ChildServer {
@@ -54,12 +59,7 @@ impl ChildServer {
             let text = format!("the server did not start; it said {:?}", said.trim());
             return Err(Error::new(ErrorKind::Io, text));
         };
-        Ok(Self { url: url.to_owned(), process, peak_rss_mb: None })
-    }
-
-    /// Where it listens.
-    pub(super) fn url(&self) -> &str {
-        &self.url
+        Ok(Self { url: url.to_owned(), process, peak_rss_mb: None, threads: HashMap::new() })
     }
 
     /// A client of it.
@@ -70,7 +70,14 @@ impl ChildServer {
     /// What it used so far.
     pub(super) fn used(&mut self) -> Used {
         self.peak_rss_mb = child_peak_rss_mb(&self.process).or(self.peak_rss_mb);
-        Used { cpu: child_cpu_time(&self.process), peak_rss_mb: self.peak_rss_mb }
+        for (number, name, cpu) in child_threads(&self.process) {
+            self.threads.insert(number, (name, cpu));
+        }
+        let mut threads: BTreeMap<String, Duration> = BTreeMap::new();
+        for (name, cpu) in self.threads.values() {
+            *threads.entry(name.clone()).or_default() += *cpu;
+        }
+        Used { cpu: child_cpu_time(&self.process), peak_rss_mb: self.peak_rss_mb, threads }
     }
 
     /// Stops it as an operator would, which seals what it has in memory, and waits for its end.

@@ -23,9 +23,10 @@ use driftline_storage::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::apart::run_apart;
 use crate::{
     Monitor,
-    cli::{outcome::Failure, progress::Progress},
+    cli::{args::BenchKind, outcome::Failure, progress::Progress, render::Format},
     client::Client,
     workload::{Shape, Workload},
 };
@@ -49,6 +50,12 @@ struct Marker {
     labels: bool,
 }
 
+impl Marker {
+    fn read(root: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(root.join("dataset.json")).ok()?).ok()
+    }
+}
+
 /// A directory of benchmarks.
 #[derive(Debug)]
 pub(super) struct Dataset {
@@ -69,8 +76,7 @@ impl Dataset {
         );
         fs::create_dir_all(&root)?;
         let fresh = Marker { shape, predictions: false, labels: false };
-        let known = fs::read(root.join("dataset.json"));
-        let known = known.ok().and_then(|text| serde_json::from_slice::<Marker>(&text).ok());
+        let known = Marker::read(&root);
         if known.is_none() && fs::read_dir(&root)?.next().is_some() {
             let text = format!("{} is not empty and no benchmark made it", root.display());
             return Err(Error::new(ErrorKind::FailedPrecondition, text).into());
@@ -84,6 +90,11 @@ impl Dataset {
         Ok(dataset)
     }
 
+    /// The shape of the data that a directory has.
+    pub(super) fn shape_of(directory: &Path) -> Option<Shape> {
+        Marker::read(directory).map(|marker| marker.shape)
+    }
+
     /// Predictions of the data set.
     pub(super) fn rows(&self) -> u64 {
         self.marker.shape.rows
@@ -92,6 +103,16 @@ impl Dataset {
     /// The database with predictions.
     pub(super) fn database(&self) -> PathBuf {
         self.root.join("database")
+    }
+
+    /// The same database with labels.
+    pub(super) fn labelled(&self) -> PathBuf {
+        self.root.join("labelled")
+    }
+
+    /// Where all of it is.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Removes all data.
@@ -119,8 +140,28 @@ impl Dataset {
         Ok(scratch)
     }
 
-    /// Makes the predictions, unless they are there.
-    pub(super) fn ensure_predictions(&mut self) -> Tried<()> {
+    /// Makes all data that is not there, in a process of its own so that the memory which that
+    /// takes is not counted.
+    pub(super) fn ensure(&mut self) -> Tried<()> {
+        if !self.marker.labels {
+            let shape = self.marker.shape;
+            run_apart(BenchKind::Data, &self.root, shape, Format::Json)?;
+            self.marker = Marker::read(&self.root).unwrap_or(self.marker);
+        }
+        if !self.marker.labels || self.marker.shape != self.workload.shape {
+            let text = format!("{} was changed by another process", self.root.display());
+            return Err(Error::new(ErrorKind::FailedPrecondition, text).into());
+        }
+        Ok(())
+    }
+
+    /// Makes the predictions and labels that are not there.
+    pub(super) fn make(&mut self) -> Tried<()> {
+        self.make_predictions()?;
+        self.make_labels()
+    }
+
+    fn make_predictions(&mut self) -> Tried<()> {
         if self.marker.predictions {
             return Ok(());
         }
@@ -128,7 +169,7 @@ impl Dataset {
         let monitor = Monitor::open(self.database())?;
         prepare(&monitor, &self.workload)?;
         let bar = Progress::steps("making predictions", self.workload.blocks());
-        let mut pending = Queue::default();
+        let mut pending = Queue::new(PENDING_MAX);
         for block in 0..self.workload.blocks() {
             let batch = self.workload.block(block);
             pending.push(monitor.write_predictions(MODEL, VERSION, batch)?)?;
@@ -141,18 +182,16 @@ impl Dataset {
         Ok(self.predictions_are_there()?)
     }
 
-    /// The database with labels; made unless it is there.
-    pub(super) fn ensure_labels(&mut self) -> Tried<PathBuf> {
-        self.ensure_predictions()?;
-        let labelled = self.root.join("labelled");
+    fn make_labels(&mut self) -> Tried<()> {
+        let labelled = self.labelled();
         if self.marker.labels {
-            return Ok(labelled);
+            return Ok(());
         }
         remove(&labelled)?;
         copy(&self.database(), &labelled)?;
         let monitor = Monitor::open(&labelled)?;
         let bar = Progress::steps("making labels", self.workload.blocks());
-        let mut pending = Queue::default();
+        let mut pending = Queue::new(PENDING_MAX);
         let mut all = LabelFile::default();
         for block in 0..self.workload.blocks() {
             let labels = self.workload.labels(block, &self.workload.block(block)).labels;
@@ -167,13 +206,12 @@ impl Dataset {
         bar.finish();
         all.write(&self.root.join("labels.parquet"))?;
         self.marker.labels = true;
-        self.save()?;
-        Ok(labelled)
+        Ok(self.save()?)
     }
 
     /// A copy of the database with predictions that a benchmark may change.
     pub(super) fn copy_of_predictions(&mut self) -> Tried<PathBuf> {
-        self.ensure_predictions()?;
+        self.ensure()?;
         let copied = self.scratch()?.join("database");
         copy(&self.database(), &copied)?;
         Ok(copied)
@@ -230,26 +268,27 @@ pub(super) fn prepare_server(client: &Client, workload: &Workload) -> Result<()>
     client.set_reference(&reference_name(), workload.reference(), &schema).map(|_| ())
 }
 
-/// Writes under way.
-struct Queue<T>(VecDeque<Pending<T>>);
-
-impl<T> Default for Queue<T> {
-    fn default() -> Self {
-        Self(VecDeque::new())
-    }
+/// Writes under way, at most so many.
+pub(super) struct Queue<T> {
+    pending: VecDeque<Pending<T>>,
+    most: usize,
 }
 
 impl<T> Queue<T> {
-    fn push(&mut self, pending: Pending<T>) -> Result<()> {
-        self.0.push_back(pending);
-        while self.0.len() > PENDING_MAX {
-            self.0.pop_front().map_or(Ok(()), |first| first.wait().map(|_| ()))?;
+    pub(super) fn new(most: usize) -> Self {
+        Self { pending: VecDeque::new(), most }
+    }
+
+    pub(super) fn push(&mut self, pending: Pending<T>) -> Result<()> {
+        self.pending.push_back(pending);
+        while self.pending.len() > self.most {
+            self.pending.pop_front().map_or(Ok(()), |first| first.wait().map(|_| ()))?;
         }
         Ok(())
     }
 
-    fn finish(self) -> Result<()> {
-        self.0.into_iter().try_for_each(|pending| pending.wait().map(|_| ()))
+    pub(super) fn finish(self) -> Result<()> {
+        self.pending.into_iter().try_for_each(|pending| pending.wait().map(|_| ()))
     }
 }
 

@@ -52,6 +52,8 @@ struct Streamed {
     peak_rss_mb: Option<f64>,
     log_bytes_max: u64,
     minutes: u64,
+    /// CPU time by thread of the server.
+    threads: Vec<(String, Duration)>,
 }
 
 fn stream(directory: &Path, workload: &Workload) -> Result<Streamed> {
@@ -59,7 +61,7 @@ fn stream(directory: &Path, workload: &Workload) -> Result<Streamed> {
     let client = server.client()?;
     prepare_server(&client, workload)?;
     let schema = workload.schema()?;
-    let before = server.used().cpu;
+    let Used { cpu: before, threads: threads_before, .. } = server.used();
     let bar = Progress::steps("streaming predictions", workload.blocks());
     let (mut minutes, mut log_bytes_max) = (Minutes::default(), 0);
     let started = Instant::now();
@@ -78,7 +80,7 @@ fn stream(directory: &Path, workload: &Workload) -> Result<Streamed> {
     log_bytes_max = log_bytes_max.max(log_bytes(directory));
     let acknowledged = server.used().cpu;
     drop(client);
-    let Used { cpu, peak_rss_mb } = server.stop()?;
+    let Used { cpu, peak_rss_mb, threads } = server.stop()?;
     let wall = started.elapsed();
     bar.finish();
     if receipt.accepted != workload.shape.rows {
@@ -88,7 +90,12 @@ fn stream(directory: &Path, workload: &Workload) -> Result<Streamed> {
     let since = |cpu: Option<Duration>| Some(cpu?.saturating_sub(before?));
     let (acknowledged, sealed) = (since(acknowledged), since(cpu));
     let minutes = minutes.count;
-    Ok(Streamed { acknowledged, sealed, wall, peak_rss_mb, log_bytes_max, minutes })
+    let of_stream = |(name, cpu): (String, Duration)| {
+        let before = threads_before.get(&name).copied().unwrap_or_default();
+        (name, cpu.saturating_sub(before))
+    };
+    let threads = threads.into_iter().map(of_stream).collect();
+    Ok(Streamed { acknowledged, sealed, wall, peak_rss_mb, log_bytes_max, minutes, threads })
 }
 
 impl Streamed {
@@ -101,7 +108,12 @@ impl Streamed {
                 .peak(self.peak_rss_mb)
                 .note(note)
         };
-        vec![
+        let thread = |(name, cpu): &(String, Duration)| {
+            let share = cpu.as_secs_f64() / rows as f64 * 1e6;
+            Line::new(format!("ingest_thread_{name}"), rows, share, "us CPU/row").cpu(millis(*cpu))
+        };
+        let threads = self.threads.iter().map(thread);
+        let mut lines = vec![
             rate(
                 "ingest_stream",
                 self.sealed,
@@ -110,7 +122,9 @@ impl Streamed {
             rate("ingest_acknowledged", self.acknowledged, "server only, until all was durable"),
             Line::new("wal_bytes", rows, self.log_bytes_max as f64, "B")
                 .note("the largest seen while streaming"),
-        ]
+        ];
+        lines.extend(threads);
+        lines
     }
 }
 

@@ -90,13 +90,33 @@ fn status_kb(process: &str, key: &str) -> Option<f64> {
 
 /// CPU time of a child that was not yet waited for, in steps of a clock tick.
 pub(super) fn child_cpu_time(child: &Child) -> Option<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).ok()?;
+    stat(&format!("/proc/{}/stat", child.id())).map(|(_, cpu)| cpu)
+}
+
+/// The threads that a child has now: number, name and CPU time of each.
+pub(super) fn child_threads(child: &Child) -> Vec<(u32, String, Duration)> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{}/task", child.id())) else {
+        return Vec::new();
+    };
+    let thread = |entry: fs::DirEntry| {
+        let number = entry.file_name().to_str()?.parse().ok()?;
+        let (name, cpu) = stat(entry.path().join("stat").to_str()?)?;
+        Some((number, name, cpu))
+    };
+    threads.filter_map(|entry| thread(entry.ok()?)).collect()
+}
+
+/// Name and CPU time of a process or thread.
+fn stat(path: &str) -> Option<(String, Duration)> {
+    let stat = fs::read_to_string(path).ok()?;
     // The name in parentheses may hold anything; user and system time are fields 14 and 15.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let (begin, end) = stat.rsplit_once(')')?;
+    let mut fields = end.split_whitespace().skip(11);
     let mut ticks = || fields.next()?.parse::<u64>().ok();
     let ticks = ticks()? + ticks()?;
     let each = rustix::param::clock_ticks_per_second().max(1);
-    Some(Duration::from_secs_f64(ticks as f64 / each as f64))
+    let cpu = Duration::from_secs_f64(ticks as f64 / each as f64);
+    Some((begin.split_once('(')?.1.to_owned(), cpu))
 }
 
 /// Files that this process has open.

@@ -89,7 +89,8 @@ pub(super) enum Answer {
 
 /// Measures queries; makes predictions and labels if they are not there.
 pub(super) fn query(dataset: &mut Dataset, report: &Report) -> Outcome {
-    let directory = dataset.ensure_labels()?;
+    dataset.ensure()?;
+    let directory = dataset.labelled();
     let mut draw = Draw::new(dataset);
     let mut checks = Vec::new();
     let questions = questions(dataset);

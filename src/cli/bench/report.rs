@@ -92,23 +92,19 @@ struct Row<'a> {
 }
 
 impl Report {
-    /// A report; `lead` says whether it is the first one of its output.
-    pub(super) fn new(bench: &'static str, format: Format, lead: bool) -> io::Result<Self> {
-        let mut out = io::stdout().lock();
-        match format {
-            Format::Table => {
-                let gap = if lead { "" } else { "\n" };
-                writeln!(
-                    out,
-                    "{gap}{bench:<30} {:>14} {:<18} {:>12} {:>10} {:>10} {:>8}",
-                    "value", "unit", "CPU ms", "p50 ms", "p99 ms", "peak MB"
-                )?;
-            }
-            Format::Csv if lead => writeln!(
-                out,
-                "bench,what,rows,value,unit,cpu_ms,wall_ms_p50,wall_ms_p99,peak_rss_mb"
-            )?,
-            Format::Json | Format::Csv => {}
+    /// A report whose figures people read, or programs.
+    pub(super) fn new(bench: &'static str, format: Format) -> io::Result<Self> {
+        if format == Format::Table {
+            writeln!(
+                io::stdout().lock(),
+                "{bench:<30} {:>14} {:<18} {:>12} {:>10} {:>10} {:>8}",
+                "value",
+                "unit",
+                "CPU ms",
+                "p50 ms",
+                "p99 ms",
+                "peak MB"
+            )?;
         }
         Ok(Self { bench, format })
     }
@@ -116,33 +112,16 @@ impl Report {
     /// Prints a figure.
     pub(super) fn say(&self, line: &Line) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        match self.format {
-            Format::Json => {
-                serde_json::to_writer(&mut out, &Row { bench: self.bench, line })?;
-                out.write_all(b"\n")?;
-            }
-            Format::Table => self.table(&mut out, line)?,
-            Format::Csv => {
-                let cell = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
-                writeln!(
-                    out,
-                    "{},{},{},{},{},{},{},{},{}",
-                    self.bench,
-                    line.what,
-                    line.rows,
-                    line.value,
-                    line.unit,
-                    cell(line.cpu_ms),
-                    cell(line.wall_ms_p50),
-                    cell(line.wall_ms_p99),
-                    cell(line.peak_rss_mb)
-                )?;
-            }
+        if self.format == Format::Table {
+            Self::table(&mut out, line)?;
+        } else {
+            serde_json::to_writer(&mut out, &Row { bench: self.bench, line })?;
+            out.write_all(b"\n")?;
         }
         out.flush()
     }
 
-    fn table(&self, out: &mut impl io::Write, line: &Line) -> io::Result<()> {
+    fn table(out: &mut impl io::Write, line: &Line) -> io::Result<()> {
         let cell = |value: Option<f64>| value.map(readable).unwrap_or_default();
         let text = format!(
             "  {:<28} {:>14} {:<18} {:>12} {:>10} {:>10} {:>8}",
