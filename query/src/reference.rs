@@ -8,7 +8,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use driftline_storage::{
-    Binner, Binning, Categories, Column, ColumnBins, Db, Error, Ids, NewReference, Reference,
+    Binning, Categories, Column, ColumnBins, Db, Error, Ids, NewReference, Reference,
     ReferenceRows, ReferenceSource, Result, RowChunk, Schema, Tally, TimeRange,
     limits::{REFERENCE_CATEGORIES_MAX, REFERENCE_ROWS_MAX},
 };
@@ -112,10 +112,8 @@ fn store(
         percentiles.push(cuts);
     }
     let binning = Binning::new(columns);
-    let places: Vec<usize> = (0..fields.len()).collect();
-    let mut tally = Tally::new(binning.columns(), &places);
     let chunk = RowChunk { times: rows.times, columns: rows.columns };
-    tally.add_rows(&chunk, &places, &mut Binner::new(Arc::new(binning.clone())));
+    let mut tally = Tally::of_rows(Arc::new(binning.clone()), &chunk);
     // Categories past the bound stand in no bin; they are other ones, not new ones.
     for column in &mut tally.columns {
         let surplus: u64 = std::mem::take(&mut column.new).values().sum();

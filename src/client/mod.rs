@@ -6,6 +6,7 @@
 mod admin;
 mod connect;
 mod split;
+mod unary;
 mod writer;
 
 use std::{future::Future, sync::Arc};

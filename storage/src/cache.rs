@@ -18,12 +18,13 @@ use roaring::RoaringBitmap;
 
 use crate::{
     answers::Answers,
+    blob::Blob,
     error::{Error, Result},
     files::{self, FileRecord},
     ids::IdIndex,
     labels::LabelSet,
     limits,
-    partials_file::PartialsFile,
+    partials_file::{MinuteCache, PartialsFile},
     rows::RowFile,
     vfs::Vfs,
 };
@@ -92,13 +93,15 @@ pub(crate) struct Files {
     vfs: Arc<dyn Vfs>,
     root: Arc<Path>,
     cache: Cache<Key, Item, ByBytes>,
+    minutes: Arc<MinuteCache>,
     guards: Mutex<HashMap<String, Weak<FileGuard>>>,
 }
 
 impl Files {
     pub(crate) fn new(vfs: Arc<dyn Vfs>, root: Arc<Path>) -> Self {
         let cache = Cache::with_weighter(4_096, limits::CACHE_BYTES, ByBytes);
-        Self { vfs, root, cache, guards: Mutex::default() }
+        let minutes = Arc::new(MinuteCache::new(limits::MINUTE_CACHE_BYTES));
+        Self { vfs, root, cache, minutes, guards: Mutex::default() }
     }
 
     /// The guard of the file at a path below the data directory.
@@ -145,20 +148,28 @@ impl Files {
     }
 
     pub(crate) fn rows(&self, record: &FileRecord) -> Result<Arc<RowFile>> {
-        let item = self.cached(record, Of::File, || {
-            let (path, bytes) = self.read(record)?;
-            Ok(Item::Rows(Arc::new(RowFile::open(path, bytes)?)))
-        })?;
+        let item =
+            self.cached(record, Of::File, || Ok(Item::Rows(Arc::new(self.open_rows(record)?))))?;
         match item {
             Item::Rows(file) => Ok(file),
             _ => Err(mixed_up(record)),
         }
     }
 
+    fn open_rows(&self, record: &FileRecord) -> Result<RowFile> {
+        let Some(tail) = record.tail else {
+            let (path, bytes) = self.read(record)?;
+            return RowFile::open_whole(&Blob::memory(path, bytes));
+        };
+        let path = self.root.join(&record.path).into();
+        RowFile::open(Blob::file(self.vfs.clone(), path, record.offset, record.bytes), tail)
+    }
+
     pub(crate) fn partials(&self, record: &FileRecord) -> Result<Arc<PartialsFile>> {
         let item = self.cached(record, Of::File, || {
             let (path, bytes) = self.read(record)?;
-            Ok(Item::Partials(Arc::new(PartialsFile::open(path, bytes)?)))
+            let file = PartialsFile::open(path, bytes, self.minutes.clone())?;
+            Ok(Item::Partials(Arc::new(file)))
         })?;
         match item {
             Item::Partials(file) => Ok(file),

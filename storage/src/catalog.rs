@@ -33,6 +33,9 @@ use crate::{
 /// The version of the directory layout that this build writes, and the newest that it opens.
 pub const FORMAT_VERSION: u32 = 2;
 
+/// The bit of the tenth byte of a redb file that is set while it is open for writing.
+const REDB_RECOVERY_REQUIRED: u8 = 2;
+
 type Text = TableDefinition<'static, &'static str, &'static [u8]>;
 type Number = TableDefinition<'static, u64, &'static [u8]>;
 
@@ -110,12 +113,13 @@ impl Catalog {
     /// `FailedPrecondition` for a newer format, `Corruption`, `Io`.
     pub fn open(vfs: Arc<dyn Vfs>, root: &Path) -> Result<Self> {
         let path: Arc<Path> = root.join(files::CATALOG).into();
-        if let Err(error) = vfs.open(&path) {
-            if error.kind() != io::ErrorKind::NotFound {
-                return Err(Error::io(&path, "open", error));
+        match vfs.open(&path) {
+            Ok(file) => settle(&*file).map_err(|error| Error::io(&path, "settle", error))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                vfs.create(&path).map_err(|e| Error::io(&path, "create", e))?;
+                vfs.sync_dir(root).map_err(|e| Error::io(root, "sync", e))?;
             }
-            vfs.create(&path).map_err(|e| Error::io(&path, "create", e))?;
-            vfs.sync_dir(root).map_err(|e| Error::io(root, "sync", e))?;
+            Err(error) => return Err(Error::io(&path, "open", error)),
         }
         let database = open_database(&*vfs, &path)?;
         check_format(&database, &path)?;
@@ -149,6 +153,8 @@ impl Catalog {
         };
         let mut slot = self.database.lock().unwrap_or_else(PoisonError::into_inner);
         drop(slot.take());
+        let file = self.vfs.open(&self.path).map_err(|e| Error::io(&self.path, "open", e))?;
+        settle(&*file).map_err(|error| Error::io(&self.path, "settle", error))?;
         *slot = Some(open_database(&*self.vfs, &self.path)?);
         drop(slot);
         let state = self.load()?.state;
@@ -479,6 +485,22 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
     let mut bytes = crc32fast::hash(&json).to_le_bytes().to_vec();
     bytes.extend_from_slice(&json);
     Ok(bytes)
+}
+
+/// After an end that was not clean, makes all that can be read of the catalog survive a crash. A
+/// commit that failed at its sync may be whole in the cache and not on the disk; redb would take it
+/// for good and build on it.
+fn settle(file: &dyn VfsFile) -> io::Result<()> {
+    let len = file.size()?;
+    let mut begin = [0; 10];
+    if len < begin.len() as u64 {
+        return Ok(());
+    }
+    file.read_exact_at(&mut begin, 0)?;
+    if begin[9] & REDB_RECOVERY_REQUIRED == 0 {
+        return Ok(());
+    }
+    files::settle(file, 0, len)
 }
 
 /// Turns redb's errors into ours.

@@ -24,7 +24,7 @@ use crate::{
     producers::Producer,
     record::LoggedLabels,
     recover::{
-        cannot_use, load_references, lock, recover, refuse_without_catalog, shard_of, sweep,
+        load_references, lock, make_directory, recover, refuse_without_catalog, shard_of, sweep,
     },
     replay::Damage,
     schema::check_name,
@@ -166,12 +166,7 @@ impl Db {
     pub fn open(root: &Path, options: Options) -> Result<Self> {
         let shards = options.shard_count();
         let vfs = options.vfs;
-        vfs.create_dir_all(root).map_err(|error| cannot_use(root, error))?;
-        // The name of the directory itself must survive as well, where that can be asked for.
-        let above = root.parent().filter(|above| !above.as_os_str().is_empty());
-        if let Err(error) = vfs.sync_dir(above.unwrap_or(Path::new("."))) {
-            tracing::debug!(%error, "the directory above cannot be synced");
-        }
+        make_directory(&*vfs, root)?;
         let lock = lock(&*vfs, root)?;
         let root: Arc<Path> = root.into();
         refuse_without_catalog(&*vfs, &root)?;

@@ -21,10 +21,14 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
+    blob::Tail,
     error::{Error, Result},
     limits, time,
-    vfs::Vfs,
+    vfs::{Vfs, VfsFile},
 };
+
+/// Bytes that [`settle`] moves at a time.
+const SETTLE_BYTES: usize = 1 << 20;
 
 /// The lock file.
 pub(crate) const LOCK: &str = "LOCK";
@@ -56,6 +60,9 @@ pub struct FileRecord {
     pub bytes: u64,
     /// XXH3 of the content, 64 bits, seed 0.
     pub hash: u64,
+    /// The part at the end that says how to check the rest; row files have one from format 2 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Tail>,
 }
 
 fn is_zero(offset: &u64) -> bool {
@@ -64,7 +71,7 @@ fn is_zero(offset: &u64) -> bool {
 
 impl FileRecord {
     pub(crate) fn of(path: String, content: &[u8]) -> Self {
-        Self { path, offset: 0, bytes: content.len() as u64, hash: xxh3_64(content) }
+        Self { path, offset: 0, bytes: content.len() as u64, hash: xxh3_64(content), tail: None }
     }
 
     /// Whether it is a stretch of a pack.
@@ -103,6 +110,21 @@ pub(crate) fn write_file(
         let _ = vfs.remove(&full);
     })?;
     Ok(FileRecord::of(path, content))
+}
+
+/// Makes bytes that can be read survive a crash: writes them again and syncs. A process that was
+/// killed may have left them unsynced; after a failed sync the system may go on to show bytes that it
+/// will never write, and only writing them again brings them to the disk.
+pub(crate) fn settle(file: &dyn VfsFile, from: u64, to: u64) -> std::io::Result<()> {
+    let mut buffer = vec![0; SETTLE_BYTES];
+    let mut at = from;
+    while at < to {
+        let part = &mut buffer[..usize::try_from(to - at).unwrap_or(usize::MAX).min(SETTLE_BYTES)];
+        file.read_exact_at(part, at)?;
+        file.write_all_at(part, at)?;
+        at += part.len() as u64;
+    }
+    file.sync_data()
 }
 
 /// Makes the names of written files survive a crash: syncs each directory from theirs to the root.

@@ -12,13 +12,14 @@ use std::{
 use crate::{
     answers::{Labelled, Predicted, predicted},
     batch::PredictionBatch,
-    binning::{Binner, Binning},
+    binner::{Binner, NewNames},
+    binning::Binning,
+    counting::{MinuteCounts, count_by_minute},
     day::DayPartials,
     labels::{Applied, LabelEntry, LabelSet},
-    partial::Partial,
     row_index::RowIndex,
     schema::Schema,
-    time::{MINUTE_MICROS, TimeRange, day_of, minute_of_day},
+    time::{MINUTE_MICROS, TimeRange},
 };
 
 /// Chunks below this many rows are joined with their neighbour, so that single-row writes do not
@@ -64,7 +65,7 @@ pub(crate) struct VersionHead {
     pub(crate) version: Arc<str>,
     pub(crate) schema: Arc<Schema>,
     pub(crate) binning: Arc<Binning>,
-    pub(crate) new_names: Arc<Vec<Vec<String>>>,
+    pub(crate) new_names: Arc<NewNames>,
     pub(crate) chunks: Arc<Vec<Chunk>>,
     pub(crate) days: Arc<BTreeMap<i64, Arc<DayPartials>>>,
     pub(crate) rows: u32,
@@ -80,8 +81,8 @@ pub(crate) struct VersionHead {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     rows: PredictionBatch,
-    buckets: Vec<(i64, u16, Partial)>,
-    new_names: Arc<Vec<Vec<String>>>,
+    buckets: Vec<MinuteCounts>,
+    new_names: Arc<NewNames>,
 }
 
 impl Prepared {
@@ -98,33 +99,17 @@ impl Prepared {
 
 /// Counts a batch by minute.
 pub(crate) fn prepare(rows: PredictionBatch, monitored: usize, binner: &mut Binner) -> Prepared {
-    let codes: Vec<Vec<u32>> = rows
-        .columns
-        .iter()
-        .take(monitored)
-        .enumerate()
-        .map(|(place, column)| binner.codes(place, column))
-        .collect();
-    let minute =
-        |row: &u32| rows.times.get(*row as usize).map_or(0, |time| time.div_euclid(MINUTE_MICROS));
-    let mut order: Vec<u32> = (0..u32::try_from(rows.len()).unwrap_or(u32::MAX)).collect();
-    order.sort_by_key(minute);
-    let mut buckets = Vec::new();
-    for run in order.chunk_by(|a, b| minute(a) == minute(b)) {
-        let time = run.first().map_or(0, |row| minute(row) * MINUTE_MICROS);
-        buckets.push((day_of(time), minute_of_day(time), Partial::of_rows(&codes, run)));
-    }
-    Prepared { rows, buckets, new_names: Arc::new(binner.new_names()) }
+    let buckets = count_by_minute(&rows.times, rows.columns.iter().take(monitored), binner);
+    Prepared { rows, buckets, new_names: binner.names().clone() }
 }
 
 impl VersionHead {
     pub(crate) fn new(version: &str, schema: Arc<Schema>, binning: Arc<Binning>) -> Self {
-        let new_names = Arc::new(vec![Vec::new(); binning.columns().len()]);
         Self {
             version: version.into(),
             schema,
             binning,
-            new_names,
+            new_names: Arc::default(),
             chunks: Arc::default(),
             days: Arc::default(),
             rows: 0,
@@ -165,12 +150,12 @@ impl VersionHead {
         base
     }
 
-    fn add_buckets(&mut self, buckets: Vec<(i64, u16, Partial)>) {
+    fn add_buckets(&mut self, buckets: Vec<MinuteCounts>) {
         let days = Arc::make_mut(&mut self.days);
-        for (day, minute, partial) in buckets {
-            // Minute, hour and day each keep the counts at worst once.
-            self.partial_bytes += partial.bytes() * 2;
-            Arc::make_mut(days.entry(day).or_default()).add(minute, &partial);
+        for MinuteCounts { day, minute, counts } in buckets {
+            let day = Arc::make_mut(days.entry(day).or_default());
+            let (before, after) = day.add(minute, counts);
+            self.partial_bytes = self.partial_bytes + after - before;
         }
     }
 
@@ -215,10 +200,10 @@ impl VersionHead {
         let monitored = self.schema.monitored_len();
         let chunks = self.chunks.clone();
         for chunk in chunks.iter() {
-            let prepared = prepare(chunk.rows.as_ref().clone(), monitored, binner);
-            self.add_buckets(prepared.buckets);
-            self.new_names = prepared.new_names;
+            let columns = chunk.rows.columns.iter().take(monitored);
+            self.add_buckets(count_by_minute(&chunk.rows.times, columns, binner));
         }
+        self.new_names = binner.names().clone();
     }
 }
 

@@ -130,7 +130,8 @@ impl Keeper {
         Ok(Some(SealJob {
             sequence: shared.last_sequence(),
             label: shared.last_label(),
-            waiting: state.waiting.by_model(),
+            dropped: state.waiting.take_dropped(),
+            waiting: state.waiting.view(),
             active: logs.map(|wal| wal.path().to_owned()).collect(),
         }))
     }

@@ -46,12 +46,20 @@ pub const CLOSE_SEAL_ROWS: usize = 4_096;
 pub const LABEL_HISTORY_MAX: usize = 16;
 /// Labels whose prediction has not come, over all models; past it the oldest are dropped and counted.
 pub const ORPHAN_LABELS_MAX: usize = 1_000_000;
+/// Labels dropped at once when too many wait: the oldest of the model that has most of them, so that
+/// a model whose ids are wrong takes nothing from the others.
+pub const ORPHAN_LABELS_DROPPED: usize = ORPHAN_LABELS_MAX / 64;
+/// Labels of one id that wait; past it the one with the earliest label time goes.
+pub const ORPHANS_OF_ID_MAX: usize = 16;
 /// How long a label waits for its prediction, in microseconds (90 days of arrival time).
 pub const ORPHAN_WAIT_MICROS: i64 = 90 * 86_400 * 1_000_000;
 /// Categories that a reference names per column, most frequent first; the rest count as *other*.
 pub const REFERENCE_CATEGORIES_MAX: usize = 1_000;
 /// Categories unknown to the reference that a segment counts by name per column; then *other*.
 pub const NEW_CATEGORIES_MAX: usize = 1_000;
+/// Slots of a binning with its new categories: [`FEATURES_MAX`] columns, each with all the names that
+/// it may have, and room for the columns that every model has.
+pub const SLOTS_MAX: usize = 1 << 22;
 /// Classes that a model's labels and predictions may name.
 pub const CLASSES_MAX: usize = 1_000;
 /// Rows of a reference: they are held in memory while its edges are computed.
@@ -62,6 +70,11 @@ pub const REFERENCES_MAX: usize = 100;
 pub const VERSIONS_MAX: usize = 1_000;
 /// Models of one database.
 pub const MODELS_MAX: usize = 10_000;
+/// Bytes of unpacked minutes kept for queries whose windows cut an hour: 30 days of 27 columns
+/// at 231 rows a minute take 100 MB.
+pub const MINUTE_CACHE_BYTES: u64 = 128 << 20;
+/// Bytes of the minutes of one hour, at a guess from which the cache plans its tables.
+pub const MINUTES_OF_HOUR_BYTES: u64 = 64 << 10;
 /// Bytes of decoded partials, id files, sidecars and row files kept for queries.
 pub const CACHE_BYTES: u64 = 256 << 20;
 /// Bytes of one pack: what a publication holds in memory before it is written.
@@ -89,3 +102,5 @@ pub const SECTION_BYTES_MAX: usize = 1 << 30;
 
 const _: () = assert!(GROUP_BYTES_MAX + BATCH_BYTES_MAX < RECORD_BYTES_MAX);
 const _: () = assert!(RECORD_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () =
+    assert!((FEATURES_MAX + 8) * (REFERENCE_CATEGORIES_MAX + NEW_CATEGORIES_MAX + 8) <= SLOTS_MAX);

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Why a directory cannot be used, and what to name instead.
-pub(crate) fn cannot_use(root: &Path, error: std::io::Error) -> Error {
+fn cannot_use(root: &Path, error: std::io::Error) -> Error {
     let advice = match error.kind() {
         std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
             "it is a file; name a directory"
@@ -35,6 +35,20 @@ pub(crate) fn cannot_use(root: &Path, error: std::io::Error) -> Error {
     };
     let text = format!("cannot use {} as a data directory: {advice} ({error})", root.display());
     Error::new(ErrorKind::Io, text)
+}
+
+/// Makes a directory, and lets its name and those above survive a crash, whoever made them: an
+/// earlier opening may have ended between the two. One that cannot be synced is no reason to refuse
+/// a directory that can be written.
+pub(crate) fn make_directory(vfs: &dyn Vfs, root: &Path) -> Result<()> {
+    vfs.create_dir_all(root).map_err(|error| cannot_use(root, error))?;
+    for above in root.ancestors().skip(1) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        if let Err(error) = vfs.sync_dir(above) {
+            tracing::debug!(%error, "a directory above cannot be synced");
+        }
+    }
+    Ok(())
 }
 
 /// Takes the lock of a directory.
@@ -146,13 +160,9 @@ pub(crate) fn shard_of(model: &str, version: &str, shards: usize) -> usize {
 /// Applies waiting labels and the logs, and starts a new log file per shard.
 pub(crate) fn recover(shared: &Arc<Shared>, shards: usize) -> Result<(Vec<Writer>, Vec<Damage>)> {
     let mut writers: Vec<Writer> = (0..shards).map(|_| Writer::new(shared.clone())).collect();
-    for (model, entries) in seal::read_waiting(shared)? {
-        let mut state = shared.write();
-        for entry in entries {
-            shared.skip_labels(entry.seq + 1);
-            state.waiting.add(&model, entry);
-        }
-    }
+    let waiting = seal::read_waiting(shared)?;
+    shared.skip_labels(waiting.last_seq().map_or(0, |last| last + 1));
+    shared.write().waiting = waiting;
     let mut schemas = HashMap::new();
     let published = shared.durable().published;
     let replayed = replay(&*shared.vfs, &shared.root, published, &mut |_, _, records| {

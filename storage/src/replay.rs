@@ -103,6 +103,8 @@ struct ShardLog<'a> {
     at: usize,
     version: u16,
     previous: u64,
+    /// Where the last whole frame of the open file begins and ends.
+    last: Option<(usize, usize)>,
     frame: Option<FrameAt>,
     damage: Vec<Damage>,
 }
@@ -120,6 +122,7 @@ impl<'a> ShardLog<'a> {
             at: 0,
             version: VERSION,
             previous: 0,
+            last: None,
             frame: None,
             damage: Vec::new(),
         }
@@ -135,7 +138,7 @@ impl<'a> ShardLog<'a> {
         self.frame = None;
         loop {
             if self.at >= self.bytes.len() {
-                let Some(file) = self.files.pop_front() else { return Ok(()) };
+                let Some(file) = self.files.pop_front() else { return self.settle() };
                 self.open(file)?;
                 continue;
             }
@@ -144,6 +147,7 @@ impl<'a> ShardLog<'a> {
                 continue;
             };
             self.check_link(&frame);
+            self.last = Some((self.at, frame.end));
             self.at = frame.end;
             self.previous = frame.sequence;
             if frame.sequence > self.published {
@@ -161,6 +165,7 @@ impl<'a> ShardLog<'a> {
         self.bytes.resize(len, 0);
         open.read_exact_at(&mut self.bytes, 0).map_err(io)?;
         self.path.clone_from(&file.path);
+        self.last = None;
         self.at = HEADER_BYTES.min(len);
         match read_header(&self.bytes) {
             Some((version, ..)) if version > VERSION => {
@@ -176,6 +181,16 @@ impl<'a> ShardLog<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The last frame of a shard may be in the cache and not on the disk.
+    fn settle(&mut self) -> Result<()> {
+        let Some((start, end)) = self.last.take() else { return Ok(()) };
+        let settle = || {
+            let file = self.vfs.open(&self.path)?;
+            files::settle(&*file, start as u64, end as u64)
+        };
+        settle().map_err(|error| Error::io(&self.path, "settle", error))
     }
 
     /// Leaves out what does not check, up to the next frame that does or the end of the file.

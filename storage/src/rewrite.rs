@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::{
     batch::PredictionBatch,
-    binning::Binner,
+    binner::Binner,
     column::Column,
     error::Result,
     files::FileRecord,

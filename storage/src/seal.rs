@@ -5,39 +5,27 @@
 //! the mark are removed. A seal that fails for want of space is tried again; until then the frozen
 //! head answers queries, and the log keeps what is in it.
 
-use std::{
-    borrow::Cow,
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{borrow::Cow, collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use crate::{
     batch::PredictionBatch,
-    binning::{get_names, put_names},
-    codec::{DecodeError, Decoded, Get, Put as _},
     error::{Error, Result},
     files::{self, FileRecord},
     head::{Chunk, LateLabel, VersionHead, VersionKey},
     ids, label_delta,
     label_delta::RowLabel,
-    labels::{LabelEntry, LabelSet, Truth},
+    labels::{LabelEntry, LabelSet},
     limits,
     manifest::{Level, SegmentRecord, SidecarRecord, StateRecord},
     partials_file,
     publication::{Publication, replace},
     rows,
-    section::{Format, SectionReader, SectionWriter},
     segment::Segment,
     state::{Searched, SegmentSet, Shared, State},
     time::day_range,
-    waiting::WaitingByModel,
+    waiting::{Settled, View, Waiting},
     wal,
 };
-
-/// Magic and version of files of waiting labels.
-pub const ORPHANS_FORMAT: Format = Format { magic: *b"DROR", version: 1 };
-const ORPHANS: u32 = 1;
 
 /// What a seal is about: the frozen head, and how far it reaches.
 #[derive(Debug)]
@@ -46,8 +34,10 @@ pub(crate) struct SealJob {
     pub(crate) sequence: u64,
     /// Last label whose content is in the frozen head, in segments or among those that wait.
     pub(crate) label: u64,
+    /// Labels dropped for want of room since the last seal.
+    pub(crate) dropped: u64,
     /// Labels up to then whose prediction was not in a head.
-    pub(crate) waiting: WaitingByModel,
+    pub(crate) waiting: View,
     /// Log files that are being appended to.
     pub(crate) active: Vec<PathBuf>,
 }
@@ -81,8 +71,9 @@ pub(crate) fn seal(shared: &Shared, job: &SealJob) -> Result<()> {
     for segment in segments.all().filter(|segment| segment.unpublished() > 0) {
         sidecars.extend(write_sidecar(&mut publication, segment, job.label)?);
     }
-    let (waiting, dropped) = keep_waiting(shared, &segments, &job.waiting);
-    let orphans = match encode_waiting(&waiting)? {
+    let waiting = settle_waiting(shared, &segments, job.waiting.clone());
+    let dropped = job.dropped + waiting.expired();
+    let orphans = match waiting.encode()? {
         Some(content) => {
             let path = format!("{}/{:012}.orphans", files::ORPHANS, shared.next_id());
             Some(publication.file(path, &content)?)
@@ -106,7 +97,7 @@ pub(crate) fn seal(shared: &Shared, job: &SealJob) -> Result<()> {
     let last = Mark { job, dropped, orphans };
     publication.publish(
         |state| replaced = last.put(state),
-        |state, _| show(shared, state, sealed, sidecars, &waiting, job.label),
+        |state, _| show(shared, state, sealed, sidecars, &waiting),
     )?;
     clean_up(shared, replaced, job);
     Ok(())
@@ -136,8 +127,7 @@ fn show(
     state: &mut State,
     sealed: Vec<SegmentRecord>,
     sidecars: Vec<Sidecar>,
-    waiting: &WaitingByModel,
-    label: u64,
+    waiting: &Settled,
 ) {
     let fresh = replace(shared, state, &[], sealed);
     let segments = Arc::make_mut(&mut state.segments);
@@ -147,7 +137,7 @@ fn show(
     }
     let late = state.frozen.take().map(|head| head.late).unwrap_or_default();
     give_late(&fresh, late);
-    state.waiting.keep(label, waiting);
+    state.waiting.forget(waiting);
 }
 
 /// Labels that came for rows while these were sealed go to the new segments.
@@ -239,7 +229,7 @@ impl SegmentContent<'_> {
         let batch = self.batch;
         let id = shared.next_id();
         let columns = self.schema.columns();
-        let rows = rows::write_rows(&batch.ids, &batch.times, &columns, &batch.columns)?;
+        let encoded = rows::write_rows(&batch.ids, &batch.times, &columns, &batch.columns)?;
         let ids = ids::write_ids(&batch.ids.hashes())?;
         let labels = match self.labels.len() as u64 {
             0 => None,
@@ -247,7 +237,7 @@ impl SegmentContent<'_> {
         };
         let directory = files::segment_directory(self.model, self.version, self.day);
         let small = place == Place::Pack
-            && rows.len() + ids.len() + self.partials.len() < limits::PACKED_BYTES_MAX;
+            && encoded.bytes.len() + ids.len() + self.partials.len() < limits::PACKED_BYTES_MAX;
         let mut write = |ending: &str, content: &[u8]| {
             if small {
                 publication.packed(content)
@@ -255,7 +245,8 @@ impl SegmentContent<'_> {
                 publication.file(format!("{directory}/{id:012}.{ending}"), content)
             }
         };
-        let rows = write("parquet", &rows)?;
+        let mut rows = write("parquet", &encoded.bytes)?;
+        rows.tail = Some(encoded.tail);
         let partials = write("partials", &self.partials)?;
         let ids = write("ids", &ids)?;
         let sidecar = |(labels, content): (u64, Vec<u8>)| -> Result<SidecarRecord> {
@@ -364,113 +355,17 @@ fn write_sidecar(
     Ok(Some((segment.clone(), sidecar, taken.labels.len())))
 }
 
-/// Those of the waiting labels that no segment answers and whose time is not up, and how many had
-/// to go for other reasons than an answer.
-fn keep_waiting(
-    shared: &Shared,
-    segments: &SegmentSet,
-    waiting: &WaitingByModel,
-) -> (WaitingByModel, u64) {
-    let now = (shared.clock)();
-    let mut dropped = 0;
-    let mut kept = WaitingByModel::new();
-    for (model, entries) in waiting {
+/// Decides which labels that wait need to wait no longer.
+fn settle_waiting(shared: &Shared, segments: &SegmentSet, waiting: View) -> Settled {
+    waiting.settle((shared.clock)(), |model| {
         let ids: Vec<Searched> = segments.of_model(model).filter_map(Searched::open).collect();
-        let mut still = Vec::new();
-        for entry in entries {
-            if ids.iter().any(|ids| ids.find(entry.hash).is_some()) {
-                continue;
-            }
-            if now.saturating_sub(entry.arrived) > limits::ORPHAN_WAIT_MICROS {
-                dropped += 1;
-            } else {
-                still.push(entry.clone());
-            }
-        }
-        kept.insert(model.clone(), still);
-    }
-    dropped += drop_oldest(&mut kept);
-    (kept, dropped)
-}
-
-/// Keeps waiting labels within their bound. Returns how many had to go.
-fn drop_oldest(waiting: &mut WaitingByModel) -> u64 {
-    let total: usize = waiting.values().map(Vec::len).sum();
-    let Some(surplus) = total.checked_sub(limits::ORPHAN_LABELS_MAX).filter(|n| *n > 0) else {
-        return 0;
-    };
-    let mut order: Vec<u64> = waiting.values().flatten().map(|entry| entry.seq).collect();
-    order.sort_unstable();
-    let first = order.get(surplus).copied().unwrap_or(u64::MAX);
-    waiting.values_mut().for_each(|entries| entries.retain(|entry| entry.seq >= first));
-    surplus as u64
-}
-
-fn encode_waiting(waiting: &WaitingByModel) -> Result<Option<Vec<u8>>> {
-    if waiting.values().all(Vec::is_empty) {
-        return Ok(None);
-    }
-    let mut out = Vec::new();
-    out.put_varint(waiting.len() as u64);
-    for (model, entries) in waiting {
-        put_names(&mut out, std::slice::from_ref(model));
-        out.put_varint(entries.len() as u64);
-        for entry in entries {
-            out.put_u64(entry.seq);
-            out.put_u64(entry.hash);
-            out.put_i64(entry.time);
-            out.put_i64(entry.arrived);
-            match &entry.truth {
-                Truth::Number(value) => {
-                    out.put_u8(1);
-                    out.put_f64(*value);
-                }
-                Truth::Class(name) => {
-                    out.put_u8(2);
-                    out.put_bytes(name.as_bytes());
-                }
-            }
-        }
-    }
-    let mut writer = SectionWriter::new(ORPHANS_FORMAT);
-    writer.push(ORPHANS, &out)?;
-    Ok(Some(writer.finish()))
+        move |hash| ids.iter().any(|ids| ids.find(hash).is_some())
+    })
 }
 
 /// Reads the labels that waited when the database was last published.
-pub(crate) fn read_waiting(shared: &Shared) -> Result<WaitingByModel> {
-    let Some(record) = shared.durable().orphans.clone() else { return Ok(WaitingByModel::new()) };
+pub(crate) fn read_waiting(shared: &Shared) -> Result<Waiting> {
+    let Some(record) = shared.durable().orphans.clone() else { return Ok(Waiting::default()) };
     let (path, bytes) = files::read_file(&*shared.vfs, &shared.root, &record)?;
-    decode_waiting_file(&path, &SectionReader::open(&path, &bytes, ORPHANS_FORMAT)?)
-}
-
-/// Reads a file of waiting labels.
-pub(crate) fn decode_waiting_file(
-    path: &Path,
-    reader: &SectionReader<'_>,
-) -> Result<WaitingByModel> {
-    decode_waiting(&reader.required(ORPHANS)?)
-        .map_err(|error| Error::corruption(path, 0, format!("expected {}", error.0)))
-}
-
-fn decode_waiting(content: &[u8]) -> Decoded<WaitingByModel> {
-    let mut get = Get::new(content);
-    let mut waiting = WaitingByModel::new();
-    for _ in 0..get.count(3)? {
-        let model = get_names(&mut get)?.pop().ok_or(DecodeError("a model"))?;
-        let mut entries = Vec::new();
-        for _ in 0..get.count(34)? {
-            let (seq, hash) = (get.u64()?, get.u64()?);
-            let (time, arrived) = (get.i64()?, get.i64()?);
-            let truth = match get.u8()? {
-                1 => Truth::Number(get.f64()?),
-                2 => Truth::Class(get.text()?.into()),
-                _ => return Err(DecodeError("a kind of truth")),
-            };
-            entries.push(LabelEntry { seq, hash, time, arrived, truth });
-        }
-        waiting.insert(model, entries);
-    }
-    get.end()?;
-    Ok(waiting)
+    Waiting::decode(&path, &bytes)
 }

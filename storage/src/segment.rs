@@ -24,7 +24,7 @@ use crate::{
     manifest::{Level, SegmentRecord, SidecarRecord},
     partials_file::PartialsFile,
     rows::RowFile,
-    time::date_text,
+    time::{HOUR_MICROS, TimeRange, date_text, day_range},
 };
 
 /// What changes of a segment while it is published.
@@ -95,11 +95,32 @@ impl Segment {
 
     pub(crate) fn rows(&self) -> Result<Arc<RowFile>> {
         if !self.has_rows() {
-            let (model, date) = (&self.record.model, date_text(self.record.day));
-            let text = format!("rows of model {model:?} of {date} are past their retention");
-            return Err(Error::new(ErrorKind::FailedPrecondition, text));
+            return Err(self.past_retention("rows"));
         }
         self.files.rows(&self.record.rows)
+    }
+
+    fn past_retention(&self, what: &str) -> Error {
+        let (model, date) = (&self.record.model, date_text(self.record.day));
+        let text = format!(
+            "{what} of model {model:?} of {date} are past their retention and gone; \
+             ask for whole days or hours"
+        );
+        Error::new(ErrorKind::FailedPrecondition, text)
+    }
+
+    /// Fails if retention has taken a level that an interval of whole minutes needs.
+    pub(crate) fn require_level(&self, minutes: TimeRange) -> Result<()> {
+        let day = day_range(self.record.day);
+        let inside = day.intersect(minutes);
+        let whole = |micros: i64| {
+            inside.start.rem_euclid(micros) == 0 && inside.end.rem_euclid(micros) == 0
+        };
+        match self.record.level {
+            Level::Days if inside != day => Err(self.past_retention("hours")),
+            Level::Hours if !whole(HOUR_MICROS) => Err(self.past_retention("minutes")),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn partials(&self) -> Result<Arc<PartialsFile>> {

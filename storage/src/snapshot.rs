@@ -4,14 +4,13 @@
 //! A snapshot is a list of parts: published segments and the heads of versions. Each part answers
 //! whole minutes from partials and anything else from rows; what the answers mean is the caller's.
 
-use std::{ops::RangeInclusive, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use roaring::RoaringBitmap;
 
 use crate::{
     binning::Binning,
     column::Column,
-    day::{self, Buckets},
     error::Result,
     head::{Chunk, VersionHead},
     manifest::ModelRecord,
@@ -19,8 +18,9 @@ use crate::{
     rows::RowChunk,
     schema::{Field, Schema},
     segment::Segment,
-    tally::Tally,
-    time::{DAY_MINUTES, MINUTE_MICROS, TimeRange, day_of, day_range, minute_of_day},
+    sums::Sums,
+    tally::{Cells, Tallies, Tally},
+    time::{DAY_MINUTES, MINUTE_MICROS, TimeRange, day_range, minute_of_day},
 };
 
 /// What a query sees of a model or of one of its versions.
@@ -92,46 +92,76 @@ impl Part {
         }
     }
 
-    /// Adds the buckets of whole minutes to a tally of selected monitored columns. The tally must
-    /// be of this part's binning; its rows count whatever the binning, without deleted ones.
+    /// Adds the buckets of whole minutes to windows of a tally, by their place; windows are disjoint
+    /// and ascending. The cells must be of this part's binning; rows are counted whatever it is,
+    /// without deleted ones.
     ///
     /// # Errors
     /// `Corruption`, `Io`, `FailedPrecondition` if retention has taken what the minutes need.
-    pub fn fold(&self, minutes: TimeRange, selected: &[usize], tally: &mut Tally) -> Result<()> {
-        self.fold_all(minutes, selected, tally)?;
+    pub fn fold_windows(
+        &self,
+        windows: &[(usize, TimeRange)],
+        tallies: &mut Tallies,
+    ) -> Result<()> {
+        self.fold_all(windows, tallies)?;
         let Inner::Segment(segment) = &self.0 else { return Ok(()) };
         if let Some(deleted) = segment.deleted()? {
             let times = segment.rows()?.times()?;
-            let time = |row: u32| times.get(row as usize).copied();
-            let gone = deleted.iter().filter_map(time).filter(|time| minutes.contains(*time));
-            tally.rows = tally.rows.saturating_sub(gone.count() as u64);
+            for (place, window) in windows {
+                let time = |row: u32| times.get(row as usize).copied();
+                let gone = deleted.iter().filter_map(time).filter(|time| window.contains(*time));
+                tallies.take_rows(*place, gone.count() as u64);
+            }
         }
         Ok(())
     }
 
-    /// As [`Part::fold`], with deleted rows.
-    pub(crate) fn fold_all(
-        &self,
-        minutes: TimeRange,
-        selected: &[usize],
-        tally: &mut Tally,
-    ) -> Result<()> {
+    /// As [`Part::fold_windows`], with deleted rows.
+    fn fold_all(&self, windows: &[(usize, TimeRange)], tallies: &mut Tallies) -> Result<()> {
         match &self.0 {
             Inner::Head(head) => {
-                for (day, partials) in head.days.range(days_of(minutes)) {
-                    fold_day(partials.as_ref(), *day, minutes, &head.new_names, selected, tally)?;
+                let cells = tallies.cells().clone();
+                let mut sums = Sums::default();
+                for (day, partials) in head.days.iter() {
+                    for (window, minutes) in minutes_of(*day, windows) {
+                        sums.clear(head.binning.slots() + head.new_names.len());
+                        partials.sum(minutes.start, minutes.end, cells.spans(), &mut sums);
+                        tallies.add_sums(window, sums.rows(), sums.slots(), &head.new_names);
+                    }
                 }
                 Ok(())
             }
             Inner::Segment(segment) => {
-                let day = segment.record().day;
-                if !day_range(day).overlaps(minutes) {
+                let mut minutes = minutes_of(segment.record().day, windows).peekable();
+                if minutes.peek().is_none() {
                     return Ok(());
                 }
-                let partials = segment.partials()?;
-                fold_day(&*partials, day, minutes, partials.new_names(), selected, tally)
+                windows.iter().try_for_each(|(_, window)| segment.require_level(*window))?;
+                segment.partials()?.fold(minutes, tallies)
             }
         }
+    }
+
+    /// Adds the buckets of whole minutes to a tally of selected monitored columns, which must be of
+    /// this part's binning; its rows count whatever the binning, without deleted ones.
+    ///
+    /// # Errors
+    /// As for [`Part::fold_windows`].
+    pub fn fold(&self, minutes: TimeRange, selected: &[usize], tally: &mut Tally) -> Result<()> {
+        let cells = Cells::fine(self.load_binning()?, selected);
+        let mut tallies = Tallies::new(Arc::new(cells), 1);
+        self.fold_windows(&[(0, minutes)], &mut tallies)?;
+        tally.merge(&tallies.tally(0));
+        Ok(())
+    }
+
+    /// What all partials count, deleted rows included.
+    pub(crate) fn count_all(&self) -> Result<Tally> {
+        let binning = self.load_binning()?;
+        let places: Vec<usize> = (0..binning.columns().len()).collect();
+        let mut tallies = Tallies::new(Arc::new(Cells::fine(binning, &places)), 1);
+        self.fold_all(&[(0, TimeRange::ALL)], &mut tallies)?;
+        Ok(tallies.tally(0))
     }
 
     /// The binning of the partials.
@@ -156,12 +186,16 @@ impl Part {
                 Ok(chunks.map(|chunk| head_rows(head, chunk, fields).within(range)).collect())
             }
             Inner::Segment(segment) => {
-                let rows = segment.rows()?;
-                let columns =
-                    fields.iter().map(|field| rows.column(field)).collect::<Result<Vec<_>>>()?;
-                let chunk = RowChunk { times: rows.times()?, columns };
+                let file = segment.rows()?;
+                let rows = file.rows_within(range)?;
+                let column = |field| file.column_of(field, rows.clone());
+                let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
+                let chunk = RowChunk { times: file.times_of(rows.clone())?, columns };
                 Ok(vec![match segment.deleted()? {
-                    Some(deleted) => chunk.take(&inside(&chunk.times, range, Some(&deleted))),
+                    Some(deleted) => {
+                        let kept = inside(&chunk.times, range, Some((&deleted, rows.start)));
+                        chunk.take(&kept)
+                    }
                     None => chunk.within(range),
                 }])
             }
@@ -181,9 +215,12 @@ impl Part {
                     .collect())
             }
             Inner::Segment(segment) => {
-                let rows = segment.rows()?;
+                let file = segment.rows()?;
+                let rows = file.rows_within(range)?;
+                let (ids, times) = (file.ids_of(rows.clone())?, file.times_of(rows.clone())?);
                 let deleted = segment.deleted()?;
-                Ok(vec![rows.ids()?.take(&inside(&rows.times()?, range, deleted.as_deref()))])
+                let deleted = deleted.as_deref().map(|deleted| (deleted, rows.start));
+                Ok(vec![ids.take(&inside(&times, range, deleted))])
             }
         }
     }
@@ -242,36 +279,32 @@ impl Part {
 }
 
 /// The rows inside an interval that are not deleted.
-fn inside(times: &[i64], range: TimeRange, deleted: Option<&RoaringBitmap>) -> Vec<u32> {
+/// The places of the times in an interval; deleted rows, counted from the row of the first time,
+/// are left out.
+fn inside(times: &[i64], range: TimeRange, deleted: Option<(&RoaringBitmap, u32)>) -> Vec<u32> {
+    let kept = |place: u32| deleted.is_none_or(|(rows, first)| !rows.contains(first + place));
     (0_u32..)
         .zip(times)
-        .filter(|(row, time)| {
-            range.contains(**time) && deleted.is_none_or(|deleted| !deleted.contains(*row))
-        })
+        .filter(|(place, time)| range.contains(**time) && kept(*place))
         .map(|(row, _)| row)
         .collect()
 }
 
-fn days_of(range: TimeRange) -> RangeInclusive<i64> {
-    day_of(range.start)..=day_of(range.end.saturating_sub(1)).max(day_of(range.start))
-}
-
-fn fold_day(
-    buckets: &dyn Buckets,
+/// The minutes of a day that lie in each window, without windows that have none.
+fn minutes_of(
     day: i64,
-    minutes: TimeRange,
-    new_names: &[Vec<String>],
-    selected: &[usize],
-    tally: &mut Tally,
-) -> Result<()> {
+    windows: &[(usize, TimeRange)],
+) -> impl Iterator<Item = (usize, Range<u16>)> {
     let whole = day_range(day);
-    let inside = whole.intersect(minutes);
-    if inside.is_empty() {
-        return Ok(());
-    }
-    let end = if inside.end == whole.end { DAY_MINUTES } else { minute_of_day(inside.end) };
-    day::visit(buckets, minute_of_day(inside.start), end, &mut |partial| {
-        tally.add_partial(partial, selected, new_names);
+    let first = windows.partition_point(|(_, window)| window.end <= whole.start);
+    let last = windows.partition_point(|(_, window)| window.start < whole.end);
+    windows.get(first..last).unwrap_or_default().iter().filter_map(move |(place, window)| {
+        let inside = whole.intersect(*window);
+        if inside.is_empty() {
+            return None;
+        }
+        let end = if inside.end == whole.end { DAY_MINUTES } else { minute_of_day(inside.end) };
+        Some((*place, minute_of_day(inside.start)..end))
     })
 }
 

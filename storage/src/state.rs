@@ -52,13 +52,13 @@ impl SegmentSet {
         self.versions.entry(key).or_default().entry(record.day).or_default().push(segment);
     }
 
-    /// Takes a segment out.
+    /// Takes a segment out; one with its id that took its place stays.
     pub(crate) fn remove(&mut self, segment: &Segment, files: &Files) {
         let record = segment.full_record();
         let key = (record.model.clone(), record.version.clone());
         if let Entry::Occupied(mut days) = self.versions.entry(key) {
             if let Entry::Occupied(mut day) = days.get_mut().entry(record.day) {
-                day.get_mut().retain(|known| known.record().id != record.id);
+                day.get_mut().retain(|known| !std::ptr::eq(&**known, segment));
                 if day.get().is_empty() {
                     day.remove();
                 }

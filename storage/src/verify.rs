@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, fmt, ops::ControlFlow, path::Path, sync::Arc};
 
 use crate::{
-    binning::{Binner, ColumnBins},
+    blob::Blob,
     db::Db,
     error::{Error, ErrorKind, Result},
     file_kind::FileKind,
@@ -22,7 +22,6 @@ use crate::{
     snapshot::Part,
     state::Shared,
     tally::Tally,
-    time::day_range,
     wal,
 };
 
@@ -228,7 +227,14 @@ fn check_reference(shared: &Shared, reference: &Reference, found: &mut Verified)
     found.note(root, FileKind::References, &record.summary.path, summary);
     found.add(FileKind::References, record.rows.bytes);
     let rows = shared.files.read(&record.rows);
-    let rows = rows.and_then(|(path, bytes)| RowFile::open(path, bytes)).and_then(|rows| {
+    let rows = rows.and_then(|(path, bytes)| {
+        let blob = Blob::memory(path, bytes);
+        record
+            .rows
+            .tail
+            .map_or_else(|| RowFile::open_whole(&blob), |t| RowFile::open(blob.clone(), t))
+    });
+    let rows = rows.and_then(|rows| {
         if rows.rows() as u64 == record.row_count {
             return Ok(());
         }
@@ -272,17 +278,13 @@ fn compare(segment: &Arc<Segment>) -> Compared<u64> {
         let what = "its partials have another binning than the catalog says";
         return Err(wrong(Partials, segment, what));
     }
-    let columns = partials.binning().columns().to_vec();
-    let places: Vec<usize> = (0..columns.len()).collect();
-    let mut counted = Tally::new(&columns, &places);
-    Part::segment(segment.clone())
-        .fold_all(day_range(record.day), &places, &mut counted)
-        .map_err(at(Partials))?;
+    let columns = partials.binning().columns();
+    let counted = Part::segment(segment.clone()).count_all().map_err(at(Partials))?;
     if counted.rows != u64::from(record.row_count) {
         let what = "its partials count other rows than the catalog says";
         return Err(wrong(Partials, segment, what));
     }
-    for (column, (name, _)) in counted.columns.iter().zip(&columns) {
+    for (column, (name, _)) in counted.columns.iter().zip(columns) {
         if column.values() + column.without_value() != counted.rows {
             let what = format!("the counts of {name} are not those of its rows");
             return Err(wrong(Partials, segment, &what));
@@ -293,30 +295,25 @@ fn compare(segment: &Arc<Segment>) -> Compared<u64> {
         return Err(wrong(Labels, segment, "it has labels of rows that do not exist"));
     }
     if record.level == Level::Rows {
-        compare_rows(segment, &columns, &places, &counted)?;
+        compare_rows(segment, &counted)?;
     }
     Ok(counted.rows)
 }
 
-fn compare_rows(
-    segment: &Arc<Segment>,
-    columns: &[(String, ColumnBins)],
-    places: &[usize],
-    counted: &Tally,
-) -> Compared<()> {
+fn compare_rows(segment: &Arc<Segment>, counted: &Tally) -> Compared<()> {
     use FileKind::{Ids, Partials, Rows};
     let rows = segment.rows().map_err(at(Rows))?;
     let fields = segment.record().schema.monitored();
     let values = fields.iter().map(|field| rows.column(field)).collect::<Result<Vec<_>>>();
-    let (times, columns_read) = (rows.times().map_err(at(Rows))?, values.map_err(at(Rows))?);
-    let chunk = RowChunk { times, columns: columns_read };
+    let (times, columns) = (rows.times().map_err(at(Rows))?, values.map_err(at(Rows))?);
+    let chunk = RowChunk { times, columns };
     if !chunk.times.is_sorted() {
         return Err(wrong(Rows, segment, "its rows are not sorted by time"));
     }
     let binning = segment.partials().map_err(at(Partials))?.binning().clone();
-    let mut again = Tally::new(columns, places);
-    again.add_rows(&chunk, places, &mut Binner::new(binning));
-    for ((kept, recounted), (name, _)) in counted.columns.iter().zip(&again.columns).zip(columns) {
+    let again = Tally::of_rows(binning.clone(), &chunk);
+    let names = binning.columns().iter().map(|(name, _)| name);
+    for ((kept, recounted), name) in counted.columns.iter().zip(&again.columns).zip(names) {
         if kept.bins != recounted.bins {
             let what = format!("the counts of {name} are not those of its rows");
             return Err(wrong(Partials, segment, &what));

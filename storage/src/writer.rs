@@ -5,13 +5,16 @@
 //! each caller. Nothing unsynced is ever visible. A model version lives in one shard, and so do the
 //! labels of a model; whoever freezes the heads holds all shards still for that moment.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crossbeam::channel::Sender;
 
 use crate::{
     batch::PredictionBatch,
-    binning::Binner,
+    binner::Binner,
     error::{Error, Result},
     head::{LateLabel, Prepared, VersionHead, VersionKey, prepare},
     labels::{Applied, LabelEntry, Truth},
@@ -226,14 +229,19 @@ impl Writer {
         let heads = HeadRows::of(&state, &write.model);
         let truths = truths(&write.labels.truths);
         let mut keep: Vec<u32> = Vec::with_capacity(truths.len());
+        // A label is known only as long as none of its prediction came before it in the batch.
+        let mut changed: HashSet<u64> = HashSet::new();
         for (row, (hash, truth)) in (0_u32..).zip(write.labels.hashes.iter().zip(&truths)) {
             let time = write.labels.times.get(row as usize).copied().unwrap_or(0);
             let known = write.known.get(row as usize) == Some(&true);
             let waits = state.waiting.has(&write.model, *hash, time, truth);
             // What segments know already a row of a head may still lack.
-            if (known && !heads.have(*hash)) || waits {
+            let known = (known && !heads.have(*hash)) || waits;
+            if known && !changed.contains(hash) {
                 write.unchanged += 1;
             } else {
+                changed.insert(*hash);
+                changed.insert(*hash);
                 keep.push(row);
             }
         }
@@ -509,7 +517,7 @@ fn give_labels(
             found if *stored || found.is_some() => receipt.matched += 1,
             _ => {
                 receipt.waiting += 1;
-                state.waiting.add(&write.model, entry);
+                state.waiting.add(&write.model, &entry);
             }
         }
     }

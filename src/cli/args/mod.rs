@@ -1,6 +1,7 @@
 //! What a user may type. Parsing checks form and range, so that wrong usage ends with exit code 2
 //! before anything is opened; what names mean is known only to the database.
 
+mod bench;
 mod data;
 mod maintenance;
 mod models;
@@ -10,6 +11,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 
+pub use bench::{BenchArgs, BenchKind};
 pub use data::{ImportArgs, ImportCommand, LabelImportArgs, PinArgs, ReferenceCommand, SetArgs};
 pub use maintenance::{DeleteArgs, InspectArgs, PredictionsCommand, RetentionArgs};
 pub use models::{CreateArgs, ModelsCommand};
@@ -121,16 +123,13 @@ pub enum Command {
         driftline inspect wal/00000000000000000001-00.wal --format json")]
     Inspect(InspectArgs),
     /// Measure ingest, size, queries and memory on this machine with synthetic predictions
-    #[command(after_help = "Example:\n  driftline bench --rows 1000000")]
+    #[command(
+        after_help = "With --data-dir the data is kept, and used again by the next run of the same \
+                      rows, features, days and seed.\n\nExamples:\n  \
+                      driftline bench --rows 1000000\n  \
+                      driftline bench query --data-dir /tmp/bench --format json"
+    )]
     Bench(BenchArgs),
-}
-
-/// Arguments of `bench`.
-#[derive(Debug, Args)]
-pub struct BenchArgs {
-    /// Predictions, of 20 features over 30 days
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    pub rows: u32,
 }
 
 /// Arguments of `serve`.

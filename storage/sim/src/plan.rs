@@ -60,6 +60,8 @@ pub enum Fault {
     Interrupted,
     /// The power goes in the middle of the call.
     PowerOff,
+    /// The process is killed in the middle of the call.
+    Killed,
 }
 
 const EINTR: i32 = 4;
@@ -68,6 +70,11 @@ const EMFILE: i32 = 24;
 const ENOSPC: i32 = 28;
 
 impl Fault {
+    /// Whether nothing runs after it.
+    pub fn ends(self) -> bool {
+        matches!(self, Self::PowerOff | Self::Killed)
+    }
+
     /// What the operating system would say.
     pub fn error(self) -> io::Error {
         match self {
@@ -78,6 +85,7 @@ impl Fault {
             Self::TooManyFiles => io::Error::from_raw_os_error(EMFILE),
             Self::Interrupted => io::Error::from_raw_os_error(EINTR),
             Self::PowerOff => io::Error::other("the power is off"),
+            Self::Killed => io::Error::other("the process is gone"),
         }
     }
 }

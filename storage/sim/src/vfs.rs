@@ -45,7 +45,7 @@ struct Machine {
     files: BTreeMap<u64, FileBytes>,
     next_file: u64,
     boot: u64,
-    power: bool,
+    running: bool,
     locks: BTreeSet<PathBuf>,
     plan: Plan,
     rng: ChaCha8Rng,
@@ -73,7 +73,7 @@ impl SimVfs {
             files: BTreeMap::new(),
             next_file: 1,
             boot: 0,
-            power: true,
+            running: true,
             locks: BTreeSet::new(),
             plan: Plan::default(),
             rng: ChaCha8Rng::seed_from_u64(seed),
@@ -141,10 +141,10 @@ impl SimVfs {
         !machine.plan.is_empty() || machine.pages_max.is_some() || machine.handles_max.is_some()
     }
 
-    /// Whether the power is on.
-    pub fn has_power(&self) -> bool {
+    /// Whether the process runs: neither it nor its machine has ended.
+    pub fn is_running(&self) -> bool {
         let machine = self.machine();
-        machine.power && machine.boot == self.boot
+        machine.running && machine.boot == self.boot
     }
 
     /// Bounds the bytes that files take, rounded to pages; none lifts the bound.
@@ -257,7 +257,7 @@ impl SimVfs {
         // Dropped after the guard: a file that nobody gets locks the machine to say that it is shut.
         let mut unseen = None;
         let mut machine = self.machine();
-        if machine.boot != self.boot || !machine.power {
+        if machine.boot != self.boot || !machine.running {
             return Err(Fault::PowerOff.error());
         }
         let number = machine.calls;
@@ -269,16 +269,16 @@ impl SimVfs {
         let outcome = match fault {
             // What a call does when it fails is its own business; others just fail.
             Some(fault) if !matches!(call, Call::Write | Call::Sync) => {
-                // The power may go after a call as well as before it.
-                if fault == Fault::PowerOff && call.changes() {
+                // The end may come after a call as well as before it.
+                if fault.ends() && call.changes() {
                     unseen = run(&mut machine, None).ok();
                 }
                 Err(fault.error())
             }
             fault => run(&mut machine, fault),
         };
-        if fault == Some(Fault::PowerOff) {
-            machine.power = false;
+        if fault.is_some_and(Fault::ends) {
+            machine.running = false;
         }
         let failed = outcome.as_ref().err().map(ToString::to_string);
         if machine.trace.len() == TRACE_CALLS {
@@ -332,7 +332,7 @@ impl Machine {
 
     fn reboot(&mut self) {
         self.boot += 1;
-        self.power = true;
+        self.running = true;
         self.locks.clear();
         self.handles = 0;
         let live: BTreeSet<u64> = self.names.files().collect();

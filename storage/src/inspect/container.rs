@@ -1,27 +1,30 @@
 //! Our own file kinds: their sections, and what each reader makes of them.
 
-use std::path::Path;
+use std::{ops::Range, path::Path, sync::Arc};
 
 use super::{Datum, Found};
 use crate::{
     binning::{Binning, ColumnBins},
-    day::Buckets as _,
+    day::HOUR_MINUTES,
     error::Result,
     files::FileRecord,
     ids::{self, IdIndex},
     label_delta,
     labels::{self, LabelSet},
+    limits,
     manifest::{ReferenceRecord, ReferenceSource},
-    partials_file::{self, PartialsFile},
+    partials_file::{self, MinuteCache, PartialsFile},
     reference,
     schema::{Schema, Task},
-    seal,
     section::{Format, SectionReader},
+    tally::{Cells, Tallies},
+    time::DAY_MINUTES,
     tombstones,
+    waiting::{self, Waiting},
 };
 
-/// Hours of a day.
-const HOURS: u16 = 24;
+/// Sections of partials from this kind on hold the minutes of an hour.
+const MINUTES_FROM: u32 = 100;
 
 const FORMATS: [(Format, &str); 7] = [
     (partials_file::FORMAT, "partials"),
@@ -30,7 +33,7 @@ const FORMATS: [(Format, &str); 7] = [
     (label_delta::FORMAT, "labels since the sidecar before"),
     (tombstones::FORMAT, "deleted rows"),
     (reference::FORMAT, "counts of a reference"),
-    (seal::ORPHANS_FORMAT, "labels that wait for their prediction"),
+    (waiting::FORMAT, "labels that wait for their prediction"),
 ];
 
 /// Whether a file that begins so is one of ours.
@@ -61,7 +64,10 @@ pub(super) fn inspect(path: &Path, bytes: &[u8]) -> Result<Found> {
         ]);
     }
     match *format {
-        partials_file::FORMAT => partials(path, bytes, &mut found)?,
+        partials_file::FORMAT => {
+            let has_minutes = reader.entries().iter().any(|entry| entry.kind >= MINUTES_FROM);
+            partials(path, bytes, has_minutes, &mut found)?;
+        }
         ids::FORMAT => {
             let index = IdIndex::open(path, bytes)?;
             found.fact("ids", index.len());
@@ -74,26 +80,33 @@ pub(super) fn inspect(path: &Path, bytes: &[u8]) -> Result<Found> {
             found.fact("last row", rows.max());
         }
         reference::FORMAT => summary(path, bytes, &mut found)?,
-        _ => waiting(path, &reader, &mut found)?,
+        _ => late_labels(path, bytes, &mut found)?,
     }
     let columns = ["section", "offset", "bytes", "unpacked", "crc32"];
     found.list("sections", &columns, sections);
     Ok(found)
 }
 
-fn partials(path: &Path, bytes: &[u8], found: &mut Found) -> Result<()> {
-    let file = PartialsFile::open(path.into(), bytes.to_vec())?;
-    let (mut hours, mut minutes) = (0_usize, 0_usize);
-    for hour in 0..HOURS {
-        hours += usize::from(file.hour(hour)?.is_some());
-        minutes += file.minutes(hour)?.len();
+fn partials(path: &Path, bytes: &[u8], has_minutes: bool, found: &mut Found) -> Result<()> {
+    let cache = MinuteCache::new(limits::MINUTES_OF_HOUR_BYTES);
+    let file = PartialsFile::open(path.into(), bytes.to_vec(), cache.into())?;
+    // Of no column, so that it takes no more than a number of rows per window.
+    let cells = Arc::new(Cells::fine(file.binning().clone(), &[]));
+    let count = |windows: Vec<Range<u16>>| -> Result<Vec<u64>> {
+        let mut tallies = Tallies::new(cells.clone(), windows.len());
+        let count = windows.len();
+        file.fold(windows.into_iter().enumerate(), &mut tallies)?;
+        Ok((0..count).map(|window| tallies.rows(window)).filter(|rows| *rows > 0).collect())
+    };
+    let minute = |first: u16, minutes: u16| first * minutes..(first + 1) * minutes;
+    let hours =
+        count((0..DAY_MINUTES / HOUR_MINUTES).map(|hour| minute(hour, HOUR_MINUTES)).collect())?;
+    found.fact("rows", hours.iter().sum::<u64>());
+    found.fact("hours", hours.len());
+    if has_minutes {
+        found.fact("minutes", count((0..DAY_MINUTES).map(|at| minute(at, 1)).collect())?.len());
     }
-    found.fact("rows", u64::from(file.total()?.rows));
-    found.fact("hours", hours);
-    found.fact("minutes", minutes);
     binning(file.binning(), found);
-    let new = file.new_names().iter().map(Vec::len).sum::<usize>();
-    found.fact("new categories", new);
     Ok(())
 }
 
@@ -156,13 +169,11 @@ fn nameless() -> ReferenceRecord {
     }
 }
 
-fn waiting(path: &Path, reader: &SectionReader<'_>, found: &mut Found) -> Result<()> {
-    let waiting = seal::decode_waiting_file(path, reader)?;
-    found.fact("labels", waiting.values().map(Vec::len).sum::<usize>());
-    let rows = waiting.iter().map(|(model, entries)| {
-        let arrived = entries.iter().map(|entry| entry.arrived).min();
-        let arrived = arrived.map_or(Datum::None, Datum::Time);
-        vec![Datum::from(model.as_str()), Datum::from(entries.len()), arrived]
+fn late_labels(path: &Path, bytes: &[u8], found: &mut Found) -> Result<()> {
+    let waiting = Waiting::decode(path, bytes)?;
+    found.fact("labels", waiting.count());
+    let rows = waiting.models().map(|(model, labels, since)| {
+        vec![model.into(), labels.into(), since.map_or(Datum::None, Datum::Time)]
     });
     found.list("models", &["model", "labels", "waiting since"], rows.collect());
     Ok(())

@@ -6,28 +6,22 @@
 //! labels and sums hold their places. A clone is cheap and shares pages and hours: queries need no
 //! more than a clone of the [`Outcomes`].
 
+pub(crate) mod columns;
 mod pages;
 mod sidecar;
+mod truth;
 
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
 use self::pages::{Given, Kept, Pages};
-pub(crate) use self::{pages::Truth64, sidecar::FORMAT};
+pub use self::truth::Truth;
+pub(crate) use self::{sidecar::FORMAT, truth::Truth64};
 use crate::{
     answers::{Answers, Labelled, Predicted, PredictedCode},
     outcome::{Answer, OutcomeTally, Outcomes, RowSums},
 };
-
-/// What a label says.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Truth {
-    /// A class.
-    Class(Arc<str>),
-    /// A number.
-    Number(f64),
-}
 
 /// A label on its way to its prediction.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,15 +100,7 @@ impl LabelSet {
     /// The truth of a row and the time of its label.
     pub fn truth(&self, row: u32) -> Option<(i64, Truth)> {
         let given = self.labels.get(row)?;
-        let truth = match given.truth.answer() {
-            Answer::Class(place) => {
-                let name = self.outcomes.names().get(place as usize).cloned();
-                Truth::Class(name.unwrap_or_else(|| "".into()))
-            }
-            Answer::Number(value) => Truth::Number(value),
-            Answer::Nothing => Truth::Number(f64::NAN),
-        };
-        Some((given.time, truth))
+        Some((given.time, Truth::of(given.truth, self.outcomes.names())))
     }
 
     /// Gives a row a label.

@@ -9,49 +9,12 @@
 
 use std::{ops::Range, sync::Arc};
 
-use crate::{column::is_null, limits, outcome::Answer, tight};
+use super::truth::Truth64;
+use crate::{limits, tight};
 
 /// Rows of a page: enough to carry its header, few enough that an insertion moves little.
 const PAGE_ROWS: u32 = WORDS as u32 * 64;
 const WORDS: usize = 8;
-
-/// What a label says, in eight bytes: the bits of a number, or a class's place among NaNs that no
-/// number has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Truth64(u64);
-
-const CLASS: u64 = 0xfffc << 48;
-const NOTHING: u64 = 0xfffd << 48;
-const KIND: u64 = 0xffff << 48;
-
-impl Truth64 {
-    pub(crate) const NOTHING: Self = Self(NOTHING);
-
-    pub(crate) fn class(place: u32) -> Self {
-        Self(CLASS | u64::from(place))
-    }
-
-    pub(crate) fn number(value: f64) -> Self {
-        let plain = !value.is_nan() || is_null(value);
-        Self(if plain { value } else { f64::NAN }.to_bits())
-    }
-
-    pub(crate) fn answer(self) -> Answer {
-        match self.0 & KIND {
-            CLASS => Answer::Class(self.0 as u32),
-            NOTHING => Answer::Nothing,
-            _ => Answer::Number(f64::from_bits(self.0)),
-        }
-    }
-
-    pub(super) fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    pub(super) fn bits(self) -> u64 {
-        self.0
-    }
-}
 
 /// A label in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,11 +23,30 @@ use crate::{
     time::{TIME_MAX, TIME_MIN, day_of},
 };
 
+impl Classes {
+    /// Appends the names in order of place.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.put_varint(self.names.len() as u64);
+        self.names.iter().for_each(|name| out.put_bytes(name.as_bytes()));
+    }
+
+    /// Reads what [`Classes::encode`] wrote.
+    pub(crate) fn decode(get: &mut Get<'_>) -> Decoded<Self> {
+        let mut classes = Self::default();
+        for place in 0..get.count(1)? {
+            let added = classes.place_or_add(get.text()?, limits::CLASSES_MAX + 1);
+            if added.is_none_or(|added| added as usize != place) {
+                return Err(DecodeError("distinct classes within their bound"));
+            }
+        }
+        Ok(classes)
+    }
+}
+
 impl Outcomes {
     /// Appends classes and minutes.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        out.put_varint(self.names().len() as u64);
-        self.names().iter().for_each(|name| out.put_bytes(name.as_bytes()));
+        self.classes.encode(out);
         out.put_varint(self.days.len() as u64);
         for (day, hours) in &self.days {
             out.put_i64(*day);
@@ -39,7 +58,7 @@ impl Outcomes {
 
     /// Reads what [`Outcomes::encode`] wrote.
     pub(crate) fn decode(get: &mut Get<'_>) -> Decoded<Self> {
-        let classes = get_classes(get)?;
+        let classes = Classes::decode(get)?;
         let known = classes.names.len();
         let mut outcomes = Self { classes: Arc::new(classes), days: Vec::new() };
         for _ in 0..get.count(12)? {
@@ -68,7 +87,7 @@ impl Outcomes {
     /// Reads the outcomes of a sidecar of version 1: a list of minutes, each with what is labelled,
     /// its pairs (true class, predicted class, count) and its error sums.
     pub(crate) fn decode_v1(get: &mut Get<'_>) -> Decoded<Self> {
-        let classes = get_classes(get)?;
+        let classes = Classes::decode(get)?;
         let known = classes.names.len();
         let mut outcomes = Self { classes: Arc::new(classes), days: Vec::new() };
         for _ in 0..get.count(11)? {
@@ -113,18 +132,6 @@ impl Outcomes {
 /// A count of rows.
 fn small(get: &mut Get<'_>) -> Decoded<i32> {
     i32::try_from(get.varint()?).map_err(|_| DecodeError("a count below 2^31"))
-}
-
-fn get_classes(get: &mut Get<'_>) -> Decoded<Classes> {
-    let count = get.count(1)?;
-    let mut classes = Classes::default();
-    for place in 0..count {
-        let added = classes.place_or_add(get.text()?, limits::CLASSES_MAX + 1);
-        if added.is_none_or(|added| added as usize != place) {
-            return Err(DecodeError("distinct classes within their bound"));
-        }
-    }
-    Ok(classes)
 }
 
 fn put_hour(out: &mut Vec<u8>, hour: &Hour) {

@@ -36,15 +36,31 @@ pub(crate) enum Answer {
 
 /// Class names by place.
 #[derive(Debug, Clone, Default)]
-struct Classes {
+pub(crate) struct Classes {
     names: Vec<Arc<str>>,
     places: HashMap<Arc<str>, u32, foldhash::fast::RandomState>,
 }
 
 impl Classes {
+    pub(crate) fn names(&self) -> &[Arc<str>] {
+        &self.names
+    }
+
+    /// The place of a class that is known.
+    pub(crate) fn place(&self, name: &str) -> Option<u32> {
+        self.places.get(name).copied()
+    }
+
+    /// The place of a class, added if there is room, else that of [`OTHER_CLASS`].
+    pub(crate) fn place_or_other(&mut self, name: &str) -> u32 {
+        let place = self.place_or_add(name, limits::CLASSES_MAX);
+        let other = |classes: &mut Self| classes.place_or_add(OTHER_CLASS, limits::CLASSES_MAX + 1);
+        place.or_else(|| other(self)).unwrap_or(0)
+    }
+
     fn place_or_add(&mut self, name: &str, bound: usize) -> Option<u32> {
-        if let Some(place) = self.places.get(name) {
-            return Some(*place);
+        if let Some(place) = self.place(name) {
+            return Some(place);
         }
         let place = u32::try_from(self.names.len()).ok()?;
         if self.names.len() >= bound {
@@ -99,13 +115,9 @@ impl Outcomes {
 
     /// The place of a class, added if there is room, else that of [`OTHER_CLASS`].
     pub fn place(&mut self, name: &str) -> u32 {
-        if let Some(place) = self.classes.places.get(name) {
-            return *place;
-        }
-        let classes = Arc::make_mut(&mut self.classes);
-        match classes.place_or_add(name, limits::CLASSES_MAX) {
+        match self.classes.place(name) {
             Some(place) => place,
-            None => classes.place_or_add(OTHER_CLASS, limits::CLASSES_MAX + 1).unwrap_or(0),
+            None => Arc::make_mut(&mut self.classes).place_or_other(name),
         }
     }
 

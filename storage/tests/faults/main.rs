@@ -1,0 +1,8 @@
+//! Fault tests: a database over a disk that crashes, fills up, fails and forgets.
+//!
+//! `docs/testing.md` lists what each is for and how to replay a seed.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod fixture;
+mod simulation;
+mod steps;
