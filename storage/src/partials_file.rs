@@ -138,14 +138,6 @@ pub struct PartialsFile {
     number: u64,
 }
 
-/// Sizes of a partials file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Buckets {
-    pub(crate) rows: u64,
-    pub(crate) hours: usize,
-    pub(crate) minutes: usize,
-}
-
 /// The hours that have rows.
 #[derive(Debug)]
 enum Hours {
@@ -225,31 +217,6 @@ impl PartialsFile {
         };
         let binning = Arc::new(binning);
         Ok(Self { path, bytes, version, binning, names, columns, slots, hours, minutes, number })
-    }
-
-    /// What it holds in all: rows, and how many hours and minutes have some.
-    ///
-    /// # Errors
-    /// `Corruption` with the file.
-    pub(crate) fn buckets(&self) -> Result<Buckets> {
-        let hours: Vec<u16> = match &self.hours {
-            Hours::Running(hours) => hours.ends.iter().map(|(hour, _)| *hour).collect(),
-            Hours::Lists(hours) => hours.iter().map(|(hour, _)| *hour).collect(),
-        };
-        let rows = match &self.hours {
-            Hours::Running(hours) => hours.ends.last().map_or(0, |(_, rows)| u64::from(*rows)),
-            Hours::Lists(hours) => hours.iter().map(|(_, counts)| u64::from(counts.rows())).sum(),
-        };
-        let mut minutes = 0;
-        for hour in &hours {
-            minutes += self.minutes(*hour)?.len();
-        }
-        Ok(Buckets { rows, hours: hours.len(), minutes })
-    }
-
-    /// How many new categories it counts.
-    pub(crate) fn new_names(&self) -> usize {
-        self.names.len()
     }
 
     /// The binning of the counts.

@@ -8,6 +8,7 @@
 use std::{collections::BTreeMap, fmt, ops::ControlFlow, path::Path, sync::Arc};
 
 use crate::{
+    blob::Blob,
     db::Db,
     error::{Error, ErrorKind, Result},
     file_kind::FileKind,
@@ -15,7 +16,7 @@ use crate::{
     manifest::Level,
     reference::{Reference, read_summary},
     replay::survey,
-    rows::RowChunk,
+    rows::{RowChunk, RowFile},
     seal::read_waiting,
     segment::Segment,
     snapshot::Part,
@@ -225,8 +226,15 @@ fn check_reference(shared: &Shared, reference: &Reference, found: &mut Verified)
     let summary = summary.and_then(|(path, bytes)| read_summary(&path, &bytes, record.clone()));
     found.note(root, FileKind::References, &record.summary.path, summary);
     found.add(FileKind::References, record.rows.bytes);
-    let whole = shared.files.read(&record.rows);
-    let rows = whole.and_then(|_| shared.files.rows(&record.rows)).and_then(|rows| {
+    let rows = shared.files.read(&record.rows);
+    let rows = rows.and_then(|(path, bytes)| {
+        let blob = Blob::memory(path, bytes);
+        record
+            .rows
+            .tail
+            .map_or_else(|| RowFile::open_whole(&blob), |t| RowFile::open(blob.clone(), t))
+    });
+    let rows = rows.and_then(|rows| {
         if rows.rows() as u64 == record.row_count {
             return Ok(());
         }
@@ -297,8 +305,8 @@ fn compare_rows(segment: &Arc<Segment>, counted: &Tally) -> Compared<()> {
     let rows = segment.rows().map_err(at(Rows))?;
     let fields = segment.record().schema.monitored();
     let values = fields.iter().map(|field| rows.column(field)).collect::<Result<Vec<_>>>();
-    let (times, columns_read) = (rows.times().map_err(at(Rows))?, values.map_err(at(Rows))?);
-    let chunk = RowChunk { times, columns: columns_read };
+    let (times, columns) = (rows.times().map_err(at(Rows))?, values.map_err(at(Rows))?);
+    let chunk = RowChunk { times, columns };
     if !chunk.times.is_sorted() {
         return Err(wrong(Rows, segment, "its rows are not sorted by time"));
     }

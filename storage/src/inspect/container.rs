@@ -1,10 +1,11 @@
 //! Our own file kinds: their sections, and what each reader makes of them.
 
-use std::{path::Path, sync::Arc};
+use std::{ops::Range, path::Path, sync::Arc};
 
 use super::{Datum, Found};
 use crate::{
     binning::{Binning, ColumnBins},
+    day::HOUR_MINUTES,
     error::Result,
     files::FileRecord,
     ids::{self, IdIndex},
@@ -16,9 +17,14 @@ use crate::{
     reference,
     schema::{Schema, Task},
     section::{Format, SectionReader},
+    tally::{Cells, Tallies},
+    time::DAY_MINUTES,
     tombstones,
     waiting::{self, Waiting},
 };
+
+/// Sections of partials from this kind on hold the minutes of an hour.
+const MINUTES_FROM: u32 = 100;
 
 const FORMATS: [(Format, &str); 7] = [
     (partials_file::FORMAT, "partials"),
@@ -48,9 +54,9 @@ pub(super) fn inspect(path: &Path, bytes: &[u8]) -> Result<Found> {
     let mut sections = Vec::new();
     for entry in reader.entries() {
         // Unpacking checks the section.
-        reader.required(SectionReader::kind_of(entry))?;
+        reader.required(entry.kind)?;
         sections.push(vec![
-            Datum::from(SectionReader::kind_of(entry)),
+            Datum::from(entry.kind),
             Datum::from(entry.offset),
             Datum::from(entry.length),
             Datum::from(entry.unpacked),
@@ -58,7 +64,10 @@ pub(super) fn inspect(path: &Path, bytes: &[u8]) -> Result<Found> {
         ]);
     }
     match *format {
-        partials_file::FORMAT => partials(path, bytes, &mut found)?,
+        partials_file::FORMAT => {
+            let has_minutes = reader.entries().iter().any(|entry| entry.kind >= MINUTES_FROM);
+            partials(path, bytes, has_minutes, &mut found)?;
+        }
         ids::FORMAT => {
             let index = IdIndex::open(path, bytes)?;
             found.fact("ids", index.len());
@@ -71,22 +80,33 @@ pub(super) fn inspect(path: &Path, bytes: &[u8]) -> Result<Found> {
             found.fact("last row", rows.max());
         }
         reference::FORMAT => summary(path, bytes, &mut found)?,
-        _ => orphans(path, bytes, &mut found)?,
+        _ => late_labels(path, bytes, &mut found)?,
     }
     let columns = ["section", "offset", "bytes", "unpacked", "crc32"];
     found.list("sections", &columns, sections);
     Ok(found)
 }
 
-fn partials(path: &Path, bytes: &[u8], found: &mut Found) -> Result<()> {
-    let cache = Arc::new(MinuteCache::new(limits::MINUTE_CACHE_BYTES));
-    let file = PartialsFile::open(path.into(), bytes.to_vec(), cache)?;
-    let buckets = file.buckets()?;
-    found.fact("rows", buckets.rows);
-    found.fact("hours", buckets.hours);
-    found.fact("minutes", buckets.minutes);
+fn partials(path: &Path, bytes: &[u8], has_minutes: bool, found: &mut Found) -> Result<()> {
+    let cache = MinuteCache::new(limits::MINUTES_OF_HOUR_BYTES);
+    let file = PartialsFile::open(path.into(), bytes.to_vec(), cache.into())?;
+    // Of no column, so that it takes no more than a number of rows per window.
+    let cells = Arc::new(Cells::fine(file.binning().clone(), &[]));
+    let count = |windows: Vec<Range<u16>>| -> Result<Vec<u64>> {
+        let mut tallies = Tallies::new(cells.clone(), windows.len());
+        let count = windows.len();
+        file.fold(windows.into_iter().enumerate(), &mut tallies)?;
+        Ok((0..count).map(|window| tallies.rows(window)).filter(|rows| *rows > 0).collect())
+    };
+    let minute = |first: u16, minutes: u16| first * minutes..(first + 1) * minutes;
+    let hours =
+        count((0..DAY_MINUTES / HOUR_MINUTES).map(|hour| minute(hour, HOUR_MINUTES)).collect())?;
+    found.fact("rows", hours.iter().sum::<u64>());
+    found.fact("hours", hours.len());
+    if has_minutes {
+        found.fact("minutes", count((0..DAY_MINUTES).map(|at| minute(at, 1)).collect())?.len());
+    }
     binning(file.binning(), found);
-    found.fact("new categories", file.new_names());
     Ok(())
 }
 
@@ -149,12 +169,11 @@ fn nameless() -> ReferenceRecord {
     }
 }
 
-fn orphans(path: &Path, bytes: &[u8], found: &mut Found) -> Result<()> {
+fn late_labels(path: &Path, bytes: &[u8], found: &mut Found) -> Result<()> {
     let waiting = Waiting::decode(path, bytes)?;
     found.fact("labels", waiting.count());
-    let rows = waiting.by_model().map(|(model, labels, since)| {
-        let since = since.map_or(Datum::None, Datum::Time);
-        vec![Datum::from(model), Datum::from(labels), since]
+    let rows = waiting.models().map(|(model, labels, since)| {
+        vec![model.into(), labels.into(), since.map_or(Datum::None, Datum::Time)]
     });
     found.list("models", &["model", "labels", "waiting since"], rows.collect());
     Ok(())

@@ -11,12 +11,14 @@ use parquet::{
     },
 };
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::{Datum, Found};
 use crate::{
-    blob::Blob,
+    blob::{Blob, Tail},
     column::{Column, NULL_CODE, is_null},
     error::{Error, Result},
-    rows::RowFile,
+    rows::{HASHES_KEY, RowFile},
     schema::{Field, Kind},
 };
 
@@ -28,10 +30,11 @@ pub(super) fn inspect(path: &Path, bytes: Vec<u8>) -> Result<Found> {
     let bytes = Bytes::from(bytes);
     let bad = |error: &dyn std::fmt::Display| Error::corruption(path, 0, error);
     let reader = SerializedFileReader::new(bytes.clone()).map_err(|error| bad(&error))?;
-    let file = RowFile::open_whole(&Blob::memory(path.into(), bytes.clone()))?;
+    let metadata = reader.metadata();
+    let file = open(path, &bytes, metadata)?;
     let mut found = Found::of("rows");
     found.fact("rows", file.rows());
-    found.fact("row groups", reader.metadata().num_row_groups());
+    found.fact("row groups", metadata.num_row_groups());
     let times = file.times()?;
     let time = |time: Option<&i64>| time.map_or(Datum::None, |time| Datum::Time(*time));
     found.fact("first event", time(times.iter().min()));
@@ -41,9 +44,30 @@ pub(super) fn inspect(path: &Path, bytes: Vec<u8>) -> Result<Found> {
         return Err(bad(&"columns of different lengths"));
     }
     let columns = ["column", "type", "encodings", "codec", "bytes", "unpacked", "nulls"];
-    let rows = list_columns(reader.metadata(), &file)?;
+    let rows = list_columns(metadata, &file)?;
     found.list("columns", &columns, rows);
     Ok(found)
+}
+
+/// Opens a file whose tail the catalog does not tell: it begins where the last column ends.
+fn open(path: &Path, bytes: &Bytes, metadata: &ParquetMetaData) -> Result<RowFile> {
+    let blob = Blob::memory(path.into(), bytes.clone());
+    let keys = metadata.file_metadata().key_value_metadata();
+    if !keys.is_some_and(|keys| keys.iter().any(|pair| pair.key == HASHES_KEY)) {
+        return RowFile::open_whole(&blob);
+    }
+    let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
+    let ends = chunks.map(|chunk| {
+        let (start, length) = chunk.byte_range();
+        start.saturating_add(length)
+    });
+    let offset = ends.max().unwrap_or(0);
+    let from = usize::try_from(offset).ok();
+    let tail = from.and_then(|from| bytes.get(from..)).ok_or_else(|| {
+        Error::corruption(path, bytes.len() as u64, "a column reaches past the end")
+    })?;
+    let hash = xxh3_64(tail);
+    RowFile::open(blob, Tail { offset, hash })
 }
 
 fn list_columns(metadata: &ParquetMetaData, file: &RowFile) -> Result<Vec<Vec<Datum>>> {

@@ -58,8 +58,8 @@ impl Waiting {
         self.models.get(model).map_or(0, Queue::len)
     }
 
-    /// For each model how many of its labels wait, and since when the first does.
-    pub fn by_model(&self) -> impl Iterator<Item = (&str, usize, Option<i64>)> {
+    /// The models whose labels wait: how many, and since when the first one, in microseconds.
+    pub fn models(&self) -> impl Iterator<Item = (&str, usize, Option<i64>)> {
         self.models.iter().map(|(model, queue)| {
             let since = queue.view().labels().map(|label| label.arrived).min();
             (model.as_ref(), queue.len(), since)
