@@ -18,6 +18,7 @@ use roaring::RoaringBitmap;
 
 use crate::{
     answers::Answers,
+    blob::Blob,
     error::{Error, Result},
     files::{self, FileRecord},
     ids::IdIndex,
@@ -149,14 +150,21 @@ impl Files {
     }
 
     pub(crate) fn rows(&self, record: &FileRecord) -> Result<Arc<RowFile>> {
-        let item = self.cached(record, Of::File, || {
-            let (path, bytes) = self.read(record)?;
-            Ok(Item::Rows(Arc::new(RowFile::open(path, bytes)?)))
-        })?;
+        let item =
+            self.cached(record, Of::File, || Ok(Item::Rows(Arc::new(self.open_rows(record)?))))?;
         match item {
             Item::Rows(file) => Ok(file),
             _ => Err(mixed_up(record)),
         }
+    }
+
+    fn open_rows(&self, record: &FileRecord) -> Result<RowFile> {
+        let Some(tail) = record.tail else {
+            let (path, bytes) = self.read(record)?;
+            return RowFile::open_whole(&Blob::memory(path, bytes));
+        };
+        let path = self.root.join(&record.path).into();
+        RowFile::open(Blob::file(self.vfs.clone(), path, record.offset, record.bytes), tail)
     }
 
     pub(crate) fn partials(&self, record: &FileRecord) -> Result<Arc<PartialsFile>> {

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
+    blob::Tail,
     error::{Error, Result},
     limits, time,
     vfs::{Vfs, VfsFile},
@@ -59,6 +60,9 @@ pub struct FileRecord {
     pub bytes: u64,
     /// XXH3 of the content, 64 bits, seed 0.
     pub hash: u64,
+    /// The part at the end that says how to check the rest; row files have one from format 2 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Tail>,
 }
 
 fn is_zero(offset: &u64) -> bool {
@@ -67,7 +71,7 @@ fn is_zero(offset: &u64) -> bool {
 
 impl FileRecord {
     pub(crate) fn of(path: String, content: &[u8]) -> Self {
-        Self { path, offset: 0, bytes: content.len() as u64, hash: xxh3_64(content) }
+        Self { path, offset: 0, bytes: content.len() as u64, hash: xxh3_64(content), tail: None }
     }
 
     /// Whether it is a stretch of a pack.

@@ -426,11 +426,11 @@ mod tests {
             let mut ids = Ids::from_iter(&mine);
             ids.append(&Ids::from_iter(&theirs));
             let all: Vec<String> = mine.into_iter().chain(theirs).collect();
-            prop_assert_eq!(texts(&ids), all.clone());
+            prop_assert_eq!(&texts(&ids), &all);
             prop_assert_eq!(ids.hashes(), all.iter().map(|id| id_hash(id)).collect::<Vec<_>>());
             let taken: Vec<String> =
                 rows.iter().filter_map(|row| all.get(*row as usize)).cloned().collect();
-            prop_assert_eq!(texts(&ids.take(&rows)), taken.clone());
+            prop_assert_eq!(&texts(&ids.take(&rows)), &taken);
             prop_assert_eq!(ids.take(&rows), Ids::from_iter(&taken));
         }
     }

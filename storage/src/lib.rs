@@ -19,6 +19,7 @@ mod id_column;
 mod batch;
 mod codec;
 mod section;
+mod blob;
 mod files;
 mod producers;
 mod manifest;
@@ -26,6 +27,7 @@ mod wal;
 mod replay;
 mod record;
 mod rows;
+mod id_table;
 mod ids;
 mod special;
 mod edges;
@@ -70,6 +72,7 @@ mod verify;
 
 pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
 pub use binning::{Binning, ColumnBins};
+pub use blob::{Blob, Tail};
 pub use catalog::FORMAT_VERSION;
 pub use column::{Categories, CategoriesBuilder, Column, NULL, NULL_CODE, is_null, number};
 pub use db::{DEFAULT_VERSION, Db, Drive, Options, Pending, Stats};
@@ -84,7 +87,7 @@ pub use producers::Producer;
 pub use reference::Reference;
 pub use references::{NewReference, ReferenceRows};
 pub use replay::Damage;
-pub use rows::{RowChunk, RowFile, write_rows};
+pub use rows::{EncodedRows, RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
 };

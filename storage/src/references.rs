@@ -118,10 +118,10 @@ impl Db {
             files::write_file(&*shared.vfs, &shared.root, path, content)
         };
         let columns = schema.columns();
-        let rows = write(
-            "parquet",
-            &rows::write_rows(&new.rows.ids, &new.rows.times, &columns, &new.rows.columns)?,
-        )?;
+        let encoded =
+            rows::write_rows(&new.rows.ids, &new.rows.times, &columns, &new.rows.columns)?;
+        let mut rows = write("parquet", &encoded.bytes)?;
+        rows.tail = Some(encoded.tail);
         let summary = write(
             "reference",
             &reference::write_summary(&new.binning, &new.tally, &new.percentiles)?,

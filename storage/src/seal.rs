@@ -237,7 +237,7 @@ impl SegmentContent<'_> {
         let batch = self.batch;
         let id = shared.next_id();
         let columns = self.schema.columns();
-        let rows = rows::write_rows(&batch.ids, &batch.times, &columns, &batch.columns)?;
+        let encoded = rows::write_rows(&batch.ids, &batch.times, &columns, &batch.columns)?;
         let ids = ids::write_ids(&batch.ids.hashes())?;
         let labels = match self.labels.len() as u64 {
             0 => None,
@@ -245,7 +245,7 @@ impl SegmentContent<'_> {
         };
         let directory = files::segment_directory(self.model, self.version, self.day);
         let small = place == Place::Pack
-            && rows.len() + ids.len() + self.partials.len() < limits::PACKED_BYTES_MAX;
+            && encoded.bytes.len() + ids.len() + self.partials.len() < limits::PACKED_BYTES_MAX;
         let mut write = |ending: &str, content: &[u8]| {
             if small {
                 publication.packed(content)
@@ -253,7 +253,8 @@ impl SegmentContent<'_> {
                 publication.file(format!("{directory}/{id:012}.{ending}"), content)
             }
         };
-        let rows = write("parquet", &rows)?;
+        let mut rows = write("parquet", &encoded.bytes)?;
+        rows.tail = Some(encoded.tail);
         let partials = write("partials", &self.partials)?;
         let ids = write("ids", &ids)?;
         let sidecar = |(labels, content): (u64, Vec<u8>)| -> Result<SidecarRecord> {

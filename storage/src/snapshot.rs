@@ -186,12 +186,16 @@ impl Part {
                 Ok(chunks.map(|chunk| head_rows(head, chunk, fields).within(range)).collect())
             }
             Inner::Segment(segment) => {
-                let rows = segment.rows()?;
-                let columns =
-                    fields.iter().map(|field| rows.column(field)).collect::<Result<Vec<_>>>()?;
-                let chunk = RowChunk { times: rows.times()?, columns };
+                let file = segment.rows()?;
+                let rows = file.rows_within(range)?;
+                let column = |field| file.column_of(field, rows.clone());
+                let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
+                let chunk = RowChunk { times: file.times_of(rows.clone())?, columns };
                 Ok(vec![match segment.deleted()? {
-                    Some(deleted) => chunk.take(&inside(&chunk.times, range, Some(&deleted))),
+                    Some(deleted) => {
+                        let kept = inside(&chunk.times, range, Some((&deleted, rows.start)));
+                        chunk.take(&kept)
+                    }
                     None => chunk.within(range),
                 }])
             }
@@ -211,9 +215,12 @@ impl Part {
                     .collect())
             }
             Inner::Segment(segment) => {
-                let rows = segment.rows()?;
+                let file = segment.rows()?;
+                let rows = file.rows_within(range)?;
+                let (ids, times) = (file.ids_of(rows.clone())?, file.times_of(rows.clone())?);
                 let deleted = segment.deleted()?;
-                Ok(vec![rows.ids()?.take(&inside(&rows.times()?, range, deleted.as_deref()))])
+                let deleted = deleted.as_deref().map(|deleted| (deleted, rows.start));
+                Ok(vec![ids.take(&inside(&times, range, deleted))])
             }
         }
     }
@@ -272,12 +279,13 @@ impl Part {
 }
 
 /// The rows inside an interval that are not deleted.
-fn inside(times: &[i64], range: TimeRange, deleted: Option<&RoaringBitmap>) -> Vec<u32> {
+/// The places of the times in an interval; deleted rows, counted from the row of the first time,
+/// are left out.
+fn inside(times: &[i64], range: TimeRange, deleted: Option<(&RoaringBitmap, u32)>) -> Vec<u32> {
+    let kept = |place: u32| deleted.is_none_or(|(rows, first)| !rows.contains(first + place));
     (0_u32..)
         .zip(times)
-        .filter(|(row, time)| {
-            range.contains(**time) && deleted.is_none_or(|deleted| !deleted.contains(*row))
-        })
+        .filter(|(place, time)| range.contains(**time) && kept(*place))
         .map(|(row, _)| row)
         .collect()
 }

@@ -160,6 +160,16 @@ impl Searched {
         }
     }
 
+    /// Looks up many ids and tells place and row of each that is here; hashes in ascending order
+    /// are faster.
+    pub(crate) fn find_each(&self, hashes: &[u64], mut found: impl FnMut(usize, u32)) {
+        self.ids.find_each(hashes, |place, row| {
+            if self.deleted.as_ref().is_none_or(|rows| !rows.contains(row)) {
+                found(place, row);
+            }
+        });
+    }
+
     /// The row of an id.
     pub(crate) fn find(&self, hash: u64) -> Option<u32> {
         let row = self.ids.find(hash)?;

@@ -10,8 +10,6 @@ use std::{
     sync::Arc,
 };
 
-use crossbeam::channel::Sender;
-
 use crate::{
     batch::PredictionBatch,
     binner::Binner,
@@ -49,7 +47,7 @@ pub struct LabelReceipt {
 }
 
 /// Where the answer to a command goes.
-pub(crate) type Reply<T> = Sender<Result<T>>;
+pub(crate) type Reply<T> = oneshot::Sender<Result<T>>;
 
 #[derive(Debug)]
 pub(crate) struct PredictionsWrite {
@@ -482,7 +480,7 @@ impl Writer {
                 let count = labels.hashes.len();
                 let first = first.unwrap_or_else(|| self.shared.next_labels(count));
                 self.shared.skip_labels(first + count as u64);
-                let (reply, _) = crossbeam::channel::bounded(1);
+                let (reply, _) = oneshot::channel();
                 let (known, unchanged) = (Vec::new(), left_out);
                 let write =
                     LabelsWrite { producer, model, labels, targets, known, unchanged, reply };

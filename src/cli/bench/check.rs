@@ -156,7 +156,7 @@ mod tests {
 
     fn drift(value: Option<f64>, error_bound: Option<f64>) -> DriftReport {
         let result = DriftResult {
-            feature: "f00".to_owned(),
+            feature: "f00".into(),
             method: Method::Psi,
             value,
             p_value: None,

@@ -312,7 +312,7 @@ impl LabelFile {
     fn write(self, path: &Path) -> Tried<()> {
         let field = Field { name: "label".to_owned(), kind: Kind::Categorical };
         let truths = self.truths.unwrap_or_else(|| Column::nulls(false, 0));
-        Ok(fs::write(path, write_rows(&self.ids, &self.times, &[field], &[truths])?)?)
+        Ok(fs::write(path, write_rows(&self.ids, &self.times, &[field], &[truths])?.bytes)?)
     }
 }
 

@@ -160,7 +160,7 @@ impl Labels {
             let batch = workload.block(block);
             let made = workload.labels(block, &batch);
             made.labels.ids.iter().for_each(|id| {
-                all.ids.push(id);
+                all.ids.push(&id);
             });
             all.times.extend_from_slice(&made.labels.times);
             if let Column::Categories(truths) = &made.labels.truths {
