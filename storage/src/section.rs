@@ -156,6 +156,11 @@ impl<'a> SectionReader<'a> {
         &self.entries
     }
 
+    /// What a section is, without how it is stored.
+    pub fn kind_of(entry: &Entry) -> u32 {
+        entry.kind & !STORED
+    }
+
     /// The unpacked bytes of a section; `None` if the file has none of this kind.
     ///
     /// # Errors

@@ -373,7 +373,8 @@ impl Run {
     /// Labels whose time is up go with a seal that has something to publish.
     fn expire(&mut self) {
         let now = self.clock.now();
-        let expired: Vec<Oracle> = self.states.iter().map(|s| s.without_expired(now)).collect();
+        let expired: Vec<Oracle> =
+            self.states.iter().flat_map(|state| state.without_expired(now)).collect();
         for state in expired {
             if !self.states.contains(&state) {
                 self.states.push(state);

@@ -54,9 +54,9 @@ pub(super) fn inspect(path: &Path, bytes: &[u8]) -> Result<Found> {
     let mut sections = Vec::new();
     for entry in reader.entries() {
         // Unpacking checks the section.
-        reader.required(entry.kind)?;
+        reader.required(SectionReader::kind_of(entry))?;
         sections.push(vec![
-            Datum::from(entry.kind),
+            Datum::from(SectionReader::kind_of(entry)),
             Datum::from(entry.offset),
             Datum::from(entry.length),
             Datum::from(entry.unpacked),

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod fixture;
+mod flips;
 mod log;
 mod simulation;
 mod space;
