@@ -33,6 +33,9 @@ pub fn distribution(db: &Db, request: &DistributionRequest) -> Result<Distributi
     };
     let comparison = compare(db, &reference, wanted)?;
     let gathered = tallies(&snapshot, &windows, &comparison.selection)?;
+    if let Some(missing) = gathered.missing.first() {
+        return Err(missing.error());
+    }
     let current = gathered.tallies.column(0, 0);
     let binning = comparison.selection.cells.binning();
     let known = binning.column(&request.feature).map(|(_, bins)| bins);

@@ -8,9 +8,9 @@ use driftline_storage::{
 
 use crate::{
     bins::{Compared, Comparison, Detail, Wanted, compare},
-    gather::{Gathered, scan, tallies},
+    gather::{Gathered, Missing, leave_out, missing_in, scan, tallies},
     limits,
-    reference::finite_sorted,
+    reference::{finite_sorted, sort},
     report::{DriftReport, DriftRequest, DriftResult, DriftWindow, Method},
     stats::{self, Measured, Undefined},
     window::windows,
@@ -92,6 +92,7 @@ fn report_windows(
     exact: &Exact,
     request: &DriftRequest,
 ) -> Vec<DriftWindow> {
+    let missing: Vec<Missing> = gathered.missing.iter().chain(&exact.missing).cloned().collect();
     let one = |(place, window): (usize, &TimeRange)| {
         let mut results = Vec::with_capacity(comparison.features.len() * methods.len());
         for (column, feature) in comparison.features.iter().enumerate() {
@@ -106,7 +107,8 @@ fn report_windows(
             }
         }
         let predictions = gathered.tallies.rows(place);
-        DriftWindow { start: window.start, end: window.end, predictions, results }
+        let missing = missing_in(&missing, *window);
+        DriftWindow { start: window.start, end: window.end, predictions, results, missing }
     };
     windows.iter().enumerate().map(one).collect()
 }
@@ -158,6 +160,7 @@ fn result(feature: &Compared, method: Method, measured: Measured<Statistic>) -> 
 struct Exact {
     results: Vec<Vec<Measured<Statistic>>>,
     rows_scanned: u64,
+    missing: Vec<Missing>,
 }
 
 impl Exact {
@@ -186,7 +189,7 @@ fn exact_ks(
             Column::Numeric(values) => finite_sorted(&values),
             Column::Categories(_) => Vec::new(),
         };
-        let current = values_by_window(snapshot, windows, feature, &mut exact.rows_scanned)?;
+        let current = values_by_window(snapshot, windows, feature, &mut exact)?;
         exact.results.push(current.iter().map(|current| ks(&reference, current)).collect());
     }
     Ok(exact)
@@ -196,7 +199,7 @@ fn values_by_window(
     snapshot: &Snapshot,
     windows: &[TimeRange],
     feature: &Compared,
-    rows_scanned: &mut u64,
+    exact: &mut Exact,
 ) -> Result<Vec<Vec<f64>>> {
     let mut values = vec![Vec::new(); windows.len()];
     let mut held = 0;
@@ -205,16 +208,22 @@ fn values_by_window(
         let range = part.range();
         let mine: Vec<(usize, TimeRange)> =
             windows.iter().copied().enumerate().filter(|(_, w)| w.overlaps(range)).collect();
-        scan(part, &mine, fields, &mut |chunk, runs| {
+        // A part's rows come all at once or not at all, so one that fails has given nothing.
+        let scanned = scan(part, &mine, fields, &mut |chunk, runs| {
             for (place, rows) in runs {
-                *rows_scanned += rows.len() as u64;
+                exact.rows_scanned += rows.len() as u64;
                 held += rows.len();
                 if let Some(Column::Numeric(column)) = chunk.columns.first() {
                     let column = column.get(rows.clone()).unwrap_or_default();
-                    values[*place].extend(column.iter().filter(|value| value.is_finite()));
+                    let finite = column.iter().copied().filter(|value| value.is_finite());
+                    // -0 is made 0, which it equals.
+                    values[*place].extend(finite.map(|value| value + 0.0));
                 }
             }
-        })?;
+        });
+        if let Err(error) = scanned {
+            exact.missing.push(leave_out(part, error)?);
+        }
         if held > limits::EXACT_VALUES_MAX {
             let text = format!(
                 "an exact test holds at most {} rows in memory; choose a shorter interval",
@@ -223,7 +232,8 @@ fn values_by_window(
             return Err(Error::new(ErrorKind::ResourceExhausted, text));
         }
     }
-    Ok(values.iter().map(|values| finite_sorted(values)).collect())
+    values.iter_mut().for_each(|values| sort(values));
+    Ok(values)
 }
 
 fn ks(reference: &[f64], current: &[f64]) -> Measured<Statistic> {

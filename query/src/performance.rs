@@ -7,7 +7,7 @@ use driftline_storage::{
 };
 
 use crate::{
-    gather::{outcomes, predictions},
+    gather::{missing_in, outcomes, predictions},
     report::{
         ConfusionReport, Metric, MetricResult, PerformanceReport, PerformanceRequest,
         PerformanceWindow,
@@ -31,8 +31,9 @@ pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceR
     let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
     let schema = snapshot.model.schema_of(scope.version.as_deref());
     let task = schema.map_or(Task::Binary, |schema| schema.task);
-    let predictions = predictions(&snapshot, &windows)?;
-    let outcomes = outcomes(&snapshot, &windows)?;
+    let (predictions, mut missing) = predictions(&snapshot, &windows)?;
+    let (outcomes, unlabelled) = outcomes(&snapshot, &windows)?;
+    missing.extend(unlabelled);
     let classes =
         if task.is_classification() { Some(known_classes(db, request, &outcomes)?) } else { None };
     let metrics = match (request.metrics.as_slice(), task.is_classification()) {
@@ -53,6 +54,7 @@ pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceR
             labelled: u64::try_from(outcome.labelled).unwrap_or(0),
             results,
             confusion: confusion.as_ref().map(confusion_report),
+            missing: missing_in(&missing, *window),
         }
     };
     let windows = windows.iter().zip(predictions.iter().zip(&outcomes)).map(report).collect();

@@ -92,6 +92,14 @@ impl Part {
         }
     }
 
+    /// Its rows, deleted ones included.
+    pub fn row_count(&self) -> u64 {
+        match &self.0 {
+            Inner::Head(head) => u64::from(head.rows),
+            Inner::Segment(segment) => u64::from(segment.record().row_count),
+        }
+    }
+
     /// Adds the buckets of whole minutes to windows of a tally, by their place; windows are disjoint
     /// and ascending. The cells must be of this part's binning; rows are counted whatever it is,
     /// without deleted ones.
