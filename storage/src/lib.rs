@@ -71,3 +71,14 @@ pub use tally::{Cells, ColumnCounts, ColumnTally, RowCounter, Tallies, Tally};
 pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};
 pub use vfs::{OsVfs, Vfs, VfsFile};
 pub use writer::{LabelReceipt, PredictionReceipt};
+
+/// What benchmarks measure by itself; no promise is made about it.
+#[doc(hidden)]
+pub mod parts {
+    pub use crate::{
+        binner::{Binner, NewNames},
+        counting::{MinuteCounts, count_by_minute},
+        day::DayPartials,
+        partials_file::{MinuteCache, PartialsFile, write_partials},
+    };
+}
