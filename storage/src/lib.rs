@@ -110,7 +110,11 @@ pub use writer::{LabelReceipt, PredictionReceipt};
 pub mod parts {
     pub use crate::{
         answers::{Answers, Labelled, Predicted},
+        binner::{Binner, NewNames},
+        counting::{MinuteCounts, count_by_minute},
+        day::DayPartials,
         labels::{Applied, LabelSet, Truth},
         outcome::Outcomes,
+        partials_file::{MinuteCache, PartialsFile, write_partials},
     };
 }

@@ -47,7 +47,7 @@ const MINUTES_OF_HOUR: u32 = 100;
 ///
 /// # Errors
 /// `Io` if compression fails.
-pub(crate) fn write_partials(
+pub fn write_partials(
     binning: &Binning,
     names: &NewNames,
     day: &DayPartials,
@@ -99,7 +99,7 @@ fn seen_names(binning: &Binning, names: &NewNames, day: &DayPartials) -> Vec<boo
 
 /// Unpacked minutes by file and hour.
 #[derive(Debug)]
-pub(crate) struct MinuteCache {
+pub struct MinuteCache {
     cache: Cache<(u64, u16), Arc<Minutes>, ByBytes>,
     next: AtomicU64,
 }
@@ -115,7 +115,7 @@ impl Weighter<(u64, u16), Arc<Minutes>> for ByBytes {
 
 impl MinuteCache {
     /// An empty cache of at most so many bytes.
-    pub(crate) fn new(bytes: u64) -> Self {
+    pub fn new(bytes: u64) -> Self {
         let items = usize::try_from(bytes / limits::MINUTES_OF_HOUR_BYTES).unwrap_or(usize::MAX);
         Self { cache: Cache::with_weighter(items, bytes, ByBytes), next: AtomicU64::new(0) }
     }
@@ -199,7 +199,7 @@ impl PartialsFile {
     ///
     /// # Errors
     /// `Corruption` with the file.
-    pub(crate) fn open(path: Arc<Path>, bytes: Vec<u8>, minutes: Arc<MinuteCache>) -> Result<Self> {
+    pub fn open(path: Arc<Path>, bytes: Vec<u8>, minutes: Arc<MinuteCache>) -> Result<Self> {
         let (version, names, hours) = {
             let reader = SectionReader::open(&path, &bytes, FORMAT)?;
             (reader.version(), reader.required(NAMES)?, reader.required(HOURS)?)
@@ -237,7 +237,7 @@ impl PartialsFile {
     ///
     /// # Errors
     /// `Corruption` with the file.
-    pub(crate) fn fold(
+    pub fn fold(
         &self,
         windows: impl Iterator<Item = (usize, Range<u16>)>,
         tallies: &mut Tallies,
