@@ -106,7 +106,7 @@ impl Month {
             let known = time + (days * DAY_MICROS as f64) as i64;
             let comes = random.random_bool(0.9) && known <= self.end;
             if let (true, Some(id)) = (comes, predictions.ids.get(row)) {
-                ids.push(id);
+                ids.push(&id);
                 times.push(known);
                 classes.push(Some(class(*truth)));
             }
@@ -206,7 +206,7 @@ impl Rows {
         let purchase = self.draw(time, after);
         let random = &mut self.random;
         let id = uuid::Builder::from_random_bytes(random.random()).into_uuid();
-        self.ids.push(id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
+        self.ids.push_uuid(id.into_bytes());
         self.times.push(time);
         for (column, number) in self.numbers.iter_mut().zip(purchase.numbers) {
             column.push(number);

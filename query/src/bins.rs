@@ -4,26 +4,39 @@
 use std::sync::Arc;
 
 use driftline_storage::{
-    Binning, Column, ColumnBins, ColumnTally, Db, Field, Reference, Result, RowChunk, Special,
-    Tally,
+    Binning, Cells, Column, ColumnBins, ColumnCounts, ColumnTally, Db, Field, Reference, Result,
+    RowChunk, Special, Tally,
 };
 
 use crate::{
     gather::Selection,
     reference::{FINE_PARTS, finite_sorted},
-    stats,
+    stats::{self, Measured, PsiReference},
 };
 
+/// How finely windows are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// The bins of PSI alone.
+    Psi,
+    /// The fine bins, of which those of PSI are unions.
+    Fine,
+}
+
 /// A feature of the reference that a query compares.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Compared {
+    pub(crate) name: Arc<str>,
     pub(crate) field: Field,
-    /// Its bins in the selection's binning.
-    pub(crate) bins: ColumnBins,
     /// For a numeric feature, edges of the wanted quantile bins.
     pub(crate) edges: Vec<f64>,
-    /// The reference's counts in `bins`.
+    /// The reference's counts by fine bin.
     pub(crate) reference: ColumnTally,
+    /// For a numeric feature, the fine bins that begin a bin of PSI, but for the first one.
+    cuts: Vec<u32>,
+    /// Where the bins of PSI begin and end among the bounds of the counted cells.
+    bounds: Vec<u32>,
+    psi: Measured<PsiReference>,
 }
 
 /// The features of a query, and what to gather for them.
@@ -33,150 +46,216 @@ pub(crate) struct Comparison {
     pub(crate) selection: Selection,
 }
 
-/// Prepares the comparison of features (all if none is named) by some number of quantile bins.
+/// What a query asks of a comparison.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// Features by name; none means all.
+    pub(crate) names: &'a [String],
+    /// Quantile bins of PSI.
+    pub(crate) parts: usize,
+    /// The floor of PSI.
+    pub(crate) epsilon: f64,
+    pub(crate) detail: Detail,
+}
+
+/// Prepares the comparison of features by some number of quantile bins.
 ///
 /// The reference's own binning serves when its percentiles hold the wanted quantiles; otherwise
 /// the quantiles are computed from its rows, and the windows must be read from rows as well.
-pub(crate) fn compare(
-    db: &Db,
-    reference: &Reference,
-    names: &[String],
-    parts: usize,
-) -> Result<Comparison> {
-    let schema = &reference.record.schema;
-    let monitored = schema.monitored();
-    let mut places = Vec::new();
-    for name in names {
-        let place = schema.monitored_index(name)?;
+pub(crate) fn compare(db: &Db, reference: &Reference, wanted: Wanted<'_>) -> Result<Comparison> {
+    let mut places = Vec::with_capacity(wanted.names.len());
+    for name in wanted.names {
+        let place = match reference.binning.column(name) {
+            Some((place, _)) => place,
+            None => reference.record.schema.monitored_index(name)?,
+        };
         if !places.contains(&place) {
             places.push(place);
         }
     }
     if places.is_empty() {
-        places = (0..monitored.len()).collect();
+        places = (0..reference.binning.columns().len()).collect();
     }
-    if FINE_PARTS.is_multiple_of(parts) {
-        return Ok(by_percentiles(reference, &monitored, places, parts));
+    let fields = reference.record.schema.monitored();
+    if FINE_PARTS.is_multiple_of(wanted.parts) {
+        return Ok(by_percentiles(reference, &fields, &places, wanted));
     }
-    by_rows(db, reference, &monitored, places, parts)
+    by_rows(db, reference, &fields, &places, wanted)
 }
 
 fn by_percentiles(
     reference: &Reference,
-    monitored: &[Field],
-    places: Vec<usize>,
-    parts: usize,
+    fields: &[Field],
+    places: &[usize],
+    wanted: Wanted<'_>,
 ) -> Comparison {
-    let stride = FINE_PARTS / parts;
-    let columns = reference.binning.columns();
+    let stride = FINE_PARTS / wanted.parts;
     let feature = |place: &usize| {
         let percentiles = reference.percentiles.get(*place)?;
-        let mut edges: Vec<f64> =
-            (1..parts).filter_map(|part| percentiles.get(part * stride - 1).copied()).collect();
+        let mut edges: Vec<f64> = (1..wanted.parts)
+            .filter_map(|part| percentiles.get(part * stride - 1).copied())
+            .collect();
         edges.dedup();
-        Some(Compared {
-            field: monitored.get(*place)?.clone(),
-            bins: columns.get(*place)?.1.clone(),
-            edges,
-            reference: reference.tally.columns.get(*place)?.clone(),
-        })
+        let (_, bins) = reference.binning.columns().get(*place)?;
+        let counts = reference.tally.columns.get(*place)?.clone();
+        Some(Compared::new(fields.get(*place)?, bins, edges, counts, wanted))
     };
     let features: Vec<Compared> = places.iter().filter_map(feature).collect();
-    let fields = features.iter().map(|feature| feature.field.clone()).collect();
-    let selection = Selection { binning: reference.binning.clone(), fields, places };
-    Comparison { features, selection }
+    comparison(reference.binning.clone(), places, features, wanted.detail)
 }
 
 fn by_rows(
     db: &Db,
     reference: &Reference,
-    monitored: &[Field],
-    places: Vec<usize>,
-    parts: usize,
+    fields: &[Field],
+    places: &[usize],
+    wanted: Wanted<'_>,
 ) -> Result<Comparison> {
     let rows = db.reference_rows(reference)?;
     let mut columns = Vec::with_capacity(places.len());
     let mut features = Vec::with_capacity(places.len());
-    for place in &places {
-        let (Some(field), Some((_, known))) =
-            (monitored.get(*place), reference.binning.columns().get(*place))
-        else {
+    for place in places {
+        let (Some(field), Some((_, known)), Some(counts)) = (
+            fields.get(*place),
+            reference.binning.columns().get(*place),
+            reference.tally.columns.get(*place),
+        ) else {
             continue;
         };
-        let column = rows.column(field)?;
-        let (bins, edges) = match &column {
-            Column::Numeric(values) => {
-                let edges = stats::interior_quantile_edges(&finite_sorted(values), parts);
-                (ColumnBins::Numeric { edges: edges.clone() }, edges)
-            }
-            Column::Categories(_) => (known.clone(), Vec::new()),
+        let (bins, edges, counts) = match known {
+            ColumnBins::Numeric { .. } => count_quantiles(rows.column(field)?, wanted.parts),
+            ColumnBins::Categories { .. } => (known.clone(), Vec::new(), counts.clone()),
         };
-        columns.push((field.name.clone(), bins.clone()));
-        let binning = Arc::new(Binning::new(vec![(field.name.clone(), bins.clone())]));
-        let mut tally = Tally::new(binning.columns(), &[0]);
-        let chunk = RowChunk { times: vec![0; column.len()], columns: vec![column] };
-        tally.add_rows(&chunk, &[0], &mut driftline_storage::Binner::new(binning));
-        let reference = tally.columns.into_iter().next().unwrap_or_default();
-        features.push(Compared { field: field.clone(), bins, edges, reference });
+        features.push(Compared::new(field, &bins, edges, counts, wanted));
+        columns.push((field.name.clone(), bins));
     }
-    let fields = features.iter().map(|feature| feature.field.clone()).collect();
-    let places = (0..features.len()).collect();
-    let selection = Selection { binning: Arc::new(Binning::new(columns)), fields, places };
-    Ok(Comparison { features, selection })
+    let places: Vec<usize> = (0..features.len()).collect();
+    Ok(comparison(Arc::new(Binning::new(columns)), &places, features, wanted.detail))
 }
 
-/// Counts of reference and window in the same bins.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) reference: Vec<u64>,
-    pub(crate) current: Vec<u64>,
+/// The quantile bins of a column, and its counts in them.
+fn count_quantiles(column: Column, parts: usize) -> (ColumnBins, Vec<f64>, ColumnTally) {
+    let edges = match &column {
+        Column::Numeric(values) => stats::interior_quantile_edges(&finite_sorted(values), parts),
+        Column::Categories(_) => Vec::new(),
+    };
+    let bins = ColumnBins::Numeric { edges: edges.clone() };
+    let binning = Arc::new(Binning::new(vec![(String::new(), bins.clone())]));
+    let chunk = RowChunk { times: vec![0; column.len()], columns: vec![column] };
+    let counts = Tally::of_rows(binning, &chunk).columns.into_iter().next().unwrap_or_default();
+    (bins, edges, counts)
+}
+
+fn comparison(
+    binning: Arc<Binning>,
+    places: &[usize],
+    features: Vec<Compared>,
+    detail: Detail,
+) -> Comparison {
+    let cuts = |feature: &Compared| match detail {
+        Detail::Psi if feature.field.kind.is_numeric() => Some(feature.cuts.clone()),
+        _ => None,
+    };
+    let cells: Vec<_> =
+        places.iter().copied().zip(&features).map(|(place, f)| (place, cuts(f))).collect();
+    let fields = features.iter().map(|feature| feature.field.clone()).collect();
+    let selection = Selection { cells: Arc::new(Cells::new(binning, &cells)), fields };
+    Comparison { features, selection }
 }
 
 impl Compared {
-    /// Counts in the bins of PSI: the quantile bins of a number; of categories those of the
-    /// reference, then new ones by name, then *other* if it occurs.
-    pub(crate) fn psi_counts(&self, current: &ColumnTally) -> Counts {
-        match &self.bins {
-            ColumnBins::Numeric { edges } => Counts {
-                reference: join(edges, &self.edges, &self.reference.bins),
-                current: join(edges, &self.edges, &current.bins),
-            },
-            ColumnBins::Categories { .. } => {
-                let mut counts = Counts {
-                    reference: self.reference.bins.clone(),
-                    current: current.bins.clone(),
-                };
-                for (name, count) in &current.new {
-                    counts.reference.push(self.reference.new.get(name).copied().unwrap_or(0));
-                    counts.current.push(*count);
-                }
-                let other = Special::Other;
-                let (reference, current) = (self.reference.special(other), current.special(other));
-                if reference + current > 0 {
-                    counts.reference.push(reference);
-                    counts.current.push(current);
-                }
-                counts
+    fn new(
+        field: &Field,
+        bins: &ColumnBins,
+        edges: Vec<f64>,
+        reference: ColumnTally,
+        wanted: Wanted<'_>,
+    ) -> Self {
+        let cuts: Vec<u32> = match bins {
+            ColumnBins::Numeric { edges: fine } => cuts(fine, &edges),
+            ColumnBins::Categories { .. } => (1..bins.len() as u32).collect(),
+        };
+        let bounds = match wanted.detail {
+            Detail::Psi => (0..=cuts.len() as u32 + u32::from(!bins.is_empty())).collect(),
+            Detail::Fine => {
+                let mut bounds = vec![0];
+                bounds.extend(&cuts);
+                bounds.extend((!bins.is_empty()).then_some(bins.len() as u32));
+                bounds
             }
-        }
+        };
+        let mut compared = Self {
+            name: field.name.as_str().into(),
+            field: field.clone(),
+            edges,
+            reference,
+            cuts,
+            bounds,
+            psi: Err(stats::Undefined::NoReference),
+        };
+        compared.psi = PsiReference::new(
+            compared.reference_counts().into_iter(),
+            compared.reference_other(),
+            wanted.epsilon,
+        );
+        compared
     }
 
-    /// Counts in the fine bins of a number.
-    pub(crate) fn fine_counts(&self, current: &ColumnTally) -> Counts {
-        Counts { reference: self.reference.bins.clone(), current: current.bins.clone() }
+    /// Rows of the reference that stand beside the bins of PSI.
+    fn reference_other(&self) -> u64 {
+        if self.field.kind.is_numeric() { 0 } else { self.reference.special(Special::Other) }
+    }
+
+    /// The reference's counts in the bins of PSI.
+    pub(crate) fn reference_counts(&self) -> Vec<u64> {
+        let bins = &self.reference.bins;
+        if bins.is_empty() {
+            return Vec::new();
+        }
+        let starts = std::iter::once(0).chain(self.cuts.iter().map(|cut| *cut as usize));
+        let ends = self.cuts.iter().map(|cut| *cut as usize).chain([bins.len()]);
+        let count = |(start, end)| bins.get(start..end).unwrap_or_default().iter().sum();
+        starts.zip(ends).map(count).collect()
+    }
+
+    /// A window's counts in the bins of PSI: the quantile bins of a number, the known categories.
+    pub(crate) fn counts<'a>(
+        &'a self,
+        current: ColumnCounts<'a>,
+    ) -> impl ExactSizeIterator<Item = u64> + Clone + 'a {
+        let at = move |bound: &u32| current.bounds().get(*bound as usize).copied().unwrap_or(0);
+        self.bounds.windows(2).map(move |bounds| match bounds {
+            [from, to] => at(to) - at(from),
+            _ => 0,
+        })
+    }
+
+    /// Counts of reference and window beside those bins: of categories new ones by name, then
+    /// *other* if it occurs.
+    pub(crate) fn beside<'a>(
+        &'a self,
+        current: ColumnCounts<'a>,
+    ) -> impl Iterator<Item = (u64, u64)> + Clone + 'a {
+        let numeric = self.field.kind.is_numeric();
+        let other = (self.reference_other(), current.special(Special::Other));
+        let occurs = !numeric && other != (0, 0);
+        let new = current.new_names().map(|(_, count)| (0, count));
+        new.chain(occurs.then_some(other))
+    }
+
+    /// The population stability index of a window.
+    pub(crate) fn psi(&self, current: ColumnCounts<'_>) -> Measured<f64> {
+        let reference = self.psi.as_ref().map_err(|undefined| *undefined)?;
+        reference.psi(self.counts(current), self.beside(current))
     }
 }
 
-/// Joins the counts of fine bins into those of coarse ones, whose edges are among the fine ones.
-fn join(fine: &[f64], coarse: &[f64], counts: &[u64]) -> Vec<u64> {
-    let mut joined = vec![0; coarse.len() + 1];
-    for (bin, count) in counts.iter().enumerate() {
-        // A fine bin begins at the edge before it; the first one lies below all edges.
-        let begin = bin.checked_sub(1).and_then(|edge| fine.get(edge));
-        let place = begin.map_or(0, |begin| coarse.partition_point(|edge| edge <= begin));
-        joined[place] += count;
-    }
-    joined
+/// The bins that begin at coarse edges, which are among the fine ones.
+fn cuts(fine: &[f64], coarse: &[f64]) -> Vec<u32> {
+    let cut = |edge: &f64| fine.partition_point(|known| known <= edge) as u32;
+    let mut cuts: Vec<u32> = coarse.iter().map(cut).collect();
+    cuts.dedup();
+    cuts
 }
 
 #[cfg(test)]
@@ -185,9 +264,14 @@ mod tests {
 
     #[test]
     fn fine_bins_join_into_coarse_ones() {
-        let fine = [0.0, 1.0, 2.0, 3.0];
+        let fine = vec![0.0, 1.0, 2.0, 3.0];
+        let field = Field { name: "x".to_owned(), kind: driftline_storage::Kind::Numeric };
+        let counts = ColumnTally { bins: vec![1, 10, 100, 1000, 10_000], ..ColumnTally::default() };
+        let wanted = Wanted { names: &[], parts: 10, epsilon: 1e-4, detail: Detail::Fine };
         let check = |coarse: &[f64], want: &[u64]| {
-            assert_eq!(join(&fine, coarse, &[1, 10, 100, 1000, 10_000]), want);
+            let bins = ColumnBins::Numeric { edges: fine.clone() };
+            let compared = Compared::new(&field, &bins, coarse.to_vec(), counts.clone(), wanted);
+            assert_eq!(compared.reference_counts(), want);
         };
         check(&[], &[11_111]);
         check(&[2.0], &[111, 11_000]);

@@ -1,11 +1,12 @@
 //! Distribution: the counts of a feature in a reference and in a window, side by side.
 
-use driftline_storage::{ColumnBins, ColumnTally, Db, Result, Special};
+use driftline_storage::{ColumnBins, ColumnCounts, Db, Result, Special};
 
 use crate::{
-    bins::{Compared, compare},
+    bins::{Compared, Detail, Wanted, compare},
     gather::tallies,
     report::{Both, DistributionBin, DistributionReport, DistributionRequest},
+    stats::PSI_EPSILON,
     window::windows,
 };
 
@@ -24,46 +25,59 @@ pub fn distribution(db: &Db, request: &DistributionRequest) -> Result<Distributi
     let reference = db.reference(&scope.model, version, request.reference.as_deref())?;
     // An empty list of names would mean all features.
     reference.record.schema.monitored_index(&request.feature)?;
-    let comparison = compare(db, &reference, std::slice::from_ref(&request.feature), PARTS)?;
+    let wanted = Wanted {
+        names: std::slice::from_ref(&request.feature),
+        parts: PARTS,
+        epsilon: PSI_EPSILON,
+        detail: Detail::Fine,
+    };
+    let comparison = compare(db, &reference, wanted)?;
     let gathered = tallies(&snapshot, &windows, &comparison.selection)?;
-    let tally = gathered.tallies.into_iter().next();
-    let rows = tally.as_ref().map_or(0, |tally| tally.rows);
-    let current = tally.and_then(|t| t.columns.into_iter().next()).unwrap_or_default();
-    let Some(feature) = comparison.features.first() else {
+    let current = gathered.tallies.column(0, 0);
+    let binning = comparison.selection.cells.binning();
+    let known = binning.column(&request.feature).map(|(_, bins)| bins);
+    let (Some(feature), Some(known)) = (comparison.features.first(), known) else {
         return Err(driftline_storage::Error::invalid("feature", "is not in the reference"));
     };
-    let both = |count: fn(&ColumnTally) -> u64| Both {
-        reference: count(&feature.reference),
-        current: count(&current),
+    let both = |kind: Special| Both {
+        reference: feature.reference.special(kind),
+        current: current.special(kind),
     };
-    let numeric = feature.field.kind.is_numeric();
-    let outside =
-        |count: fn(&ColumnTally) -> u64| if numeric { both(count) } else { Both::default() };
+    let (positive, negative) = (both(Special::PositiveInfinity), both(Special::NegativeInfinity));
+    let bounds = current.bounds();
+    let outer = |reference: Option<&u64>, current: &[u64]| match current {
+        [from, .., to] if feature.field.kind.is_numeric() => {
+            Both { reference: reference.copied().unwrap_or(0), current: to - from }
+        }
+        _ => Both::default(),
+    };
+    let fine = &feature.reference.bins;
     Ok(DistributionReport {
         scope: scope.clone(),
         feature: request.feature.clone(),
         kind: feature.field.kind,
         reference: reference.record.name.clone(),
-        bins: bins(feature, &current),
-        rows: Both { reference: reference.tally.rows, current: rows },
-        nulls: both(|tally| tally.special(Special::Null)),
-        nans: both(|tally| tally.special(Special::Nan)),
-        infinities: both(|tally| {
-            tally.special(Special::PositiveInfinity) + tally.special(Special::NegativeInfinity)
-        }),
-        below: outside(|tally| tally.bins.first().copied().unwrap_or(0)),
-        above: outside(|tally| match tally.bins.as_slice() {
-            [_, .., last] => *last,
-            _ => 0,
-        }),
+        bins: bins(feature, known, current),
+        rows: Both { reference: reference.tally.rows, current: gathered.tallies.rows(0) },
+        nulls: both(Special::Null),
+        nans: both(Special::Nan),
+        infinities: Both {
+            reference: positive.reference + negative.reference,
+            current: positive.current + negative.current,
+        },
+        below: outer(fine.first(), bounds.get(..2).unwrap_or_default()),
+        above: match fine.as_slice() {
+            [_, .., last] => outer(Some(last), bounds.get(fine.len() - 1..).unwrap_or_default()),
+            _ => Both::default(),
+        },
     })
 }
 
-fn bins(feature: &Compared, current: &ColumnTally) -> Vec<DistributionBin> {
-    let counts = feature.psi_counts(current);
-    let counts = counts.reference.into_iter().zip(counts.current);
+fn bins(feature: &Compared, known: &ColumnBins, current: ColumnCounts<'_>) -> Vec<DistributionBin> {
+    let reference = feature.reference_counts().into_iter();
+    let counts = reference.zip(feature.counts(current)).chain(feature.beside(current));
     let counts = counts.map(|(reference, current)| Both { reference, current });
-    match &feature.bins {
+    match known {
         ColumnBins::Numeric { .. } => counts
             .enumerate()
             .map(|(place, count)| DistributionBin {
@@ -75,7 +89,8 @@ fn bins(feature: &Compared, current: &ColumnTally) -> Vec<DistributionBin> {
             .collect(),
         ColumnBins::Categories { names } => {
             let other = || driftline_storage::OTHER_CLASS.to_owned();
-            let names = names.iter().chain(current.new.keys()).cloned();
+            let new = current.new_names().map(|(name, _)| name.to_string());
+            let names = names.iter().cloned().chain(new);
             let names = names.map(Some).chain(std::iter::repeat(None));
             counts
                 .zip(names)

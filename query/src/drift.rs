@@ -1,11 +1,13 @@
 //! Drift: how far the features of windows moved from a reference.
 
+use std::borrow::Cow;
+
 use driftline_storage::{
-    Column, ColumnTally, Db, Error, ErrorKind, Reference, Result, Snapshot, TimeRange,
+    Column, ColumnCounts, Db, Error, ErrorKind, Reference, Result, Snapshot, TimeRange,
 };
 
 use crate::{
-    bins::{Compared, Comparison, compare},
+    bins::{Compared, Comparison, Detail, Wanted, compare},
     gather::{Gathered, scan, tallies},
     limits,
     reference::finite_sorted,
@@ -31,9 +33,16 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
     let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
     let reference =
         db.reference(&scope.model, scope.version.as_deref(), request.reference.as_deref())?;
-    let comparison = compare(db, &reference, &request.features, request.bins)?;
     let methods =
         if request.methods.is_empty() { vec![Method::Psi] } else { request.methods.clone() };
+    let binned_ks = methods.contains(&Method::Ks) && !request.exact;
+    let wanted = Wanted {
+        names: &request.features,
+        parts: request.bins,
+        epsilon: request.epsilon,
+        detail: if binned_ks { Detail::Fine } else { Detail::Psi },
+    };
+    let comparison = compare(db, &reference, wanted)?;
     check_size(windows.len(), comparison.features.len() * methods.len())?;
     let gathered = tallies(&snapshot, &windows, &comparison.selection)?;
     let exact = if request.exact && methods.contains(&Method::Ks) {
@@ -83,22 +92,23 @@ fn report_windows(
     exact: &Exact,
     request: &DriftRequest,
 ) -> Vec<DriftWindow> {
-    let one = |(place, (window, tally)): (usize, (&TimeRange, &driftline_storage::Tally))| {
+    let one = |(place, window): (usize, &TimeRange)| {
         let mut results = Vec::with_capacity(comparison.features.len() * methods.len());
         for (column, feature) in comparison.features.iter().enumerate() {
-            let Some(current) = tally.columns.get(column) else { continue };
+            let current = gathered.tallies.column(place, column);
             for method in methods {
                 let measured = match method {
-                    Method::Psi => psi(feature, current, request.epsilon),
+                    Method::Psi => feature.psi(current).map(Statistic::exact),
                     Method::Ks if request.exact => exact.result(place, column),
                     Method::Ks => binned_ks(feature, current),
                 };
-                results.push(result(&feature.field.name, *method, measured));
+                results.push(result(feature, *method, measured));
             }
         }
-        DriftWindow { start: window.start, end: window.end, predictions: tally.rows, results }
+        let predictions = gathered.tallies.rows(place);
+        DriftWindow { start: window.start, end: window.end, predictions, results }
     };
-    windows.iter().zip(&gathered.tallies).enumerate().map(one).collect()
+    windows.iter().enumerate().map(one).collect()
 }
 
 /// A statistic with what is known of its error.
@@ -110,18 +120,18 @@ struct Statistic {
     exact: bool,
 }
 
-fn psi(feature: &Compared, current: &ColumnTally, epsilon: f64) -> Measured<Statistic> {
-    let counts = feature.psi_counts(current);
-    let value = stats::psi_with_epsilon(&counts.reference, &counts.current, epsilon)?;
-    Ok(Statistic { value, p_value: None, error_bound: 0.0, exact: true })
+impl Statistic {
+    fn exact(value: f64) -> Self {
+        Self { value, p_value: None, error_bound: 0.0, exact: true }
+    }
 }
 
-fn binned_ks(feature: &Compared, current: &ColumnTally) -> Measured<Statistic> {
+fn binned_ks(feature: &Compared, current: ColumnCounts<'_>) -> Measured<Statistic> {
     if !feature.field.kind.is_numeric() {
         return Err(Undefined::NotNumeric);
     }
-    let counts = feature.fine_counts(current);
-    let ks = stats::binned_ks(&counts.reference, &counts.current)?;
+    let counts: Vec<u64> = current.bins().collect();
+    let ks = stats::binned_ks(&feature.reference.bins, &counts)?;
     Ok(Statistic {
         value: ks.at_edges,
         p_value: None,
@@ -130,16 +140,16 @@ fn binned_ks(feature: &Compared, current: &ColumnTally) -> Measured<Statistic> {
     })
 }
 
-fn result(feature: &str, method: Method, measured: Measured<Statistic>) -> DriftResult {
+fn result(feature: &Compared, method: Method, measured: Measured<Statistic>) -> DriftResult {
     let statistic = measured.ok();
     DriftResult {
-        feature: feature.to_owned(),
+        feature: feature.name.clone(),
         method,
         value: statistic.map(|statistic| statistic.value),
         p_value: statistic.and_then(|statistic| statistic.p_value),
         error_bound: statistic.map(|statistic| statistic.error_bound),
         exact: statistic.is_some_and(|statistic| statistic.exact),
-        undefined: measured.err().map(|undefined| undefined.to_string()),
+        undefined: measured.err().map(|undefined| Cow::Borrowed(undefined.reason())),
     }
 }
 
@@ -195,11 +205,14 @@ fn values_by_window(
         let range = part.range();
         let mine: Vec<(usize, TimeRange)> =
             windows.iter().copied().enumerate().filter(|(_, w)| w.overlaps(range)).collect();
-        scan(part, &mine, fields, &mut |place, chunk| {
-            *rows_scanned += chunk.times.len() as u64;
-            held += chunk.times.len();
-            if let Some(Column::Numeric(column)) = chunk.columns.first() {
-                values[place].extend(column.iter().filter(|value| value.is_finite()));
+        scan(part, &mine, fields, &mut |chunk, runs| {
+            for (place, rows) in runs {
+                *rows_scanned += rows.len() as u64;
+                held += rows.len();
+                if let Some(Column::Numeric(column)) = chunk.columns.first() {
+                    let column = column.get(rows.clone()).unwrap_or_default();
+                    values[*place].extend(column.iter().filter(|value| value.is_finite()));
+                }
             }
         })?;
         if held > limits::EXACT_VALUES_MAX {

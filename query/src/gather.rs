@@ -4,10 +4,10 @@
 //! the whole minutes of each window come from them, and only what a window cuts off a minute is
 //! read from rows; otherwise all of its rows in the windows are read and binned.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use driftline_storage::{
-    Binner, Binning, Field, OutcomeTally, Part, Result, RowChunk, Snapshot, Tally, TimeRange,
+    Cells, Field, OutcomeTally, Part, Result, RowChunk, RowCounter, Snapshot, Tallies, TimeRange,
 };
 
 use crate::{limits, window::split};
@@ -15,49 +15,52 @@ use crate::{limits, window::split};
 /// Counts per window, and how many rows were read for them.
 #[derive(Debug)]
 pub(crate) struct Gathered {
-    pub(crate) tallies: Vec<Tally>,
+    pub(crate) tallies: Tallies,
     pub(crate) rows_scanned: u64,
 }
 
-/// The columns to be counted: their fields and places in the binning.
+/// What is counted, and the columns that rows are read of for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Selection {
-    pub(crate) binning: Arc<Binning>,
+    pub(crate) cells: Arc<Cells>,
     pub(crate) fields: Vec<Field>,
-    pub(crate) places: Vec<usize>,
 }
 
 /// What a part has to do: fold the inner minutes of these windows, and read rows of these.
+#[derive(Debug, Default)]
 struct Task {
     folds: Vec<(usize, TimeRange)>,
     scans: Vec<(usize, TimeRange)>,
 }
 
 /// Windows of a part that it overlaps, by place.
-fn overlapping(part: &Part, windows: &[TimeRange]) -> Vec<(usize, TimeRange)> {
+fn overlapping(part: &Part, windows: &[TimeRange]) -> impl Iterator<Item = (usize, TimeRange)> {
     let range = part.range();
     let first = windows.partition_point(|window| window.end <= range.start);
     let last = windows.partition_point(|window| window.start < range.end);
-    (first..last).filter_map(|place| Some((place, *windows.get(place)?))).collect()
+    (first..last).filter_map(|place| Some((place, *windows.get(place)?)))
 }
 
-fn task(part: &Part, windows: &[TimeRange], partials: bool) -> Task {
-    let mine = overlapping(part, windows);
-    let range = part.range();
-    if partials {
-        let mut folds = Vec::new();
-        let mut scans = Vec::new();
-        for (place, window) in &mine {
-            let (inner, edges) = split(*window);
-            folds.push((*place, inner));
-            let near = edges.into_iter().filter(|edge| edge.overlaps(range));
-            scans.extend(near.map(|edge| (*place, edge)));
+impl Task {
+    fn plan(&mut self, part: &Part, windows: &[TimeRange], partials: bool) {
+        self.folds.clear();
+        self.scans.clear();
+        let range = part.range();
+        if partials {
+            for (place, window) in overlapping(part, windows) {
+                let (inner, edges) = split(window);
+                self.folds.push((place, inner));
+                let near = edges.into_iter().flatten().filter(|edge| edge.overlaps(range));
+                self.scans.extend(near.map(|edge| (place, edge)));
+            }
+            if self.scans.len() <= limits::EDGES_MAX {
+                return;
+            }
+            self.folds.clear();
+            self.scans.clear();
         }
-        if scans.len() <= limits::EDGES_MAX {
-            return Task { folds, scans };
-        }
+        self.scans.extend(overlapping(part, windows));
     }
-    Task { folds: Vec::new(), scans: mine }
 }
 
 /// Counts the selected columns in each window. Windows are disjoint and ascending.
@@ -66,38 +69,32 @@ pub(crate) fn tallies(
     windows: &[TimeRange],
     selection: &Selection,
 ) -> Result<Gathered> {
-    let columns = selection.binning.columns();
-    let empty = Tally::new(columns, &selection.places);
-    let mut gathered = Gathered { tallies: vec![empty; windows.len()], rows_scanned: 0 };
-    let mut binner = None;
+    let cells = &selection.cells;
+    let mut tallies = Tallies::new(cells.clone(), windows.len());
+    let mut rows_scanned = 0;
+    let mut counter = None;
+    let mut task = Task::default();
     for part in &snapshot.parts {
-        let task = task(part, windows, part.binning() == selection.binning.id());
-        for (place, minutes) in task.folds {
-            part.fold(minutes, &selection.places, &mut gathered.tallies[place])?;
-        }
-        scan(part, &task.scans, &selection.fields, &mut |place, chunk| {
-            gathered.rows_scanned += chunk.times.len() as u64;
-            let binner = binner.get_or_insert_with(|| Binner::new(selection.binning.clone()));
-            gathered.tallies[place].add_rows(chunk, &selection.places, binner);
+        let partials = cells.columns() == 0 || part.binning() == cells.binning().id();
+        task.plan(part, windows, partials);
+        part.fold_windows(&task.folds, &mut tallies)?;
+        scan(part, &task.scans, &selection.fields, &mut |chunk, runs| {
+            let counter = counter.get_or_insert_with(|| RowCounter::new(cells));
+            counter.begin(cells, chunk);
+            for (place, rows) in runs {
+                rows_scanned += rows.len() as u64;
+                counter.add(&mut tallies, *place, chunk, rows.clone());
+            }
         })?;
     }
-    Ok(gathered)
+    Ok(Gathered { tallies, rows_scanned })
 }
 
 /// Rows of each window, whatever they hold.
 pub(crate) fn predictions(snapshot: &Snapshot, windows: &[TimeRange]) -> Result<Vec<u64>> {
-    let empty = Tally::new(&[], &[]);
-    let mut tallies = vec![empty; windows.len()];
-    for part in &snapshot.parts {
-        let task = task(part, windows, true);
-        for (place, minutes) in task.folds {
-            part.fold(minutes, &[], &mut tallies[place])?;
-        }
-        scan(part, &task.scans, &[], &mut |place, chunk| {
-            tallies[place].rows += chunk.times.len() as u64;
-        })?;
-    }
-    Ok(tallies.iter().map(|tally| tally.rows).collect())
+    let selection = Selection { cells: Arc::new(Cells::none()), fields: Vec::new() };
+    let gathered = tallies(snapshot, windows, &selection)?;
+    Ok((0..windows.len()).map(|window| gathered.tallies.rows(window)).collect())
 }
 
 /// Outcomes of each window.
@@ -107,7 +104,7 @@ pub(crate) fn outcomes(snapshot: &Snapshot, windows: &[TimeRange]) -> Result<Vec
         for (place, window) in overlapping(part, windows) {
             let (inner, edges) = split(window);
             part.fold_outcomes(inner, &mut tallies[place])?;
-            for edge in edges.into_iter().filter(|edge| edge.overlaps(part.range())) {
+            for edge in edges.into_iter().flatten().filter(|edge| edge.overlaps(part.range())) {
                 part.scan_outcomes(edge, &mut tallies[place])?;
             }
         }
@@ -115,33 +112,85 @@ pub(crate) fn outcomes(snapshot: &Snapshot, windows: &[TimeRange]) -> Result<Vec
     Ok(tallies)
 }
 
-/// Reads the rows of intervals of a part, at most once for all of them.
+/// Neighbouring rows of a chunk that lie in one interval, with the place of the interval.
+pub(crate) type Runs = Vec<(usize, Range<usize>)>;
+
+/// Reads the rows of intervals of a part, which are disjoint and ascending, at most once for all
+/// of them.
 pub(crate) fn scan(
     part: &Part,
     intervals: &[(usize, TimeRange)],
     fields: &[Field],
-    seen: &mut dyn FnMut(usize, &RowChunk),
+    seen: &mut dyn FnMut(&RowChunk, &Runs),
 ) -> Result<()> {
-    let start = intervals.iter().map(|(_, range)| range.start).min();
-    let end = intervals.iter().map(|(_, range)| range.end).max();
-    let (Some(start), Some(end)) = (start, end) else { return Ok(()) };
-    for chunk in part.scan(TimeRange { start, end }, fields)? {
-        let mut rows: Vec<Vec<u32>> = vec![Vec::new(); intervals.len()];
-        for (row, time) in (0_u32..).zip(&chunk.times) {
-            let at = intervals.partition_point(|(_, range)| range.end <= *time);
-            if intervals.get(at).is_some_and(|(_, range)| range.contains(*time)) {
-                rows[at].push(row);
-            }
-        }
-        for ((place, _), rows) in intervals.iter().zip(&rows) {
-            if rows.len() == chunk.times.len() {
-                seen(*place, &chunk);
-            } else if !rows.is_empty() {
-                let times = rows.iter().filter_map(|r| chunk.times.get(*r as usize)).copied();
-                let columns = chunk.columns.iter().map(|column| column.take(rows)).collect();
-                seen(*place, &RowChunk { times: times.collect(), columns });
-            }
+    let (Some((_, first)), Some((_, last))) = (intervals.first(), intervals.last()) else {
+        return Ok(());
+    };
+    for chunk in part.scan(TimeRange { start: first.start, end: last.end }, fields)? {
+        let runs = runs(&chunk.times, intervals);
+        if !runs.is_empty() {
+            seen(&chunk, &runs);
         }
     }
     Ok(())
+}
+
+/// Segments hold rows in order of time, and there a run is a whole interval; in a head it ends where
+/// the order does.
+fn runs(times: &[i64], intervals: &[(usize, TimeRange)]) -> Runs {
+    if times.is_sorted() {
+        let at = |bound: i64| times.partition_point(|time| *time < bound);
+        let run = |(place, range): &(usize, TimeRange)| (*place, at(range.start)..at(range.end));
+        return intervals.iter().map(run).filter(|(_, rows)| !rows.is_empty()).collect();
+    }
+    let mut runs: Runs = Vec::new();
+    let mut row = 0;
+    while let Some(time) = times.get(row) {
+        let at = intervals.partition_point(|(_, range)| range.end <= *time);
+        let Some((place, range)) = intervals.get(at).filter(|(_, range)| range.contains(*time))
+        else {
+            row += 1;
+            continue;
+        };
+        let rest = times.get(row..).unwrap_or_default();
+        let len = rest.iter().position(|time| !range.contains(*time)).unwrap_or(rest.len());
+        runs.push((*place, row..row + len));
+        row += len;
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_row_of_an_interval_is_in_one_run_of_it(
+            mut times in prop::collection::vec(0_i64..40, 0..60),
+            cuts in prop::collection::btree_set(0_i64..40, 2..6),
+            sorted in any::<bool>(),
+        ) {
+            if sorted {
+                times.sort_unstable();
+            }
+            let cuts: Vec<i64> = cuts.into_iter().collect();
+            let intervals: Vec<(usize, TimeRange)> = cuts
+                .chunks_exact(2)
+                .map(|pair| TimeRange { start: pair[0], end: pair[1] })
+                .enumerate()
+                .collect();
+            let mut got = vec![None; times.len()];
+            for (place, rows) in runs(&times, &intervals) {
+                for row in rows {
+                    prop_assert!(got[row].replace(place).is_none());
+                }
+            }
+            let inside = |time: &i64| intervals.iter().find(|(_, range)| range.contains(*time));
+            let want: Vec<Option<usize>> =
+                times.iter().map(|time| inside(time).map(|(place, _)| *place)).collect();
+            prop_assert_eq!(got, want);
+        }
+    }
 }

@@ -8,7 +8,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use driftline_storage::{
-    Binner, Binning, Categories, Column, ColumnBins, Db, Error, Ids, NewReference, Reference,
+    Binning, Categories, Column, ColumnBins, Db, Error, Ids, NewReference, Reference,
     ReferenceRows, ReferenceSource, Result, RowChunk, Schema, Tally, TimeRange,
     limits::{REFERENCE_CATEGORIES_MAX, REFERENCE_ROWS_MAX},
 };
@@ -55,9 +55,7 @@ pub fn pin_reference(db: &Db, name: ReferenceName, from: i64, to: i64) -> Result
     };
     for part in snapshot.parts.iter().filter(|part| part.range().overlaps(window)) {
         for ids in part.scan_ids(window)? {
-            ids.iter().for_each(|id| {
-                rows.ids.push(id);
-            });
+            rows.ids.append(&ids);
         }
         for chunk in part.scan(window, &fields)? {
             rows.times.extend_from_slice(&chunk.times);
@@ -114,10 +112,8 @@ fn store(
         percentiles.push(cuts);
     }
     let binning = Binning::new(columns);
-    let places: Vec<usize> = (0..fields.len()).collect();
-    let mut tally = Tally::new(binning.columns(), &places);
     let chunk = RowChunk { times: rows.times, columns: rows.columns };
-    tally.add_rows(&chunk, &places, &mut Binner::new(Arc::new(binning.clone())));
+    let mut tally = Tally::of_rows(Arc::new(binning.clone()), &chunk);
     // Categories past the bound stand in no bin; they are other ones, not new ones.
     for column in &mut tally.columns {
         let surplus: u64 = std::mem::take(&mut column.new).values().sum();

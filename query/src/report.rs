@@ -1,6 +1,8 @@
 //! What queries ask and answer, as plain data. Times are microseconds since 1970 UTC, windows
 //! half-open. A value that does not exist is `None` with its reason in `undefined`.
 
+use std::{borrow::Cow, sync::Arc};
+
 use driftline_storage::{Error, Kind, Result, near_misses};
 
 /// A drift statistic.
@@ -127,8 +129,8 @@ impl Default for DriftRequest {
 /// One statistic of one feature in one window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DriftResult {
-    /// The feature.
-    pub feature: String,
+    /// The feature; all results of it share the name.
+    pub feature: Arc<str>,
     /// The statistic.
     pub method: Method,
     /// Its value.
@@ -140,7 +142,7 @@ pub struct DriftResult {
     /// Whether `value` is what all rows would give.
     pub exact: bool,
     /// Why there is no value.
-    pub undefined: Option<String>,
+    pub undefined: Option<Cow<'static, str>>,
 }
 
 /// All statistics of one window.

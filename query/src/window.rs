@@ -38,20 +38,16 @@ pub fn windows(from: i64, to: i64, step: Option<i64>) -> Result<Vec<TimeRange>> 
     Ok((0..count).map(window).collect())
 }
 
-/// A window cut into the whole minutes inside and what is left at its edges; empty ones are left
-/// out.
-pub(crate) fn split(window: TimeRange) -> (TimeRange, Vec<TimeRange>) {
+/// A window cut into the whole minutes inside and what is left before and after them.
+pub(crate) fn split(window: TimeRange) -> (TimeRange, [Option<TimeRange>; 2]) {
     let up = |time: i64| (time + MINUTE_MICROS - 1).div_euclid(MINUTE_MICROS) * MINUTE_MICROS;
     let down = |time: i64| time.div_euclid(MINUTE_MICROS) * MINUTE_MICROS;
     let inner = TimeRange { start: up(window.start), end: down(window.end) };
     if inner.is_empty() {
-        return (TimeRange { start: 0, end: 0 }, vec![window]);
+        return (TimeRange { start: window.start, end: window.start }, [Some(window), None]);
     }
-    let edges = [
-        TimeRange { start: window.start, end: inner.start },
-        TimeRange { start: inner.end, end: window.end },
-    ];
-    (inner, edges.into_iter().filter(|edge| !edge.is_empty()).collect())
+    let edge = |start, end| Some(TimeRange { start, end }).filter(|edge| !edge.is_empty());
+    (inner, [edge(window.start, inner.start), edge(inner.end, window.end)])
 }
 
 #[cfg(test)]
@@ -84,9 +80,12 @@ mod tests {
         fn inner_minutes_and_edges_tile_the_window(start in -400_000_000_i64..400_000_000, len in 1_i64..400_000_000) {
             let window = TimeRange { start, end: start + len };
             let (inner, edges) = split(window);
-            prop_assert_eq!(inner.start.rem_euclid(MINUTE_MICROS), 0);
-            prop_assert_eq!(inner.end.rem_euclid(MINUTE_MICROS), 0);
-            let covered = inner.end - inner.start + edges.iter().map(|e| e.end - e.start).sum::<i64>();
+            if !inner.is_empty() {
+                prop_assert_eq!(inner.start.rem_euclid(MINUTE_MICROS), 0);
+                prop_assert_eq!(inner.end.rem_euclid(MINUTE_MICROS), 0);
+            }
+            let edges = edges.iter().flatten().map(|edge| edge.end - edge.start).sum::<i64>();
+            let covered = inner.end - inner.start + edges;
             prop_assert_eq!(covered, len);
         }
     }

@@ -159,7 +159,7 @@ fn which_moved(
     let results = report.windows.iter().flat_map(|window| &window.results);
     Ok(results
         .filter(|result| result.value.is_some_and(|value| value >= MOVED_PSI))
-        .map(|result| result.feature.clone())
+        .map(|result| result.feature.to_string())
         .collect())
 }
 
@@ -180,7 +180,7 @@ fn since_when(
     for feature in moved {
         let first = report.windows.iter().find(|window| {
             let mut results = window.results.iter();
-            results.any(|r| &r.feature == feature && r.value.is_some_and(|v| v >= MOVED_PSI))
+            results.any(|r| *r.feature == **feature && r.value.is_some_and(|v| v >= MOVED_PSI))
         });
         if let Some(window) = first {
             writeln!(out, "{feature} moved on {}", format_time(window.start))?;

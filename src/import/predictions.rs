@@ -107,9 +107,7 @@ pub fn read_reference(
         let rows = convert(&chunk, &columns, target, &mut logged_model, summary);
         let keep: Vec<u32> = rows.kept.clone();
         let rows = Selected { rows: &rows, keep };
-        for id in rows.ids().iter() {
-            into.ids.push(id);
-        }
+        into.ids.append(&rows.ids());
         into.times.extend(rows.times());
         for (mine, theirs) in into.columns.iter_mut().zip(rows.columns()) {
             mine.append(&theirs);

@@ -8,7 +8,9 @@
 use std::{pin::Pin, sync::Arc};
 
 use driftline_proto::v1::{self, ingest_service_server::IngestService};
-use driftline_storage::{DEFAULT_VERSION, Error, LabelReceipt, PredictionReceipt, Result};
+use driftline_storage::{
+    DEFAULT_VERSION, Error, LabelReceipt, PredictionReceipt, Producer, Result,
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
@@ -34,19 +36,24 @@ impl IngestService for Ingest {
         &self,
         request: Request<v1::WritePredictionsRequest>,
     ) -> Result<Response<v1::WritePredictionsResponse>, Status> {
-        let v1::WritePredictionsRequest { model, version, rows } = request.into_inner();
+        let v1::WritePredictionsRequest { model, version, rows, producer_id, sequence } =
+            request.into_inner();
         let about = About::model(&model);
+        let name = model.clone();
         let work = move |shared: &Shared| {
             let version = or_default(&version);
             let schema = schema_of(&shared.monitor, &model, Some(version))?;
             let taken = wire::rows::predictions(&rows, &schema)?;
-            let receipt = shared.monitor.write_predictions(&model, version, taken.batch)?.wait()?;
-            shared.metrics.predictions(&model, receipt.accepted, receipt.duplicates);
-            let PredictionReceipt { accepted, duplicates } = receipt;
-            let ignored_columns = taken.ignored;
-            Ok(v1::WritePredictionsResponse { accepted, duplicates, ignored_columns })
+            let producer = producer(producer_id, sequence);
+            let monitor = &shared.monitor;
+            let pending = monitor.write_predictions_from(producer, &model, version, taken.batch)?;
+            Ok((pending, taken.ignored))
         };
-        self.0.run(about, work).await.map(Response::new)
+        let (pending, ignored_columns) = self.0.run(about.clone(), work).await?;
+        let receipt = pending.done().await.map_err(|error| self.0.refuse(&error, &about))?;
+        self.0.metrics.predictions(&name, receipt.accepted, receipt.duplicates);
+        let PredictionReceipt { accepted, duplicates } = receipt;
+        Ok(Response::new(v1::WritePredictionsResponse { accepted, duplicates, ignored_columns }))
     }
 
     async fn stream_predictions(
@@ -60,17 +67,20 @@ impl IngestService for Ingest {
         &self,
         request: Request<v1::WriteLabelsRequest>,
     ) -> Result<Response<v1::WriteLabelsResponse>, Status> {
-        let v1::WriteLabelsRequest { model, rows } = request.into_inner();
+        let v1::WriteLabelsRequest { model, rows, producer_id, sequence } = request.into_inner();
         let about = About::model(&model);
+        let name = model.clone();
         let work = move |shared: &Shared| {
             let schema = schema_of(&shared.monitor, &model, None)?;
             let batch = wire::rows::labels(&rows, &schema)?;
-            let receipt = shared.monitor.write_labels(&model, batch)?.wait()?;
-            shared.metrics.labels(&model, taken(receipt));
-            let LabelReceipt { matched, waiting, unchanged } = receipt;
-            Ok(v1::WriteLabelsResponse { matched, waiting, unchanged })
+            let producer = producer(producer_id, sequence);
+            shared.monitor.write_labels_from(producer, &model, batch)
         };
-        self.0.run(about, work).await.map(Response::new)
+        let pending = self.0.run(about.clone(), work).await?;
+        let receipt = pending.done().await.map_err(|error| self.0.refuse(&error, &about))?;
+        self.0.metrics.labels(&name, taken(receipt));
+        let LabelReceipt { matched, waiting, unchanged } = receipt;
+        Ok(Response::new(v1::WriteLabelsResponse { matched, waiting, unchanged }))
     }
 
     async fn stream_labels(
@@ -79,6 +89,25 @@ impl IngestService for Ingest {
     ) -> Result<Response<Self::StreamLabelsStream>, Status> {
         answer(&self.0, request.into_inner())
     }
+
+    async fn delete_predictions(
+        &self,
+        request: Request<v1::DeletePredictionsRequest>,
+    ) -> Result<Response<v1::DeletePredictionsResponse>, Status> {
+        let v1::DeletePredictionsRequest { model, prediction_ids } = request.into_inner();
+        let about = About::model(&model);
+        let work = move |shared: &Shared| {
+            let ids = wire::admin::ids_to_delete(&prediction_ids)?;
+            let deleted = shared.monitor.delete_predictions(&model, &ids)?;
+            Ok(v1::DeletePredictionsResponse { deleted })
+        };
+        self.0.run(about, work).await.map(Response::new)
+    }
+}
+
+/// Who sent a batch, if it says so.
+fn producer(id: String, sequence: u64) -> Option<Producer> {
+    (!id.is_empty()).then_some(Producer { id, sequence })
 }
 
 fn or_default(version: &str) -> &str {
@@ -90,7 +119,7 @@ fn taken(receipt: LabelReceipt) -> u64 {
 }
 
 /// Waits until a batch is on disk, and gives its answer.
-type Wait<T> = Box<dyn FnOnce() -> Result<T> + Send>;
+type Wait<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
 /// A batch of a stream.
 trait Batch: Send + Sized + 'static {
@@ -112,15 +141,17 @@ impl Batch for v1::StreamPredictionsRequest {
     }
 
     fn submit(self, shared: &Arc<Shared>) -> Result<Wait<Self::Answer>> {
-        let Self { model, version, sequence, batch } = self;
+        let Self { model, version, sequence, batch, producer_id } = self;
         let version = or_default(&version);
         let schema = schema_of(&shared.monitor, &model, Some(version))?;
         let batch = wire::required("batch", batch)?;
         let taken = wire::batch::predictions(batch, &schema)?;
-        let pending = shared.monitor.write_predictions(&model, version, taken.batch)?;
+        let producer = producer(producer_id, sequence);
+        let monitor = &shared.monitor;
+        let pending = monitor.write_predictions_from(producer, &model, version, taken.batch)?;
         let (ignored_columns, shared) = (taken.ignored, shared.clone());
-        Ok(Box::new(move || {
-            let PredictionReceipt { accepted, duplicates } = pending.wait()?;
+        Ok(Box::pin(async move {
+            let PredictionReceipt { accepted, duplicates } = pending.done().await?;
             shared.metrics.predictions(&model, accepted, duplicates);
             Ok(Self::Answer { sequence, accepted, duplicates, ignored_columns })
         }))
@@ -135,13 +166,14 @@ impl Batch for v1::StreamLabelsRequest {
     }
 
     fn submit(self, shared: &Arc<Shared>) -> Result<Wait<Self::Answer>> {
-        let Self { model, sequence, batch } = self;
+        let Self { model, sequence, batch, producer_id } = self;
         let schema = schema_of(&shared.monitor, &model, None)?;
         let batch = wire::batch::labels(wire::required("batch", batch)?, &schema)?;
-        let pending = shared.monitor.write_labels(&model, batch)?;
+        let producer = producer(producer_id, sequence);
+        let pending = shared.monitor.write_labels_from(producer, &model, batch)?;
         let shared = shared.clone();
-        Ok(Box::new(move || {
-            let receipt = pending.wait()?;
+        Ok(Box::pin(async move {
+            let receipt = pending.done().await?;
             shared.metrics.labels(&model, taken(receipt));
             let LabelReceipt { matched, waiting, unchanged } = receipt;
             Ok(Self::Answer { sequence, matched, waiting, unchanged })
@@ -211,11 +243,7 @@ async fn answer_all<T: Send + 'static>(
     while let Some(next) = submitted.recv().await {
         let answer = match next {
             Err(status) => Err(status),
-            Ok((about, wait)) => {
-                let done = tokio::task::spawn_blocking(wait).await;
-                let answer = done.unwrap_or_else(|_| Err(panicked()));
-                answer.map_err(|error| shared.refuse(&error, &about))
-            }
+            Ok((about, wait)) => wait.await.map_err(|error| shared.refuse(&error, &about)),
         };
         let last = answer.is_err();
         if answers.send(answer).await.is_err() || last {

@@ -97,7 +97,7 @@ pub(crate) fn write_predictions(batch: &PredictionBatch, schema: &Schema) -> v1:
         _ => None,
     };
     v1::PredictionBatch {
-        prediction_ids: batch.ids.iter().map(str::to_owned).collect(),
+        prediction_ids: batch.ids.iter().map(|id| id.to_string()).collect(),
         times_micros: batch.times.clone(),
         features: (0..schema.features.len())
             .filter_map(present)
@@ -118,7 +118,7 @@ pub(crate) fn write_labels(batch: &LabelBatch) -> v1::LabelBatch {
     };
     let field = Field { name: String::new(), kind };
     v1::LabelBatch {
-        prediction_ids: batch.ids.iter().map(str::to_owned).collect(),
+        prediction_ids: batch.ids.iter().map(|id| id.to_string()).collect(),
         times_micros: batch.times.clone(),
         labels: Some(write_column(&field, &batch.truths)),
     }

@@ -19,12 +19,13 @@ const MESSAGE_BYTES_MAX: usize = 1_024;
 /// What a client is told to wait when a bound is reached: queues empty faster than that.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-const TABLE: [(ErrorKind, Code, &str); 9] = [
+const TABLE: [(ErrorKind, Code, &str); 10] = [
     (ErrorKind::InvalidArgument, Code::InvalidArgument, "INVALID_ARGUMENT"),
     (ErrorKind::NotFound, Code::NotFound, "NOT_FOUND"),
     (ErrorKind::AlreadyExists, Code::AlreadyExists, "ALREADY_EXISTS"),
     (ErrorKind::FailedPrecondition, Code::FailedPrecondition, "FAILED_PRECONDITION"),
     (ErrorKind::ResourceExhausted, Code::ResourceExhausted, "RESOURCE_EXHAUSTED"),
+    (ErrorKind::Unavailable, Code::Unavailable, "BUSY"),
     (ErrorKind::Locked, Code::Unavailable, "DIRECTORY_LOCKED"),
     (ErrorKind::Corruption, Code::DataLoss, "DATA_CORRUPTED"),
     (ErrorKind::Io, Code::Internal, "IO_FAILED"),
@@ -76,7 +77,7 @@ pub(crate) fn to_status(error: &Error, about: &About) -> Status {
             let name = clip(&name, ECHO_BYTES_MAX).to_owned();
             details.set_resource_info(resource, name, "", message.clone());
         }
-        ErrorKind::ResourceExhausted => {
+        ErrorKind::ResourceExhausted | ErrorKind::Unavailable => {
             details.set_retry_info(Some(RETRY_DELAY));
         }
         _ => {}

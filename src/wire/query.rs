@@ -1,5 +1,7 @@
 //! Questions and answers.
 
+use std::borrow::Cow;
+
 use driftline_proto::v1;
 use driftline_query::{
     Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
@@ -128,13 +130,13 @@ pub(crate) fn write_drift_request(request: &DriftRequest) -> v1::QueryDriftReque
 pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport> {
     let result = |result: v1::DriftResult| {
         Ok(DriftResult {
-            feature: result.feature,
+            feature: result.feature.into(),
             method: method("method", result.method)?,
             value: result.value,
             p_value: result.p_value,
             error_bound: result.error_bound,
             exact: result.exact,
-            undefined: result.undefined,
+            undefined: result.undefined.map(Cow::Owned),
         })
     };
     let window = |window: v1::DriftWindow| {
@@ -153,13 +155,13 @@ pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport
 /// An answer about drift for the wire.
 pub(crate) fn write_drift_report(report: DriftReport) -> v1::QueryDriftResponse {
     let result = |result: DriftResult| v1::DriftResult {
-        feature: result.feature,
+        feature: result.feature.to_string(),
         method: write_method(result.method),
         value: result.value,
         p_value: result.p_value,
         error_bound: result.error_bound,
         exact: result.exact,
-        undefined: result.undefined,
+        undefined: result.undefined.map(Cow::into_owned),
     };
     let window = |window: DriftWindow| v1::DriftWindow {
         window: Some(model::write_window(window.start, window.end)),

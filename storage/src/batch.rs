@@ -4,8 +4,9 @@
 //! or the batch is refused with the places where it does not.
 
 use crate::{
-    column::{Column, Ids, is_null},
+    column::{Column, is_null},
     error::{Error, Result, Violation},
+    id_column::Ids,
     limits,
     schema::{Field, Kind, LATENCY, Schema},
     time::{TIME_MAX, TIME_MIN},
@@ -18,7 +19,7 @@ pub const LABEL_TIME_UNKNOWN: i64 = TIME_MIN;
 const VIOLATIONS_MAX: usize = 20;
 
 /// Predictions of one model version, column by column.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PredictionBatch {
     /// Prediction ids.
     pub ids: Ids,

@@ -4,50 +4,31 @@
 //! the number of edges `<= x`, so bins are closed on the left and the outer ones are unbounded. A
 //! reference puts its smallest value first and the number just above its largest value last, so the
 //! outer bins count what lies below and above its range. A category column has its reference's
-//! categories in order; categories that the reference never saw follow, in order of arrival.
+//! categories in order.
+//!
+//! Counts of a whole binning stand in one row of numbers, its *slots*: column after column, each
+//! with its specials (in the order of [`crate::Special`]) and then its bins. Parts of the same binning
+//! therefore add slot by slot. Categories that the reference never saw differ from part to part and
+//! have slots behind those of the binning, see [`crate::binner::NewNames`].
 //!
 //! A binning is named by the hash of its content: partials of the same binning merge, whatever
 //! reference or version they came from; others never do.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     codec::{DecodeError, Decoded, Get, Put as _},
-    column::{Column, NULL_CODE, is_null},
+    edges::EdgeSearch,
     limits,
     schema::{Field, Schema},
+    special::SPECIALS,
 };
-
-/// Rows that are in no bin, by what they hold instead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Special {
-    /// No value.
-    Null = 0,
-    /// Not a number.
-    Nan = 1,
-    /// Positive infinity.
-    PositiveInfinity = 2,
-    /// Negative infinity.
-    NegativeInfinity = 3,
-    /// A category past the bound on names.
-    Other = 4,
-}
-
-/// How many kinds of [`Special`] there are.
-pub const SPECIALS: usize = 5;
-
-/// The code of a row: a bin, or a special counted down from the largest code.
-pub(crate) fn special_code(special: Special) -> u32 {
-    u32::MAX - special as u32
-}
-
-/// The place of a code among the specials, if it is one.
-pub(crate) fn special_of(code: u32) -> Option<usize> {
-    let place = (u32::MAX - code) as usize;
-    (place < SPECIALS).then_some(place)
-}
 
 /// The bins of one column.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,21 +61,77 @@ impl ColumnBins {
 }
 
 /// The bins of all monitored columns of a model version.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Binning {
     id: u64,
     /// Column name and bins, in [`Schema::monitored`] order.
     columns: Vec<(String, ColumnBins)>,
+    /// First slot of each column, and the number of slots.
+    starts: Vec<u32>,
+    /// Made when the first value is looked up, and then shared by all who count with this binning.
+    lookups: OnceLock<Arc<[Lookup]>>,
+}
+
+impl PartialEq for Binning {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.columns == other.columns
+    }
+}
+
+/// How the bin of a value is found in one column.
+#[derive(Debug)]
+pub(crate) enum Lookup {
+    Numeric(EdgeSearch),
+    Categories(NameIndex),
 }
 
 impl Binning {
     /// A binning of named columns.
     pub fn new(columns: Vec<(String, ColumnBins)>) -> Self {
-        let mut binning = Self { id: 0, columns };
+        let mut next = 0_u32;
+        let mut starts = vec![0];
+        for (_, bins) in &columns {
+            let slots = u32::try_from(SPECIALS + bins.len()).unwrap_or(u32::MAX);
+            next = next.saturating_add(slots);
+            starts.push(next);
+        }
+        let mut binning = Self { id: 0, columns, starts, lookups: OnceLock::new() };
         let mut bytes = Vec::new();
         binning.encode(&mut bytes);
         binning.id = xxh3_64(&bytes);
         binning
+    }
+
+    /// Approximate bytes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let bins = |(name, bins): &(String, ColumnBins)| {
+            name.len()
+                + 64
+                + match bins {
+                    ColumnBins::Numeric { edges } => edges.len() * 8,
+                    ColumnBins::Categories { names } => names.iter().map(|n| n.len() + 24).sum(),
+                }
+        };
+        self.columns.iter().map(bins).sum()
+    }
+
+    /// Number of slots.
+    pub fn slots(&self) -> usize {
+        self.starts.last().map_or(0, |slots| *slots as usize)
+    }
+
+    /// The slots of a column, its specials first; empty if there is no such column.
+    pub fn column_slots(&self, place: usize) -> Range<usize> {
+        let at = |place: usize| self.starts.get(place).map_or(self.slots(), |at| *at as usize);
+        at(place)..at(place.saturating_add(1))
+    }
+
+    pub(crate) fn lookups(&self) -> Arc<[Lookup]> {
+        let lookup = |(_, bins): &(String, ColumnBins)| match bins {
+            ColumnBins::Numeric { edges } => Lookup::Numeric(EdgeSearch::new(edges)),
+            ColumnBins::Categories { names } => Lookup::Categories(NameIndex::from_names(names)),
+        };
+        self.lookups.get_or_init(|| self.columns.iter().map(lookup).collect()).clone()
     }
 
     /// The binning of a version without a reference: one bin per number, no known category.
@@ -145,6 +182,7 @@ impl Binning {
     /// Reads what [`Binning::encode`] wrote.
     pub fn decode(get: &mut Get<'_>) -> Decoded<Self> {
         let count = get.count(3)?;
+        let mut slots = 0_usize;
         let mut columns = Vec::with_capacity(count);
         for _ in 0..count {
             let name = get.text()?.to_owned();
@@ -160,6 +198,10 @@ impl Binning {
                 2 => ColumnBins::Categories { names: get_names(get)? },
                 _ => return Err(DecodeError("a kind of bins")),
             };
+            slots += SPECIALS + bins.len();
+            if slots > limits::SLOTS_MAX {
+                return Err(DecodeError("a binning of fewer slots"));
+            }
             columns.push((name, bins));
         }
         Ok(Self::new(columns))
@@ -214,132 +256,30 @@ impl NameIndex {
     }
 }
 
-/// Turns values into codes, learning the names of categories that the binning does not know.
-#[derive(Debug, Clone)]
-pub struct Binner {
-    binning: Arc<Binning>,
-    known: Vec<NameIndex>,
-    new: Vec<NameIndex>,
-}
-
-impl Binner {
-    /// A binner that has met no new category.
-    pub fn new(binning: Arc<Binning>) -> Self {
-        let index = |(_, bins): &(String, ColumnBins)| match bins {
-            ColumnBins::Numeric { .. } => NameIndex::default(),
-            ColumnBins::Categories { names } => NameIndex::from_names(names),
-        };
-        let known: Vec<NameIndex> = binning.columns.iter().map(index).collect();
-        let new = vec![NameIndex::default(); known.len()];
-        Self { binning, known, new }
-    }
-
-    /// The binning.
-    pub fn binning(&self) -> &Arc<Binning> {
-        &self.binning
-    }
-
-    /// New categories per column, in order of code from the number of known ones.
-    pub fn new_names(&self) -> Vec<Vec<String>> {
-        self.new.iter().map(|index| index.names().to_vec()).collect()
-    }
-
-    /// New categories of one column.
-    pub(crate) fn column_new_names(&self, place: usize) -> &[String] {
-        self.new.get(place).map_or(&[], NameIndex::names)
-    }
-
-    /// The codes of a column's rows: the bin, or a special.
-    pub fn codes(&mut self, place: usize, column: &Column) -> Vec<u32> {
-        match (self.binning.columns.get(place), column) {
-            (Some((_, ColumnBins::Numeric { edges })), Column::Numeric(values)) => {
-                values.iter().map(|value| numeric_code(edges, *value)).collect()
-            }
-            (Some((_, ColumnBins::Categories { .. })), Column::Categories(column)) => {
-                let translate: Vec<u32> =
-                    column.dictionary.iter().map(|text| self.category_code(place, text)).collect();
-                let null = special_code(Special::Null);
-                let code = |code: &u32| match translate.get(*code as usize) {
-                    Some(bin) if *code != NULL_CODE => *bin,
-                    _ => null,
-                };
-                column.codes.iter().map(code).collect()
-            }
-            (_, column) => vec![special_code(Special::Null); column.len()],
-        }
-    }
-
-    fn category_code(&mut self, place: usize, text: &str) -> u32 {
-        let (Some(known), Some(new)) = (self.known.get(place), self.new.get_mut(place)) else {
-            return special_code(Special::Other);
-        };
-        if let Some(bin) = known.place(text) {
-            return bin;
-        }
-        match new.place_or_add(text, limits::NEW_CATEGORIES_MAX) {
-            Some(bin) => bin + u32::try_from(known.names().len()).unwrap_or(0),
-            None => special_code(Special::Other),
-        }
-    }
-}
-
-fn numeric_code(edges: &[f64], value: f64) -> u32 {
-    if value.is_finite() {
-        return u32::try_from(edges.partition_point(|edge| *edge <= value)).unwrap_or(0);
-    }
-    special_code(if is_null(value) {
-        Special::Null
-    } else if value.is_nan() {
-        Special::Nan
-    } else if value > 0.0 {
-        Special::PositiveInfinity
-    } else {
-        Special::NegativeInfinity
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::column::{CategoriesBuilder, NULL};
 
-    fn binner() -> Binner {
-        Binner::new(Arc::new(Binning::new(vec![
+    fn binning() -> Binning {
+        Binning::new(vec![
             ("x".to_owned(), ColumnBins::Numeric { edges: vec![0.0, 2.0] }),
             ("c".to_owned(), ColumnBins::Categories { names: vec!["a".to_owned()] }),
-        ])))
-    }
-
-    #[test]
-    fn bins_are_closed_on_the_left_and_specials_are_apart() {
-        let values = vec![-1.0, -0.0, 0.0, 1.9, 2.0, NULL, f64::NAN, f64::INFINITY];
-        let codes = binner().codes(0, &Column::Numeric(values));
-        let special = |s| special_code(s);
-        let want = [0, 1, 1, 1, 2];
-        assert_eq!(codes[..5], want);
-        assert_eq!(codes[5], special(Special::Null));
-        assert_eq!(codes[6], special(Special::Nan));
-        assert_eq!(codes[7], special(Special::PositiveInfinity));
-    }
-
-    #[test]
-    fn new_categories_follow_the_known_ones_up_to_the_bound() {
-        let mut builder = CategoriesBuilder::default();
-        builder.push(Some("a"));
-        builder.push(None);
-        for number in 0..=limits::NEW_CATEGORIES_MAX {
-            builder.push(Some(&format!("new {number}")));
-        }
-        let codes = binner().codes(1, &Column::Categories(builder.finish()));
-        assert_eq!(codes[..4], [0, special_code(Special::Null), 1, 2]);
-        assert_eq!(codes.last(), Some(&special_code(Special::Other)));
+        ])
     }
 
     #[test]
     fn a_binning_comes_back_under_the_same_name() {
-        let binning = binner().binning().as_ref().clone();
         let mut bytes = Vec::new();
-        binning.encode(&mut bytes);
-        assert_eq!(Binning::decode(&mut Get::new(&bytes)), Ok(binning));
+        binning().encode(&mut bytes);
+        let back = Binning::decode(&mut Get::new(&bytes)).expect("decodes");
+        assert_eq!((back.id(), back.columns()), (binning().id(), binning().columns()));
+    }
+
+    #[test]
+    fn every_column_has_its_specials_and_then_its_bins() {
+        let binning = binning();
+        let slots = |place| binning.column_slots(place);
+        assert_eq!((slots(0), slots(1), slots(2)), (0..8, 8..14, 14..14));
+        assert_eq!(binning.slots(), 14);
     }
 }

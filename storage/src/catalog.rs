@@ -3,163 +3,55 @@
 //! What the catalog does not list does not exist: a file becomes part of the database in the
 //! transaction that lists it, and files that no transaction listed are removed at open. Each value
 //! is JSON behind its crc32, so that a flipped bit is an error and not another number.
+//!
+//! A transaction that fails for want of space leaves redb unusable; the catalog is then opened
+//! again in place, and tells by the count of transactions whether the change had happened.
 
-use std::{collections::BTreeMap, io, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, TableDefinition};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use redb::{
+    Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, TableDefinition,
+    TableHandle as _, WriteTransaction,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    files::{self, FileRecord},
-    schema::{Declaration, Schema},
+    files,
+    manifest::{ModelRecord, ReferenceRecord, SegmentRecord, StateRecord, StoredSegment, Written},
+    producers::{ProducerKey, ProducerRecord},
+    schema::Schema,
     vfs::{Vfs, VfsFile},
 };
 
 /// The version of the directory layout that this build writes, and the newest that it opens.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-const MODELS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("models");
-const REFERENCES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("references");
-const SEGMENTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("segments");
+/// The bit of the tenth byte of a redb file that is set while it is open for writing.
+const REDB_RECOVERY_REQUIRED: u8 = 2;
+
+type Text = TableDefinition<'static, &'static str, &'static [u8]>;
+type Number = TableDefinition<'static, u64, &'static [u8]>;
+
+const META: Text = TableDefinition::new("meta");
+const MODELS: Text = TableDefinition::new("models");
+const REFERENCES: Number = TableDefinition::new("references");
+const SEGMENTS: Number = TableDefinition::new("segments");
+/// Schemas of segments by the hash of their JSON.
+const SCHEMAS: Number = TableDefinition::new("schemas");
+/// Producers by their key as JSON.
+const PRODUCERS: Text = TableDefinition::new("producers");
+/// Bytes written by model.
+const WRITTEN: Text = TableDefinition::new("written");
 const STATE_KEY: &str = "state";
 const FORMAT_KEY: &str = "format_version";
-
-/// A version of a model.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct VersionRecord {
-    /// Its own schema, if it has one; else the model's.
-    pub schema: Option<Schema>,
-    /// What a user stated about it.
-    pub declaration: Option<Declaration>,
-}
-
-/// A model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ModelRecord {
-    /// Its name.
-    pub name: String,
-    /// When it was made, in microseconds.
-    pub created: i64,
-    /// What a user stated about it.
-    pub declaration: Declaration,
-    /// The schema, once its columns are known.
-    pub schema: Option<Schema>,
-    /// Its versions by name.
-    pub versions: BTreeMap<String, VersionRecord>,
-}
-
-impl ModelRecord {
-    /// The schema of a version, or of the model.
-    pub fn schema_of(&self, version: Option<&str>) -> Option<&Schema> {
-        let own = version.and_then(|version| self.versions.get(version));
-        own.and_then(|record| record.schema.as_ref()).or(self.schema.as_ref())
-    }
-
-    /// What was stated about a version, or about the model.
-    pub fn declaration_of(&self, version: Option<&str>) -> &Declaration {
-        let own = version.and_then(|version| self.versions.get(version));
-        own.and_then(|record| record.declaration.as_ref()).unwrap_or(&self.declaration)
-    }
-}
-
-/// Where a reference's rows came from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReferenceSource {
-    /// Uploaded rows.
-    Rows,
-    /// A stored window, in microseconds.
-    Window {
-        /// First instant inside.
-        start: i64,
-        /// First instant after.
-        end: i64,
-    },
-}
-
-/// A reference.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ReferenceRecord {
-    /// Unique in this database, never reused.
-    pub id: u64,
-    /// The model that it belongs to.
-    pub model: String,
-    /// The version that it belongs to; none means the whole model.
-    pub version: Option<String>,
-    /// Its name, unique within model and version.
-    pub name: String,
-    /// When it was made, in microseconds.
-    pub created: i64,
-    /// Where its rows came from.
-    pub source: ReferenceSource,
-    /// Its rows.
-    pub row_count: u64,
-    /// The schema of its rows.
-    pub schema: Schema,
-    /// Hash of its binning.
-    pub binning: u64,
-    /// Its rows as Parquet.
-    pub rows: FileRecord,
-    /// Its binning and counts.
-    pub summary: FileRecord,
-}
-
-/// The labels of a segment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SidecarRecord {
-    /// Counts up with each rewrite.
-    pub generation: u64,
-    /// The file.
-    pub file: FileRecord,
-}
-
-/// A segment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SegmentRecord {
-    /// Unique in this database, never reused.
-    pub id: u64,
-    /// Its model.
-    pub model: String,
-    /// Its version.
-    pub version: String,
-    /// Its day, counted from 1970-01-01.
-    pub day: i64,
-    /// Its rows.
-    pub row_count: u32,
-    /// Event time of its first row, in microseconds.
-    pub time_min: i64,
-    /// Event time of its last row, in microseconds.
-    pub time_max: i64,
-    /// The schema of its rows.
-    pub schema: Schema,
-    /// Hash of the binning of its partials.
-    pub binning: u64,
-    /// Its rows as Parquet.
-    pub rows: FileRecord,
-    /// Its partials.
-    pub partials: FileRecord,
-    /// Its id index.
-    pub ids: FileRecord,
-    /// Its labels, once it has any.
-    pub labels: Option<SidecarRecord>,
-}
-
-/// What is not about one model.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct StateRecord {
-    /// Last log frame whose content is in published files.
-    pub published: u64,
-    /// The next id of a segment, reference or file.
-    pub next_id: u64,
-    /// The next label's order of arrival.
-    pub next_label: u64,
-    /// Labels that wait for their prediction.
-    pub orphans: Option<FileRecord>,
-    /// Labels dropped after waiting too long, or as the oldest past the bound.
-    pub labels_dropped: u64,
-}
 
 /// A change that becomes visible as a whole or not at all.
 #[derive(Debug, Default)]
@@ -172,8 +64,14 @@ pub struct Change {
     pub references_removed: Vec<u64>,
     /// Segments to put.
     pub segments: Vec<SegmentRecord>,
+    /// Segments to remove.
+    pub segments_removed: Vec<u64>,
+    /// Producers to put, or to remove where there is no record.
+    pub producers: BTreeMap<ProducerKey, Option<ProducerRecord>>,
+    /// Bytes written by model, to be added.
+    pub written: BTreeMap<String, Written>,
     /// The state to put.
-    pub state: Option<StateRecord>,
+    pub state: StateRecord,
 }
 
 /// Everything that the catalog holds.
@@ -185,14 +83,30 @@ pub struct Contents {
     pub references: BTreeMap<u64, Arc<ReferenceRecord>>,
     /// Segments by id.
     pub segments: BTreeMap<u64, SegmentRecord>,
+    /// Producers.
+    pub producers: BTreeMap<ProducerKey, ProducerRecord>,
+    /// Bytes written by model.
+    pub written: BTreeMap<String, Written>,
     /// The rest.
     pub state: StateRecord,
 }
 
+/// The database of an open catalog.
+#[derive(Default)]
+struct Slot {
+    /// Empty while it cannot be opened again after a failure.
+    database: Option<Database>,
+    /// The commit that failed, while it is not known whether it happened.
+    doubt: Option<u64>,
+}
+
 /// An open catalog.
 pub struct Catalog {
-    database: Database,
+    vfs: Arc<dyn Vfs>,
     path: Arc<Path>,
+    database: Mutex<Slot>,
+    /// Schemas that the catalog has.
+    schemas: Mutex<BTreeSet<u64>>,
 }
 
 impl std::fmt::Debug for Catalog {
@@ -206,54 +120,20 @@ impl Catalog {
     ///
     /// # Errors
     /// `FailedPrecondition` for a newer format, `Corruption`, `Io`.
-    pub fn open(vfs: &dyn Vfs, root: &Path) -> Result<Self> {
+    pub fn open(vfs: Arc<dyn Vfs>, root: &Path) -> Result<Self> {
         let path: Arc<Path> = root.join(files::CATALOG).into();
-        let file = match vfs.open(&path) {
-            Ok(file) => file,
+        match vfs.open(&path) {
+            Ok(file) => settle(&*file).map_err(|error| Error::io(&path, "settle", error))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let file = vfs.create(&path).map_err(|e| Error::io(&path, "create", e))?;
+                vfs.create(&path).map_err(|e| Error::io(&path, "create", e))?;
                 vfs.sync_dir(root).map_err(|e| Error::io(root, "sync", e))?;
-                file
             }
             Err(error) => return Err(Error::io(&path, "open", error)),
-        };
-        let database = Database::builder().create_with_backend(Backend(file)).at(&path)?;
-        let catalog = Self { database, path };
-        catalog.check_format()?;
-        Ok(catalog)
-    }
-
-    fn check_format(&self) -> Result<()> {
-        let write = self.database.begin_write().at(&self.path)?;
-        {
-            let mut meta = write.open_table(META).at(&self.path)?;
-            let found: Option<u32> = match meta.get(FORMAT_KEY).at(&self.path)? {
-                Some(value) => Some(self.decode(FORMAT_KEY, value.value())?),
-                None => None,
-            };
-            match found {
-                None => {
-                    let value = encode(&FORMAT_VERSION)?;
-                    meta.insert(FORMAT_KEY, value.as_slice()).at(&self.path)?;
-                }
-                Some(version) if version > FORMAT_VERSION => {
-                    return Err(Error::new(
-                        ErrorKind::FailedPrecondition,
-                        format!(
-                            "{} has format version {version}, this build opens up to \
-                             {FORMAT_VERSION}; open it with a newer driftline",
-                            self.path.display()
-                        ),
-                    ));
-                }
-                Some(_) => {}
-            }
         }
-        for table in [REFERENCES, SEGMENTS] {
-            write.open_table(table).at(&self.path)?;
-        }
-        write.open_table(MODELS).at(&self.path)?;
-        write.commit().at(&self.path)
+        let database = open_database(&*vfs, &path)?;
+        check_format(&database, &path)?;
+        let database = Mutex::new(Slot { database: Some(database), doubt: None });
+        Ok(Self { vfs, path, database, schemas: Mutex::default() })
     }
 
     /// Reads everything.
@@ -261,90 +141,418 @@ impl Catalog {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn load(&self) -> Result<Contents> {
-        let read = self.database.begin_read().at(&self.path)?;
-        let mut contents = Contents::default();
-        let meta = read.open_table(META).at(&self.path)?;
-        if let Some(value) = meta.get(STATE_KEY).at(&self.path)? {
-            contents.state = self.decode(STATE_KEY, value.value())?;
-        }
-        let models = read.open_table(MODELS).at(&self.path)?;
-        for entry in models.iter().at(&self.path)? {
-            let (key, value) = entry.at(&self.path)?;
-            let model: ModelRecord = self.decode(key.value(), value.value())?;
-            contents.models.insert(key.value().to_owned(), Arc::new(model));
-        }
-        let references: Vec<ReferenceRecord> = self.load_by_id(&read, REFERENCES)?;
-        contents.references = references.into_iter().map(|r| (r.id, Arc::new(r))).collect();
-        let segments: Vec<SegmentRecord> = self.load_by_id(&read, SEGMENTS)?;
-        contents.segments = segments.into_iter().map(|s| (s.id, s)).collect();
-        Ok(contents)
+        self.with(|database| {
+            let read = Reader { read: database.begin_read().at(&self.path)?, path: &self.path };
+            let (contents, schemas) = read.contents()?;
+            *self.schemas.lock().unwrap_or_else(PoisonError::into_inner) = schemas;
+            Ok(contents)
+        })
     }
 
-    fn load_by_id<T: DeserializeOwned>(
-        &self,
-        read: &redb::ReadTransaction,
-        table: TableDefinition<'_, u64, &'static [u8]>,
-    ) -> Result<Vec<T>> {
-        let table = read.open_table(table).at(&self.path)?;
-        let mut found = Vec::new();
-        for entry in table.iter().at(&self.path)? {
-            let (key, value) = entry.at(&self.path)?;
-            found.push(self.decode(&key.value().to_string(), value.value())?);
+    /// Makes a change, durably and as a whole. On success `change.state.commits` is in the catalog.
+    ///
+    /// # Errors
+    /// `ResourceExhausted` if the disk is full: then nothing changed. After any other error it is
+    /// known only after reopening whether the change happened.
+    pub fn commit(&self, change: &Change) -> Result<()> {
+        let error = match self.with(|database| self.write(database, change)) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::ResourceExhausted => error,
+            Err(error) => return Err(error),
+        };
+        let mut slot = self.slot();
+        drop(slot.database.take());
+        slot.doubt = Some(change.state.commits);
+        match self.open_again(&mut slot) {
+            Ok(true) => Ok(()),
+            Err(still) if still.kind() != ErrorKind::ResourceExhausted => Err(still),
+            _ => Err(error),
+        }
+    }
+
+    /// Opens the database again after a failure. Returns whether the commit in doubt happened.
+    fn open_again(&self, slot: &mut Slot) -> Result<bool> {
+        let path = &self.path;
+        let file = self.vfs.open(path).map_err(|error| Error::io(path, "open", error))?;
+        settle(&*file).map_err(|error| Error::io(path, "settle", error))?;
+        let database = open_database(&*self.vfs, path)?;
+        let read = Reader { read: database.begin_read().at(path)?, path };
+        let state: StateRecord = read.by_text(META)?.remove(STATE_KEY).unwrap_or_default();
+        slot.database = Some(database);
+        Ok(slot.doubt.take().is_some_and(|doubt| state.commits >= doubt))
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Checks every page of the catalog.
+    ///
+    /// # Errors
+    /// `Corruption`, `Io`.
+    pub fn verify(&self) -> Result<()> {
+        let mut slot = self.slot();
+        let database = slot.database.as_mut().ok_or_else(|| closed(&self.path))?;
+        if database.check_integrity().at(&self.path)? {
+            return Ok(());
+        }
+        Err(Error::corruption(&self.path, 0, "its pages did not check and were repaired"))
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
+        let mut slot = self.slot();
+        if slot.database.is_none() && self.open_again(&mut slot)? {
+            // Whoever made it was told that it did not happen.
+            let text = "a change that found no space had happened; reopen the database";
+            return Err(Error::new(ErrorKind::Io, text));
+        }
+        run(slot.database.as_ref().ok_or_else(|| closed(&self.path))?)
+    }
+
+    fn write(&self, database: &Database, change: &Change) -> Result<()> {
+        let path = &self.path;
+        let write = Writer { write: begin_write(database, path)?, path };
+        write.put(META, [(STATE_KEY, &change.state)])?;
+        write.put(MODELS, change.models.iter().map(|model| (model.name.as_str(), model)))?;
+        write.remove(REFERENCES, &change.references_removed)?;
+        write.put(REFERENCES, change.references.iter().map(|r| (r.id, r)))?;
+        write.remove(SEGMENTS, &change.segments_removed)?;
+        let fresh = self.put_segments(&write, &change.segments)?;
+        write.change_producers(&change.producers)?;
+        write.add_written(&change.written)?;
+        write.write.commit().at(path)?;
+        self.schemas.lock().unwrap_or_else(PoisonError::into_inner).extend(fresh);
+        Ok(())
+    }
+
+    /// Puts segments, and their schemas where they are new. Returns the new schemas.
+    fn put_segments(&self, write: &Writer<'_>, segments: &[SegmentRecord]) -> Result<Vec<u64>> {
+        let known = self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fresh = BTreeMap::new();
+        let mut stored = Vec::with_capacity(segments.len());
+        // Segments of one publication mostly share their schema: it is hashed once.
+        let mut last: Option<(&Arc<Schema>, u64)> = None;
+        for segment in segments {
+            let id = match last {
+                Some((schema, id)) if Arc::ptr_eq(schema, &segment.schema) => id,
+                _ => xxh3_64(&to_json(&*segment.schema)?),
+            };
+            last = Some((&segment.schema, id));
+            if !known.contains(&id) {
+                fresh.insert(id, &*segment.schema);
+            }
+            stored.push((segment.id, StoredSegment::new(segment, id)));
+        }
+        write.put(SCHEMAS, fresh.iter().map(|(id, schema)| (*id, *schema)))?;
+        write.put(SEGMENTS, stored.iter().map(|(id, segment)| (*id, segment)))?;
+        Ok(fresh.into_keys().collect())
+    }
+}
+
+fn shared<K: Ord, T>(values: BTreeMap<K, T>) -> BTreeMap<K, Arc<T>> {
+    values.into_iter().map(|(key, value)| (key, Arc::new(value))).collect()
+}
+
+/// Reads a copy of a catalog in memory, where redb may repair what a crash left. Returns the format
+/// version too.
+///
+/// # Errors
+/// `FailedPrecondition` for a newer format, `Corruption`.
+pub(crate) fn read_copy(path: &Path, bytes: Vec<u8>) -> Result<(u32, Contents)> {
+    let file: Arc<dyn VfsFile> = Arc::new(Copy(Mutex::new(bytes)));
+    let database = open_backend(file, path).map_err(|error| match error.kind() {
+        // What redb could not make sense of is not what it wrote.
+        ErrorKind::Io => Error::corruption(path, 0, error),
+        _ => error,
+    })?;
+    let version = check_format(&database, path)?;
+    let contents = Reader { read: database.begin_read().at(path)?, path }.contents()?.0;
+    Ok((version, contents))
+}
+
+/// The bytes of a catalog that nobody else sees.
+#[derive(Debug)]
+struct Copy(Mutex<Vec<u8>>);
+
+impl Copy {
+    fn bytes(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl VfsFile for Copy {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.bytes().len() as u64)
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let bytes = self.bytes();
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let end = start.saturating_add(buffer.len());
+        let found = bytes.get(start..end).ok_or(io::ErrorKind::UnexpectedEof)?;
+        buffer.copy_from_slice(found);
+        Ok(())
+    }
+
+    fn write_all_at(&self, written: &[u8], offset: u64) -> io::Result<()> {
+        let mut bytes = self.bytes();
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let end = start.saturating_add(written.len());
+        let place = bytes.get_mut(start..end).ok_or(io::ErrorKind::UnexpectedEof)?;
+        place.copy_from_slice(written);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).ok().filter(|_| len <= crate::limits::FILE_BYTES_MAX);
+        self.bytes().resize(len.ok_or(io::ErrorKind::FileTooLarge)?, 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn closed(path: &Path) -> Error {
+    let text = format!("catalog {} could not be opened again after a failure", path.display());
+    Error::new(ErrorKind::Io, text)
+}
+
+/// Opens the database and checks every page: redb trusts pages that it reads later, and panics on
+/// some that are damaged.
+fn open_database(vfs: &dyn Vfs, path: &Path) -> Result<Database> {
+    open_backend(vfs.open(path).map_err(|error| Error::io(path, "open", error))?, path)
+}
+
+fn open_backend(file: Arc<dyn VfsFile>, path: &Path) -> Result<Database> {
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let builder = &mut Database::builder();
+        let builder = builder.set_cache_size(CACHE_BYTES);
+        let mut database = builder.create_with_backend(Backend(file)).at(path)?;
+        let whole = database.check_integrity().at(path)?;
+        Ok(Some(database).filter(|_| whole))
+    }));
+    match opened {
+        Ok(Ok(Some(database))) => Ok(database),
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(None)) | Err(_) => Err(Error::corruption(path, 0, "its pages do not check")),
+    }
+}
+
+/// Begins a transaction whose pages are synced before the one that makes them count is written. So
+/// a commit that does not check at open is damage, and not a crash that redb would answer with the
+/// commit before it.
+fn begin_write(database: &Database, path: &Path) -> Result<redb::WriteTransaction> {
+    let mut write = database.begin_write().at(path)?;
+    write.set_two_phase_commit(true);
+    Ok(write)
+}
+
+/// Bytes of pages that redb keeps: the catalog is read once and then mostly written.
+const CACHE_BYTES: usize = 4 << 20;
+
+/// Checks the format version, makes it the newest and every table exist. Returns what it was.
+fn check_format(database: &Database, path: &Path) -> Result<u32> {
+    let write = Writer { write: begin_write(database, path)?, path };
+    let found: Option<u32> = {
+        let meta = write.write.open_table(META).at(path)?;
+        let value = meta.get(FORMAT_KEY).at(path)?;
+        value.map(|value| decode(path, FORMAT_KEY, value.value())).transpose()?
+    };
+    if let Some(version) = found.filter(|version| *version > FORMAT_VERSION) {
+        return Err(Error::new(
+            ErrorKind::FailedPrecondition,
+            format!(
+                "{} has format version {version}, this build opens up to {FORMAT_VERSION}; \
+                 open it with a newer driftline",
+                path.display()
+            ),
+        ));
+    }
+    write.put(META, [(FORMAT_KEY, &FORMAT_VERSION)])?;
+    for table in [MODELS, PRODUCERS, WRITTEN] {
+        write.write.open_table(table).at(path)?;
+    }
+    for table in [REFERENCES, SEGMENTS, SCHEMAS] {
+        write.write.open_table(table).at(path)?;
+    }
+    write.write.commit().at(path)?;
+    Ok(found.unwrap_or(FORMAT_VERSION))
+}
+
+struct Reader<'a> {
+    read: redb::ReadTransaction,
+    path: &'a Path,
+}
+
+impl Reader<'_> {
+    /// Everything, and the ids of the schemas that the catalog has.
+    fn contents(&self) -> Result<(Contents, BTreeSet<u64>)> {
+        let mut contents = Contents {
+            models: shared(self.by_text(MODELS)?),
+            state: self.by_text(META)?.remove(STATE_KEY).unwrap_or_default(),
+            written: self.by_text(WRITTEN)?,
+            ..Contents::default()
+        };
+        for (key, record) in self.by_text::<ProducerRecord>(PRODUCERS)? {
+            let key = serde_json::from_str(&key)
+                .map_err(|error| Error::corruption(self.path, 0, error))?;
+            contents.producers.insert(key, record);
+        }
+        contents.references = shared(self.by_number(REFERENCES)?);
+        let mut schemas = shared(self.by_number::<Schema>(SCHEMAS)?);
+        for (id, stored) in self.by_number::<StoredSegment>(SEGMENTS)? {
+            let schema = stored.schema_id;
+            let record = stored.record(&mut schemas).ok_or_else(|| {
+                let text = format!("segment {id} has a schema {schema:x} that is absent");
+                Error::corruption(self.path, 0, text)
+            })?;
+            contents.segments.insert(id, record);
+        }
+        Ok((contents, schemas.into_keys().collect()))
+    }
+
+    fn by_text<T: DeserializeOwned>(&self, table: Text) -> Result<BTreeMap<String, T>> {
+        let opened = self.read.open_table(table).at(self.path)?;
+        let mut found = BTreeMap::new();
+        for entry in opened.iter().at(self.path)? {
+            let (key, value) = entry.at(self.path)?;
+            if table.name() == META.name() && key.value() == FORMAT_KEY {
+                continue;
+            }
+            let decoded = decode(self.path, key.value(), value.value())?;
+            found.insert(key.value().to_owned(), decoded);
         }
         Ok(found)
     }
 
-    /// Makes a change, durably and as a whole.
-    ///
-    /// # Errors
-    /// `Io`.
-    pub fn commit(&self, change: &Change) -> Result<()> {
-        let write = self.database.begin_write().at(&self.path)?;
-        {
-            let mut models = write.open_table(MODELS).at(&self.path)?;
-            for model in &change.models {
-                let value = encode(model)?;
-                models.insert(model.name.as_str(), value.as_slice()).at(&self.path)?;
-            }
-            let mut references = write.open_table(REFERENCES).at(&self.path)?;
-            for id in &change.references_removed {
-                references.remove(id).at(&self.path)?;
-            }
-            for reference in &change.references {
-                let value = encode(reference)?;
-                references.insert(reference.id, value.as_slice()).at(&self.path)?;
-            }
-            let mut segments = write.open_table(SEGMENTS).at(&self.path)?;
-            for segment in &change.segments {
-                let value = encode(segment)?;
-                segments.insert(segment.id, value.as_slice()).at(&self.path)?;
-            }
-            if let Some(state) = &change.state {
-                let mut meta = write.open_table(META).at(&self.path)?;
-                let value = encode(state)?;
-                meta.insert(STATE_KEY, value.as_slice()).at(&self.path)?;
-            }
+    fn by_number<T: DeserializeOwned>(&self, table: Number) -> Result<BTreeMap<u64, T>> {
+        let opened = self.read.open_table(table).at(self.path)?;
+        let mut found = BTreeMap::new();
+        for entry in opened.iter().at(self.path)? {
+            let (key, value) = entry.at(self.path)?;
+            let name = format!("{} {}", table.name(), key.value());
+            found.insert(key.value(), decode(self.path, &name, value.value())?);
         }
-        write.commit().at(&self.path)
-    }
-
-    fn decode<T: DeserializeOwned>(&self, key: &str, value: &[u8]) -> Result<T> {
-        let bad = |what: String| Error::corruption(&self.path, 0, format!("entry {key}: {what}"));
-        let (crc, json) =
-            value.split_first_chunk::<4>().ok_or_else(|| bad("too short".to_owned()))?;
-        if crc32fast::hash(json) != u32::from_le_bytes(*crc) {
-            return Err(bad("its checksum does not match".to_owned()));
-        }
-        serde_json::from_slice(json).map_err(|error| bad(error.to_string()))
+        Ok(found)
     }
 }
 
+struct Writer<'a> {
+    write: WriteTransaction,
+    path: &'a Path,
+}
+
+impl Writer<'_> {
+    fn put<'k, K: redb::Key + 'static, T: Serialize + 'k>(
+        &self,
+        table: TableDefinition<'static, K, &'static [u8]>,
+        values: impl IntoIterator<Item = (K::SelfType<'k>, &'k T)>,
+    ) -> Result<()>
+    where
+        K: redb::Key<SelfType<'k>: std::borrow::Borrow<K::SelfType<'k>>>,
+    {
+        let mut values = values.into_iter().peekable();
+        if values.peek().is_none() {
+            return Ok(());
+        }
+        let mut opened = self.write.open_table(table).at(self.path)?;
+        for (key, value) in values {
+            let value = encode(value)?;
+            opened.insert(key, value.as_slice()).at(self.path)?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, table: Number, ids: &[u64]) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut opened = self.write.open_table(table).at(self.path)?;
+        for id in ids {
+            opened.remove(id).at(self.path)?;
+        }
+        Ok(())
+    }
+
+    fn change_producers(
+        &self,
+        producers: &BTreeMap<ProducerKey, Option<ProducerRecord>>,
+    ) -> Result<()> {
+        if producers.is_empty() {
+            return Ok(());
+        }
+        let mut opened = self.write.open_table(PRODUCERS).at(self.path)?;
+        for (key, record) in producers {
+            let key = to_json(key)?;
+            let key = String::from_utf8_lossy(&key);
+            match record {
+                Some(record) => {
+                    let value = encode(record)?;
+                    opened.insert(&*key, value.as_slice()).at(self.path)?;
+                }
+                None => {
+                    opened.remove(&*key).at(self.path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_written(&self, written: &BTreeMap<String, Written>) -> Result<()> {
+        if written.is_empty() {
+            return Ok(());
+        }
+        let mut opened = self.write.open_table(WRITTEN).at(self.path)?;
+        for (model, more) in written {
+            let mut sum = match opened.get(model.as_str()).at(self.path)? {
+                Some(value) => decode(self.path, model, value.value())?,
+                None => Written::default(),
+            };
+            sum.add(more);
+            let value = encode(&sum)?;
+            opened.insert(model.as_str(), value.as_slice()).at(self.path)?;
+        }
+        Ok(())
+    }
+}
+
+fn decode<T: DeserializeOwned>(path: &Path, key: &str, value: &[u8]) -> Result<T> {
+    let bad = |what: String| Error::corruption(path, 0, format!("entry {key}: {what}"));
+    let (crc, json) = value.split_first_chunk::<4>().ok_or_else(|| bad("too short".to_owned()))?;
+    if crc32fast::hash(json) != u32::from_le_bytes(*crc) {
+        return Err(bad("its checksum does not match".to_owned()));
+    }
+    serde_json::from_slice(json).map_err(|error| bad(error.to_string()))
+}
+
+fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec(value)
+        .map_err(|error| Error::new(ErrorKind::Io, format!("encode a catalog entry: {error}")))
+}
+
 fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    let json = serde_json::to_vec(value)
-        .map_err(|error| Error::new(ErrorKind::Io, format!("encode a catalog entry: {error}")))?;
+    let json = to_json(value)?;
     let mut bytes = crc32fast::hash(&json).to_le_bytes().to_vec();
     bytes.extend_from_slice(&json);
     Ok(bytes)
+}
+
+/// After an end that was not clean, makes all that can be read of the catalog survive a crash. A
+/// commit that failed at its sync may be whole in the cache and not on the disk; redb would take it
+/// for good and build on it.
+fn settle(file: &dyn VfsFile) -> io::Result<()> {
+    let len = file.size()?;
+    let mut begin = [0; 10];
+    if len < begin.len() as u64 {
+        return Ok(());
+    }
+    file.read_exact_at(&mut begin, 0)?;
+    if begin[9] & REDB_RECOVERY_REQUIRED == 0 {
+        return Ok(());
+    }
+    files::settle(file, 0, len)
 }
 
 /// Turns redb's errors into ours.
@@ -400,16 +608,18 @@ mod tests {
     #[test]
     fn a_change_is_there_after_reopening_and_a_newer_format_is_refused() {
         let dir = tempfile::tempdir().expect("temporary directory");
+        let vfs: Arc<dyn Vfs> = Arc::new(OsVfs);
         let state = StateRecord { published: 7, ..StateRecord::default() };
         {
-            let catalog = Catalog::open(&OsVfs, dir.path()).expect("creates");
-            let change = Change { state: Some(state.clone()), ..Change::default() };
+            let catalog = Catalog::open(vfs.clone(), dir.path()).expect("creates");
+            let change = Change { state: state.clone(), ..Change::default() };
             catalog.commit(&change).expect("commits");
         }
         {
-            let catalog = Catalog::open(&OsVfs, dir.path()).expect("reopens");
+            let catalog = Catalog::open(vfs.clone(), dir.path()).expect("reopens");
             assert_eq!(catalog.load().expect("loads").state, state);
-            let write = catalog.database.begin_write().expect("writes");
+            let slot = catalog.database.lock().expect("alone");
+            let write = slot.database.as_ref().expect("open").begin_write().expect("writes");
             {
                 let mut meta = write.open_table(META).expect("opens");
                 let newer = encode(&(FORMAT_VERSION + 1)).expect("encodes");
@@ -417,7 +627,7 @@ mod tests {
             }
             write.commit().expect("commits");
         }
-        let error = Catalog::open(&OsVfs, dir.path()).expect_err("newer");
+        let error = Catalog::open(vfs, dir.path()).expect_err("newer");
         assert!(error.to_string().contains("newer driftline"), "{error}");
     }
 }

@@ -3,7 +3,10 @@
 //! Decoding treats its input as foreign: it never panics, and never allocates more than the input
 //! could hold. Counts are checked against the bytes that are left before anything is reserved.
 
-use crate::column::{Categories, Column, Ids};
+use crate::{
+    column::{Categories, Column},
+    id_column::Ids,
+};
 
 /// Bytes that do not decode; the text names what was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,7 +229,7 @@ pub fn get_column(get: &mut Get<'_>) -> Decoded<Column> {
     }
 }
 
-/// Appends ids: count, then length and bytes of each.
+/// Appends ids as format 1 has them: count, then length and bytes of each.
 pub fn put_ids(out: &mut Vec<u8>, ids: &Ids) {
     out.put_varint(ids.len() as u64);
     for id in ids.iter() {
@@ -244,6 +247,36 @@ pub fn get_ids(get: &mut Get<'_>) -> Decoded<Ids> {
         }
     }
     Ok(ids)
+}
+
+const TEXTS: u8 = 1;
+const UUIDS: u8 = 2;
+
+/// Appends ids with a byte for their form: UUIDs as sixteen bytes each, others as [`put_ids`] does.
+pub fn put_ids_tagged(out: &mut Vec<u8>, ids: &Ids) {
+    match ids.uuids() {
+        Some(uuids) => {
+            out.put_u8(UUIDS);
+            out.put_varint(uuids.len() as u64);
+            out.extend_from_slice(uuids.as_flattened());
+        }
+        None => {
+            out.put_u8(TEXTS);
+            put_ids(out, ids);
+        }
+    }
+}
+
+/// Reads what [`put_ids_tagged`] wrote.
+pub fn get_ids_tagged(get: &mut Get<'_>) -> Decoded<Ids> {
+    match get.u8()? {
+        TEXTS => get_ids(get),
+        UUIDS => {
+            let count = get.count(16)?;
+            Ok(Ids::from(get.take(count * 16)?.as_chunks::<16>().0.to_vec()))
+        }
+        _ => Err(DecodeError("a form of ids")),
+    }
 }
 
 /// Appends times: count, then eight bytes each.
@@ -291,7 +324,22 @@ mod tests {
         fn foreign_bytes_never_panic(bytes: Vec<u8>) {
             let _ = get_column(&mut Get::new(&bytes));
             let _ = get_ids(&mut Get::new(&bytes));
+            let _ = get_ids_tagged(&mut Get::new(&bytes));
             let _ = get_times(&mut Get::new(&bytes));
+        }
+    }
+
+    #[test]
+    fn ids_come_back_in_either_form_and_uuids_take_sixteen_bytes() {
+        let uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+        for (ids, want) in [(vec![uuid; 3], 2 + 3 * 16), (vec![uuid, "b"], 2 + 37 + 2), (vec![], 2)]
+        {
+            let ids = Ids::from_iter(ids);
+            let mut out = Vec::new();
+            put_ids_tagged(&mut out, &ids);
+            assert_eq!(out.len(), want);
+            let mut get = Get::new(&out);
+            assert_eq!((get_ids_tagged(&mut get), get.rest()), (Ok(ids), 0));
         }
     }
 

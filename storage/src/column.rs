@@ -1,13 +1,9 @@
-//! Columns of values in memory, and prediction ids.
+//! Columns of values in memory.
 //!
 //! Numbers are plain f64. A null is a reserved NaN bit pattern, so that null, NaN and the
 //! infinities stay four different things without a second array; every other NaN is stored as the
 //! standard one. Wire formats and Parquet carry nulls apart; the pattern never leaves this process
 //! except in the log.
-
-use xxhash_rust::xxh3::xxh3_64;
-
-use crate::limits;
 
 const NULL_BITS: u64 = 0x7ff8_0000_0000_d81f;
 
@@ -189,90 +185,6 @@ fn append_codes(column: &mut Categories, more: &Categories) {
     column.codes.extend(codes);
 }
 
-/// Prediction ids, one after the other.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ids {
-    bytes: Vec<u8>,
-    /// End of each id in `bytes`.
-    ends: Vec<u32>,
-}
-
-impl Ids {
-    /// Appends an id. Returns whether it was taken: ids have 1 to [`limits::ID_BYTES_MAX`] bytes.
-    pub fn push(&mut self, id: &str) -> bool {
-        let fits = !id.is_empty() && id.len() <= limits::ID_BYTES_MAX;
-        let Ok(end) = u32::try_from(self.bytes.len() + id.len()) else { return false };
-        if fits {
-            self.bytes.extend_from_slice(id.as_bytes());
-            self.ends.push(end);
-        }
-        fits
-    }
-
-    /// Number of ids.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// The id of a row.
-    pub fn get(&self, row: usize) -> Option<&str> {
-        let end = *self.ends.get(row)? as usize;
-        let start = if row == 0 { 0 } else { *self.ends.get(row - 1)? as usize };
-        std::str::from_utf8(self.bytes.get(start..end)?).ok()
-    }
-
-    /// The ids in row order.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.len()).filter_map(|row| self.get(row))
-    }
-
-    /// The hash of each id.
-    pub fn hashes(&self) -> Vec<u64> {
-        self.iter().map(id_hash).collect()
-    }
-
-    /// The ids of a selection of rows, in its order.
-    pub fn take(&self, rows: &[u32]) -> Self {
-        let mut ids = Self::default();
-        for id in rows.iter().filter_map(|row| self.get(*row as usize)) {
-            ids.push(id);
-        }
-        ids
-    }
-
-    /// Appends all ids of another column.
-    pub fn append(&mut self, other: &Self) {
-        for id in other.iter() {
-            self.push(id);
-        }
-    }
-
-    /// Approximate bytes in memory.
-    pub fn bytes(&self) -> usize {
-        self.bytes.len() + self.ends.len() * 4
-    }
-}
-
-impl<S: AsRef<str>> FromIterator<S> for Ids {
-    fn from_iter<I: IntoIterator<Item = S>>(iter: I) -> Self {
-        let mut ids = Self::default();
-        for id in iter {
-            ids.push(id.as_ref());
-        }
-        ids
-    }
-}
-
-/// The hash that stands for an id on disk: XXH3, 64 bits, seed 0.
-pub fn id_hash(id: &str) -> u64 {
-    xxh3_64(id.as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,15 +215,5 @@ mod tests {
         let column = Column::categories(texts.iter().map(|text| Some(text.as_str())));
         let taken = column.take(&[7, 200, 7]);
         assert_eq!(taken, Column::categories([Some("7"), None, Some("7")]));
-    }
-
-    #[test]
-    fn ids_outside_their_bounds_are_not_taken() {
-        let mut ids = Ids::default();
-        assert!(!ids.push(""));
-        assert!(!ids.push(&"x".repeat(limits::ID_BYTES_MAX + 1)));
-        assert!(ids.push(&"x".repeat(limits::ID_BYTES_MAX)));
-        assert!(ids.push("b"));
-        assert_eq!(ids.get(1), Some("b"));
     }
 }

@@ -1,129 +1,165 @@
-//! The buckets of one day: its minutes, rolled up into hours and the day.
+//! The buckets of one day in the head: its minutes, rolled up into hours and the day.
 //!
-//! A window that covers the day reads one partial; one that cuts it reads at most two hours of
-//! minutes and the hours between. The head keeps a day in memory and a segment keeps one on disk;
-//! both answer through [`Buckets`].
+//! A window that covers the day reads one bucket; one that cuts it reads the hours between and at
+//! most thirty minutes at each end: more than half an hour is the hour without the rest.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
-use crate::{error::Result, partial::Partial, time::DAY_MINUTES};
+use crate::{counts::Counts, sums::Sums, time::DAY_MINUTES};
 
 /// Minutes of one hour.
-pub const HOUR_MINUTES: u16 = 60;
+pub(crate) const HOUR_MINUTES: u16 = 60;
+/// Hours of one day.
+pub(crate) const DAY_HOURS: usize = 24;
 
-/// Read access to the buckets of one day.
-pub trait Buckets {
-    /// The whole day.
-    fn total(&self) -> Result<Arc<Partial>>;
-    /// An hour, `0..24`; `None` if it has no row.
-    fn hour(&self, hour: u16) -> Result<Option<Arc<Partial>>>;
-    /// The minutes of an hour that have rows, ascending, as minutes of the day.
-    fn minutes(&self, hour: u16) -> Result<Vec<(u16, Arc<Partial>)>>;
+/// Minutes of an hour that have rows, ascending.
+pub(crate) type Minutes = Vec<(u8, Arc<Counts>)>;
+
+/// The buckets of minutes `[start, end)` of an hour.
+pub(crate) fn between(minutes: &Minutes, start: u16, end: u16) -> impl Iterator<Item = &Counts> {
+    let at = |bound: u16| minutes.partition_point(|(minute, _)| u16::from(*minute) < bound);
+    let inside = minutes.get(at(start)..at(end)).unwrap_or_default();
+    inside.iter().map(|(_, counts)| &**counts)
 }
 
-/// Visits the largest buckets that tile the minutes `[start, end)` of a day.
-pub fn visit(
-    buckets: &dyn Buckets,
-    start: u16,
-    end: u16,
-    seen: &mut dyn FnMut(&Partial),
-) -> Result<()> {
-    let end = end.min(DAY_MINUTES);
-    if start == 0 && end == DAY_MINUTES {
-        seen(&*buckets.total()?);
-        return Ok(());
-    }
-    let mut at = start;
-    while at < end {
-        let hour = at / HOUR_MINUTES;
-        let hour_end = (hour + 1) * HOUR_MINUTES;
-        if at == hour * HOUR_MINUTES && hour_end <= end {
-            if let Some(partial) = buckets.hour(hour)? {
-                seen(&partial);
-            }
-        } else {
-            let stop = end.min(hour_end);
-            for (minute, partial) in buckets.minutes(hour)? {
-                if at <= minute && minute < stop {
-                    seen(&partial);
-                }
-            }
+/// An hour that has rows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hour {
+    pub(crate) total: Counts,
+    pub(crate) minutes: Minutes,
+}
+
+impl Hour {
+    fn sum(&self, start: u16, end: u16, spans: &[Range<usize>], sums: &mut Sums) {
+        if 2 * (end - start) <= HOUR_MINUTES {
+            sums.add(between(&self.minutes, start, end), spans);
+            return;
         }
-        at = hour_end;
+        sums.add(std::iter::once(&self.total), spans);
+        sums.subtract(between(&self.minutes, 0, start), spans);
+        sums.subtract(between(&self.minutes, end, HOUR_MINUTES), spans);
     }
-    Ok(())
+
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
+        self.total.bytes() + minutes_bytes(&self.minutes)
+    }
 }
 
-/// The buckets of a day in memory. A clone shares them: a reader's clone costs a few pointers per
-/// bucket, and the writer copies a shared bucket before it changes it.
+/// Bytes in memory.
+pub(crate) fn minutes_bytes(minutes: &Minutes) -> usize {
+    minutes.iter().map(|(_, counts)| counts.bytes() + MINUTE_ENTRY_BYTES).sum()
+}
+
+/// Bytes of a minute's place in its hour, and of the two counters of its pointer.
+const MINUTE_ENTRY_BYTES: usize = size_of::<(u8, Arc<Counts>)>() + 2 * size_of::<usize>();
+
+/// The buckets of a day. A clone shares them: a reader's clone costs a pointer per hour, and the
+/// writer copies a shared bucket before it changes it.
 #[derive(Debug, Clone, Default)]
 pub struct DayPartials {
-    total: Arc<Partial>,
-    hours: BTreeMap<u16, Arc<Partial>>,
-    minutes: BTreeMap<u16, Arc<Partial>>,
+    total: Arc<Counts>,
+    hours: [Option<Arc<Hour>>; DAY_HOURS],
 }
 
 impl DayPartials {
-    /// Adds a partial to its minute, hour and day.
-    pub fn add(&mut self, minute: u16, partial: &Partial) {
-        Arc::make_mut(&mut self.total).merge(partial);
-        let hour = self.hours.entry(minute / HOUR_MINUTES).or_default();
-        Arc::make_mut(hour).merge(partial);
-        Arc::make_mut(self.minutes.entry(minute).or_default()).merge(partial);
+    /// Adds the counts of rows to their minute, hour and day. Returns the bytes in memory before
+    /// and after of what changed.
+    pub(crate) fn add(&mut self, minute: u16, counts: Counts) -> (usize, usize) {
+        let total = Arc::make_mut(&mut self.total);
+        let Some(hour) = self.hours.get_mut(usize::from(minute / HOUR_MINUTES)) else {
+            return (0, 0);
+        };
+        let hour = Arc::make_mut(hour.get_or_insert_default());
+        let minute = (minute % HOUR_MINUTES) as u8;
+        let mut before = total.bytes() + hour.total.bytes();
+        total.add(&counts);
+        hour.total.add(&counts);
+        let mut after = total.bytes() + hour.total.bytes();
+        match hour.minutes.binary_search_by_key(&minute, |(known, _)| *known) {
+            Ok(at) => {
+                if let Some((_, known)) = hour.minutes.get_mut(at) {
+                    before += known.bytes();
+                    Arc::make_mut(known).add(&counts);
+                    after += known.bytes();
+                }
+            }
+            Err(at) => {
+                after += counts.bytes() + MINUTE_ENTRY_BYTES;
+                hour.minutes.insert(at, (minute, Arc::new(counts)));
+            }
+        }
+        (before, after)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.total.bytes() + self.hours.iter().flatten().map(|hour| hour.bytes()).sum::<usize>()
+    }
+
+    /// The whole day.
+    pub(crate) fn total(&self) -> &Counts {
+        &self.total
     }
 
     /// The hours that have rows, ascending.
-    pub fn hours(&self) -> &BTreeMap<u16, Arc<Partial>> {
-        &self.hours
-    }
-}
-
-impl Buckets for DayPartials {
-    fn total(&self) -> Result<Arc<Partial>> {
-        Ok(self.total.clone())
+    pub(crate) fn hours(&self) -> impl Iterator<Item = (u16, &Hour)> {
+        (0..).zip(&self.hours).filter_map(|(number, hour)| Some((number, hour.as_deref()?)))
     }
 
-    fn hour(&self, hour: u16) -> Result<Option<Arc<Partial>>> {
-        Ok(self.hours.get(&hour).cloned())
-    }
-
-    fn minutes(&self, hour: u16) -> Result<Vec<(u16, Arc<Partial>)>> {
-        let start = hour * HOUR_MINUTES;
-        let range = start..start + HOUR_MINUTES;
-        Ok(self.minutes.range(range).map(|(minute, partial)| (*minute, partial.clone())).collect())
+    /// Adds the buckets that tile the minutes `[start, end)` of the day.
+    pub(crate) fn sum(&self, start: u16, end: u16, spans: &[Range<usize>], sums: &mut Sums) {
+        let end = end.min(DAY_MINUTES);
+        if start == 0 && end == DAY_MINUTES {
+            sums.add(std::iter::once(&*self.total), spans);
+            return;
+        }
+        for (number, hour) in self.hours() {
+            let first = number * HOUR_MINUTES;
+            let from = start.max(first);
+            let to = end.min(first + HOUR_MINUTES);
+            if from < to {
+                hour.sum(from - first, to - first, spans, sums);
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partial::ColumnPartial;
     use proptest::prelude::*;
 
-    fn partial(rows: u32) -> Partial {
-        let column = ColumnPartial { bins: vec![(rows % 7, rows)], ..ColumnPartial::default() };
-        Partial { rows, columns: vec![column] }
+    fn counts(rows: u32) -> Counts {
+        let cells = [(rows % 7, rows), (8 + rows % 3, rows / 2)];
+        Counts::of_counts(rows, 12, cells.into_iter())
     }
 
     proptest! {
         #[test]
-        fn any_minutes_tile_to_the_same_sum(
-            rows in prop::collection::vec((0_u16..DAY_MINUTES, 1_u32..9), 0..60),
+        fn any_minutes_tile_to_the_same_sum_and_bytes_are_exact(
+            rows in prop::collection::vec((0_u16..DAY_MINUTES, 1_u32..900), 0..60),
             a in 0_u16..=DAY_MINUTES,
             b in 0_u16..=DAY_MINUTES,
         ) {
             let (start, end) = (a.min(b), a.max(b));
             let mut day = DayPartials::default();
-            let mut want = Partial::default();
+            let mut want = Counts::default();
+            let mut bytes = day.bytes();
             for (minute, rows) in rows {
-                day.add(minute, &partial(rows));
+                let (before, after) = day.add(minute, counts(rows));
+                bytes = bytes + after - before;
+                prop_assert!(bytes.abs_diff(day.bytes()) <= 24 * size_of::<Counts>());
                 if start <= minute && minute < end {
-                    want.merge(&partial(rows));
+                    want.add(&counts(rows));
                 }
             }
-            let mut got = Partial::default();
-            visit(&day, start, end, &mut |partial| got.merge(partial)).expect("in memory");
-            prop_assert_eq!(got, want);
+            let mut sums = Sums::default();
+            sums.clear(12);
+            day.sum(start, end, &[0..5, 5..12], &mut sums);
+            let mut wanted = vec![0; 12];
+            want.for_each(|slot, count| wanted[slot] += count);
+            prop_assert_eq!((sums.rows(), sums.slots()), (want.rows(), wanted.as_slice()));
         }
     }
 }

@@ -13,8 +13,10 @@ pub enum ErrorKind {
     AlreadyExists,
     /// The request is right but the database is not in the state for it.
     FailedPrecondition,
-    /// A bound of [`crate::limits`] is reached.
+    /// A bound of [`crate::limits`] is reached, or the disk is full.
     ResourceExhausted,
+    /// The database is busy; the same request may go through later.
+    Unavailable,
     /// Another process has the directory open.
     Locked,
     /// Stored bytes are not what was written.
@@ -97,8 +99,14 @@ impl Error {
     }
 
     /// A failed system call on a file.
+    ///
+    /// A full disk is `ResourceExhausted`: once there is room the same call may succeed.
     pub fn io(path: &Path, what: &str, source: io::Error) -> Self {
-        let mut error = Self::new(ErrorKind::Io, format!("{what} {}: {source}", path.display()));
+        use io::ErrorKind as Os;
+        let full = matches!(source.kind(), Os::StorageFull | Os::QuotaExceeded);
+        let kind = if full { ErrorKind::ResourceExhausted } else { ErrorKind::Io };
+        let hint = if full { "; make room, then writes go on by themselves" } else { "" };
+        let mut error = Self::new(kind, format!("{what} {}: {source}{hint}", path.display()));
         error.source = Some(Box::new(source));
         error
     }
@@ -107,6 +115,21 @@ impl Error {
     pub fn corruption(path: &Path, offset: u64, what: impl fmt::Display) -> Self {
         let text = format!("{} is damaged at byte {offset}: {what}", path.display());
         Self::new(ErrorKind::Corruption, text)
+    }
+
+    /// Whether stored bytes are damaged or gone, which trying again does not change.
+    pub(crate) fn is_damage(&self) -> bool {
+        let source = self.source.as_ref().and_then(|source| source.downcast_ref::<io::Error>());
+        self.kind == ErrorKind::Corruption
+            || source.is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// A bound on the number of things that is reached.
+    pub(crate) fn exhausted(what: &str, bound: usize) -> Self {
+        Self::new(
+            ErrorKind::ResourceExhausted,
+            format!("there are {bound} {what}, the most allowed"),
+        )
     }
 
     /// What a caller can do.

@@ -4,17 +4,22 @@
 //! labels one [`LabelSet`] per chunk. Cloning a [`VersionHead`] is how a reader takes its snapshot:
 //! a handful of pointers, no row. The writer copies what a reader still holds before it changes it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, RwLock},
+};
 
 use crate::{
     answers::{Labelled, Predicted, predicted},
     batch::PredictionBatch,
-    binning::{Binner, Binning},
+    binner::{Binner, NewNames},
+    binning::Binning,
+    counting::{MinuteCounts, count_by_minute},
     day::DayPartials,
     labels::{Applied, LabelEntry, LabelSet},
-    partial::Partial,
+    row_index::RowIndex,
     schema::Schema,
-    time::{MINUTE_MICROS, TimeRange, day_of, minute_of_day},
+    time::{MINUTE_MICROS, TimeRange},
 };
 
 /// Chunks below this many rows are joined with their neighbour, so that single-row writes do not
@@ -60,10 +65,12 @@ pub(crate) struct VersionHead {
     pub(crate) version: Arc<str>,
     pub(crate) schema: Arc<Schema>,
     pub(crate) binning: Arc<Binning>,
-    pub(crate) new_names: Arc<Vec<Vec<String>>>,
+    pub(crate) new_names: Arc<NewNames>,
     pub(crate) chunks: Arc<Vec<Chunk>>,
     pub(crate) days: Arc<BTreeMap<i64, Arc<DayPartials>>>,
     pub(crate) rows: u32,
+    /// Rows by id. The writer adds rows that it is about to log, so some may not be here yet.
+    pub(crate) index: Arc<RwLock<RowIndex>>,
     /// Bytes of rows and labels, by estimate.
     bytes: usize,
     /// Bytes of partials, by estimate.
@@ -74,8 +81,8 @@ pub(crate) struct VersionHead {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     rows: PredictionBatch,
-    buckets: Vec<(i64, u16, Partial)>,
-    new_names: Arc<Vec<Vec<String>>>,
+    buckets: Vec<MinuteCounts>,
+    new_names: Arc<NewNames>,
 }
 
 impl Prepared {
@@ -92,39 +99,29 @@ impl Prepared {
 
 /// Counts a batch by minute.
 pub(crate) fn prepare(rows: PredictionBatch, monitored: usize, binner: &mut Binner) -> Prepared {
-    let codes: Vec<Vec<u32>> = rows
-        .columns
-        .iter()
-        .take(monitored)
-        .enumerate()
-        .map(|(place, column)| binner.codes(place, column))
-        .collect();
-    let minute =
-        |row: &u32| rows.times.get(*row as usize).map_or(0, |time| time.div_euclid(MINUTE_MICROS));
-    let mut order: Vec<u32> = (0..u32::try_from(rows.len()).unwrap_or(u32::MAX)).collect();
-    order.sort_by_key(minute);
-    let mut buckets = Vec::new();
-    for run in order.chunk_by(|a, b| minute(a) == minute(b)) {
-        let time = run.first().map_or(0, |row| minute(row) * MINUTE_MICROS);
-        buckets.push((day_of(time), minute_of_day(time), Partial::of_rows(&codes, run)));
-    }
-    Prepared { rows, buckets, new_names: Arc::new(binner.new_names()) }
+    let buckets = count_by_minute(&rows.times, rows.columns.iter().take(monitored), binner);
+    Prepared { rows, buckets, new_names: binner.names().clone() }
 }
 
 impl VersionHead {
     pub(crate) fn new(version: &str, schema: Arc<Schema>, binning: Arc<Binning>) -> Self {
-        let new_names = Arc::new(vec![Vec::new(); binning.columns().len()]);
         Self {
             version: version.into(),
             schema,
             binning,
-            new_names,
+            new_names: Arc::default(),
             chunks: Arc::default(),
             days: Arc::default(),
             rows: 0,
+            index: Arc::default(),
             bytes: 0,
             partial_bytes: 0,
         }
+    }
+
+    /// Bytes of rows, labels and partials, by estimate.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes + self.partial_bytes
     }
 
     /// Adds a prepared batch. Returns the number of its first row.
@@ -153,17 +150,20 @@ impl VersionHead {
         base
     }
 
-    fn add_buckets(&mut self, buckets: Vec<(i64, u16, Partial)>) {
+    fn add_buckets(&mut self, buckets: Vec<MinuteCounts>) {
         let days = Arc::make_mut(&mut self.days);
-        for (day, minute, partial) in buckets {
-            // Minute, hour and day each keep the counts at worst once.
-            self.partial_bytes += partial.bytes() * 2;
-            Arc::make_mut(days.entry(day).or_default()).add(minute, &partial);
+        for MinuteCounts { day, minute, counts } in buckets {
+            let day = Arc::make_mut(days.entry(day).or_default());
+            let (before, after) = day.add(minute, counts);
+            self.partial_bytes = self.partial_bytes + after - before;
         }
     }
 
-    /// Gives a row a label.
+    /// Gives a row a label; nothing if the row is not here yet.
     pub(crate) fn label(&mut self, row: u32, entry: &LabelEntry) -> Option<Applied> {
+        if row >= self.rows {
+            return None;
+        }
         let prediction = self.schema.prediction_index();
         let chunks = Arc::make_mut(&mut self.chunks);
         let place = chunks.partition_point(|chunk| chunk.base <= row).checked_sub(1)?;
@@ -177,6 +177,21 @@ impl VersionHead {
         Some(applied)
     }
 
+    /// Takes over labels of other sets of rows: per set the row here by the row there, `u32::MAX`
+    /// for rows that did not come along. All rows of this head are one chunk.
+    pub(crate) fn adopt<'a>(&mut self, sets: impl Iterator<Item = (&'a LabelSet, &'a [u32])>) {
+        let prediction = self.schema.prediction_index();
+        let Some(chunk) = Arc::make_mut(&mut self.chunks).first_mut() else { return };
+        let mut labels = LabelSet::default();
+        for (set, places) in sets {
+            labels.adopt(set, |row| {
+                let place = places.get(row as usize).copied().filter(|place| *place != u32::MAX)?;
+                Some(chunk.labelled(place, prediction, place))
+            });
+        }
+        chunk.labels = Arc::new(labels);
+    }
+
     /// Counts all rows again with another binning.
     pub(crate) fn rebin(&mut self, binner: &mut Binner) {
         self.binning = binner.binning().clone();
@@ -185,10 +200,10 @@ impl VersionHead {
         let monitored = self.schema.monitored_len();
         let chunks = self.chunks.clone();
         for chunk in chunks.iter() {
-            let prepared = prepare(chunk.rows.as_ref().clone(), monitored, binner);
-            self.add_buckets(prepared.buckets);
-            self.new_names = prepared.new_names;
+            let columns = chunk.rows.columns.iter().take(monitored);
+            self.add_buckets(count_by_minute(&chunk.rows.times, columns, binner));
         }
+        self.new_names = binner.names().clone();
     }
 }
 
@@ -201,13 +216,24 @@ fn join(left: &Chunk, right: &Chunk, prediction: usize) -> Chunk {
     Chunk { labels: Arc::new(labels), ..Chunk::new(left.base, rows) }
 }
 
+/// Model and version.
+pub(crate) type VersionKey = (String, String);
+
+/// A label for a row of a head that is being sealed: it came after what the seal takes along.
+#[derive(Debug)]
+pub(crate) struct LateLabel {
+    pub(crate) key: VersionKey,
+    pub(crate) entry: LabelEntry,
+}
+
 /// The head of all model versions.
 #[derive(Debug, Default)]
 pub(crate) struct Head {
-    /// By model and version.
-    pub(crate) versions: BTreeMap<(String, String), VersionHead>,
+    pub(crate) versions: BTreeMap<VersionKey, VersionHead>,
     /// Labels that arrived since the head began.
     pub(crate) labels: usize,
+    /// Labels for its rows since it was frozen.
+    pub(crate) late: Vec<LateLabel>,
 }
 
 impl Head {
@@ -216,8 +242,7 @@ impl Head {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.versions.values().map(|head| head.bytes + head.partial_bytes).sum::<usize>()
-            + self.labels * 64
+        self.versions.values().map(VersionHead::bytes).sum::<usize>() + self.labels * 64
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -15,54 +15,93 @@ mod vfs;
 mod time;
 mod schema;
 mod column;
+mod id_column;
 mod batch;
 mod codec;
 mod section;
+mod blob;
 mod files;
+mod producers;
+mod manifest;
+mod file_kind;
 mod wal;
+mod replay;
 mod record;
 mod rows;
+mod id_table;
 mod ids;
+mod special;
+mod edges;
 mod binning;
-mod partial;
+mod binner;
+mod counts;
+mod counting;
+mod sums;
 mod day;
-mod partials_file;
 mod tally;
+mod matrix;
+mod partials_v1;
+mod partials_file;
 mod tight;
 mod outcome;
 mod answers;
 mod labels;
+mod label_delta;
+mod tombstones;
 mod waiting;
 mod catalog;
 mod reference;
 mod row_index;
 mod head;
+mod cache;
 mod segment;
 mod snapshot;
 mod state;
+mod targets;
+mod publication;
 mod seal;
 mod writer;
+mod rewrite;
+mod maintenance;
+mod keeper;
 mod recover;
 mod db;
+mod models;
+mod references;
+mod deletion;
+mod verify;
+mod model_stats;
+mod inspect;
 
 pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
-pub use binning::{Binner, Binning, ColumnBins, SPECIALS, Special};
-pub use catalog::{
-    FORMAT_VERSION, ModelRecord, ReferenceRecord, ReferenceSource, SegmentRecord, SidecarRecord,
-    VersionRecord,
-};
-pub use column::{Categories, CategoriesBuilder, Column, Ids, NULL, NULL_CODE, is_null, number};
-pub use db::{DEFAULT_VERSION, Db, NewReference, Options, Pending, ReferenceRows, Stats};
+pub use binning::{Binning, ColumnBins};
+pub use blob::{Blob, Tail};
+pub use catalog::FORMAT_VERSION;
+pub use column::{Categories, CategoriesBuilder, Column, NULL, NULL_CODE, is_null, number};
+pub use db::{DEFAULT_VERSION, Db, Drive, Options, Pending, Stats};
 pub use error::{Error, ErrorKind, Result, Violation, near_misses};
+pub use file_kind::FileKind;
+pub use id_column::{Id, Ids, id_hash};
+pub use inspect::{Datum, Inspection, List, inspect};
+pub use manifest::{
+    Level, ModelRecord, ReferenceRecord, ReferenceSource, Retention, SegmentRecord, SidecarRecord,
+    VersionRecord, Written,
+};
+pub use model_stats::{AgeStats, FileStats, ModelStats};
 pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally, Sum};
+pub use producers::Producer;
 pub use reference::Reference;
-pub use rows::{RowChunk, RowFile, write_rows};
+pub use references::{NewReference, ReferenceRows};
+pub use replay::Damage;
+pub use rows::{EncodedRows, RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
 };
 pub use snapshot::{Part, Snapshot};
-pub use tally::{ColumnTally, Tally};
+pub use special::{SPECIALS, Special};
+pub use tally::{Cells, ColumnCounts, ColumnTally, RowCounter, Tallies, Tally};
 pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};
+pub use verify::{Checked, Problem, Verified};
 pub use vfs::{OsVfs, Vfs, VfsFile};
 pub use writer::{LabelReceipt, PredictionReceipt};
 

@@ -16,16 +16,32 @@ pub const BATCH_ROWS_MAX: usize = 65_536;
 pub const BATCH_BYTES_MAX: usize = 32 << 20;
 /// Bytes of one encoded log record; a batch of full rows stays well below it.
 pub const RECORD_BYTES_MAX: usize = 64 << 20;
-/// Batches that wait for the writer; past it callers wait, which is the back-pressure.
+/// Writing threads, and logs, at most: more than cores only makes groups smaller.
+pub const SHARDS_MAX: usize = 16;
+/// Batches that wait for a shard's writer; past it callers wait, which is the back-pressure.
 pub const WRITE_QUEUE_BATCHES: usize = 64;
+/// How long a caller waits for room in that queue, in milliseconds, before it is told to come back.
+pub const WRITE_WAIT_MILLIS: u64 = 10_000;
 /// Batches that one log write and sync may cover.
 pub const GROUP_BATCHES_MAX: usize = 64;
+/// How long a group waits for batches of senders that were there a moment ago, in microseconds: a
+/// sync takes about as long.
+pub const GROUP_WAIT_MICROS: u64 = 300;
 /// Encoded bytes that one log write and sync may cover.
 pub const GROUP_BYTES_MAX: usize = 16 << 20;
 /// Approximate bytes of rows, ids and partials in the head before it is sealed into segments.
-pub const HEAD_BYTES_MAX: usize = 192 << 20;
-/// Labels that wait in the head before they are folded into sidecars.
+/// Twice this is the most that heads hold: one that fills and one that is being sealed.
+pub const HEAD_BYTES_MAX: usize = 96 << 20;
+/// Labels in the log before they are written as sidecars.
 pub const HEAD_LABELS_MAX: usize = 1_000_000;
+/// Producers whose last batches are remembered, over all models; the longest silent is forgotten.
+pub const PRODUCERS_MAX: usize = 10_000;
+/// Sequences remembered of one producer: far more than a sender has unanswered.
+pub const PRODUCER_SEQUENCES_MAX: usize = 64;
+/// Bytes of a producer's id.
+pub const PRODUCER_BYTES_MAX: usize = 128;
+/// Damaged or torn stretches of the log that are kept aside for inspection; the oldest goes.
+pub const QUARANTINE_FILES_MAX: usize = 16;
 /// Rows at which a clean close seals the head; fewer stay in the log, which replays them at once.
 pub const CLOSE_SEAL_ROWS: usize = 4_096;
 /// Labels that lost against another of the same row and are remembered, per row: a label that is
@@ -44,6 +60,9 @@ pub const ORPHAN_WAIT_MICROS: i64 = 90 * 86_400 * 1_000_000;
 pub const REFERENCE_CATEGORIES_MAX: usize = 1_000;
 /// Categories unknown to the reference that a segment counts by name per column; then *other*.
 pub const NEW_CATEGORIES_MAX: usize = 1_000;
+/// Slots of a binning with its new categories: [`FEATURES_MAX`] columns, each with all the names that
+/// it may have, and room for the columns that every model has.
+pub const SLOTS_MAX: usize = 1 << 22;
 /// Classes that a model's labels and predictions may name.
 pub const CLASSES_MAX: usize = 1_000;
 /// Rows of a reference: they are held in memory while its edges are computed.
@@ -54,8 +73,31 @@ pub const REFERENCES_MAX: usize = 100;
 pub const VERSIONS_MAX: usize = 1_000;
 /// Models of one database.
 pub const MODELS_MAX: usize = 10_000;
+/// Bytes of unpacked minutes kept for queries whose windows cut an hour: 30 days of 27 columns
+/// at 231 rows a minute take 100 MB.
+pub const MINUTE_CACHE_BYTES: u64 = 128 << 20;
+/// Bytes of the minutes of one hour, at a guess from which the cache plans its tables.
+pub const MINUTES_OF_HOUR_BYTES: u64 = 64 << 10;
 /// Bytes of decoded partials, id files, sidecars and row files kept for queries.
 pub const CACHE_BYTES: u64 = 256 << 20;
+/// Bytes of one pack: what a publication holds in memory before it is written.
+pub const PACK_BYTES_MAX: usize = 32 << 20;
+/// Segments of one publication above which small ones go into a pack.
+pub const PACK_SEGMENTS_MIN: usize = 8;
+/// Bytes of a segment's files below which they go into a pack.
+pub const PACKED_BYTES_MAX: usize = 1 << 20;
+/// Rows of one segment that compaction makes: what rewriting holds in memory.
+pub const SEGMENT_ROWS_MAX: u32 = 500_000;
+/// Segments of one model version, day and size class that are left side by side.
+pub const COMPACT_SEGMENTS: usize = 4;
+/// Sidecars of a segment before they are folded into one.
+pub const SIDECARS_MAX: usize = 8;
+/// Ids of one call that deletes predictions.
+pub const DELETE_IDS_MAX: usize = 10_000;
+/// How often maintenance looks for work, in milliseconds.
+pub const MAINTENANCE_PAUSE_MILLIS: u64 = 1_000;
+/// Share of one core, in percent, that maintenance may take while nothing asks it to hurry.
+pub const MAINTENANCE_CPU_PERCENT: u32 = 50;
 /// Bytes that a file of ours may have: a bound on what its length field can make us allocate.
 pub const FILE_BYTES_MAX: u64 = 4 << 30;
 /// Bytes that one section of a file of ours may unpack to.
@@ -63,3 +105,5 @@ pub const SECTION_BYTES_MAX: usize = 1 << 30;
 
 const _: () = assert!(GROUP_BYTES_MAX + BATCH_BYTES_MAX < RECORD_BYTES_MAX);
 const _: () = assert!(RECORD_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () =
+    assert!((FEATURES_MAX + 8) * (REFERENCE_CATEGORIES_MAX + NEW_CATEGORIES_MAX + 8) <= SLOTS_MAX);

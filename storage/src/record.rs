@@ -1,23 +1,32 @@
 //! Log records: the batches of one group commit, inside one frame of the log.
 //!
 //! ```text
-//! payload     = record*
-//! record      = kind:u8 length:u32 body[length]
-//! 1 predictions = model version ids times column*       columns in schema order
-//! 2 labels      = model arrived:i64 hash:u64* times column
+//! records       = record*
+//! record        = kind:u8 length:u32 body[length]
+//! 1 predictions = model version texts times column*       columns in schema order; version 1
+//! 2 labels      = model arrived:i64 hash:u64* times column                      version 1
+//! 3 predictions = producer model version ids times column*
+//! 4 labels      = producer first:u64 model arrived:i64 hash:u64* times column
+//! producer      = id sequence left_out                  only an empty id where none is named
 //! ```
+//! `first` is the first label's order of arrival in the database. `left_out` counts what the batch
+//! had besides: rows that were duplicates, or labels that were known; its receipt tells of them.
 
 use crate::{
     batch::PredictionBatch,
     codec::{
-        DecodeError, Decoded, Get, Put as _, get_column, get_ids, get_times, put_column, put_ids,
-        put_times,
+        DecodeError, Decoded, Get, Put as _, get_column, get_ids, get_ids_tagged, get_times,
+        put_column, put_ids_tagged, put_times,
     },
     column::Column,
+    id_column::Ids,
+    producers::Producer,
 };
 
-const PREDICTIONS: u8 = 1;
-const LABELS: u8 = 2;
+const PREDICTIONS_V1: u8 = 1;
+const LABELS_V1: u8 = 2;
+const PREDICTIONS: u8 = 3;
+const LABELS: u8 = 4;
 
 /// Labels as logged: ids are hashes already.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,21 +40,35 @@ pub(crate) struct LoggedLabels {
 /// One batch of a group.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Record {
-    Predictions { model: String, version: String, batch: PredictionBatch },
-    Labels { model: String, labels: LoggedLabels },
+    Predictions {
+        producer: Option<Producer>,
+        left_out: u64,
+        model: String,
+        version: String,
+        batch: PredictionBatch,
+    },
+    Labels {
+        producer: Option<Producer>,
+        left_out: u64,
+        /// Order of arrival of the first label, where it was logged.
+        first: Option<u64>,
+        model: String,
+        labels: LoggedLabels,
+    },
 }
 
 /// Appends predictions to a payload.
 pub(crate) fn put_predictions(
     out: &mut Vec<u8>,
-    model: &str,
-    version: &str,
+    producer: Option<(&Producer, u64)>,
+    (model, version): (&str, &str),
     batch: &PredictionBatch,
 ) {
     put_record(out, PREDICTIONS, |out| {
+        put_producer(out, producer);
         out.put_bytes(model.as_bytes());
         out.put_bytes(version.as_bytes());
-        put_ids(out, &batch.ids);
+        put_ids_tagged(out, &batch.ids);
         put_times(out, &batch.times);
         out.put_varint(batch.columns.len() as u64);
         batch.columns.iter().for_each(|column| put_column(out, column));
@@ -53,8 +76,16 @@ pub(crate) fn put_predictions(
 }
 
 /// Appends labels to a payload.
-pub(crate) fn put_labels(out: &mut Vec<u8>, model: &str, labels: &LoggedLabels) {
+pub(crate) fn put_labels(
+    out: &mut Vec<u8>,
+    producer: Option<(&Producer, u64)>,
+    first: u64,
+    model: &str,
+    labels: &LoggedLabels,
+) {
     put_record(out, LABELS, |out| {
+        put_producer(out, producer);
+        out.put_u64(first);
         out.put_bytes(model.as_bytes());
         out.put_i64(labels.arrived);
         out.put_varint(labels.hashes.len() as u64);
@@ -62,6 +93,21 @@ pub(crate) fn put_labels(out: &mut Vec<u8>, model: &str, labels: &LoggedLabels) 
         put_times(out, &labels.times);
         put_column(out, &labels.truths);
     });
+}
+
+fn put_producer(out: &mut Vec<u8>, producer: Option<(&Producer, u64)>) {
+    let Some((producer, left_out)) = producer else { return out.put_bytes(&[]) };
+    out.put_bytes(producer.id.as_bytes());
+    out.put_varint(producer.sequence);
+    out.put_varint(left_out);
+}
+
+fn get_producer(get: &mut Get<'_>) -> Decoded<(Option<Producer>, u64)> {
+    let id = get.text()?;
+    if id.is_empty() {
+        return Ok((None, 0));
+    }
+    Ok((Some(Producer { id: id.to_owned(), sequence: get.varint()? }), get.varint()?))
 }
 
 fn put_record(out: &mut Vec<u8>, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
@@ -82,8 +128,13 @@ pub(crate) fn get_records(payload: &[u8]) -> Decoded<Vec<Record>> {
         let length = get.u32()? as usize;
         let mut body = Get::new(get.take(length)?);
         records.push(match kind {
-            PREDICTIONS => get_predictions(&mut body)?,
-            LABELS => get_labels(&mut body)?,
+            PREDICTIONS_V1 => get_predictions((None, 0), &mut body, get_ids)?,
+            PREDICTIONS => get_predictions(get_producer(&mut body)?, &mut body, get_ids_tagged)?,
+            LABELS_V1 => get_labels((None, 0), None, &mut body)?,
+            LABELS => {
+                let producer = get_producer(&mut body)?;
+                get_labels(producer, Some(body.u64()?), &mut body)?
+            }
             _ => return Err(DecodeError("a kind of record")),
         });
         body.end()?;
@@ -91,19 +142,28 @@ pub(crate) fn get_records(payload: &[u8]) -> Decoded<Vec<Record>> {
     Ok(records)
 }
 
-fn get_predictions(get: &mut Get<'_>) -> Decoded<Record> {
+fn get_predictions(
+    (producer, left_out): (Option<Producer>, u64),
+    get: &mut Get<'_>,
+    ids: impl FnOnce(&mut Get<'_>) -> Decoded<Ids>,
+) -> Decoded<Record> {
     let (model, version) = (get.text()?.to_owned(), get.text()?.to_owned());
-    let (ids, times) = (get_ids(get)?, get_times(get)?);
+    let (ids, times) = (ids(get)?, get_times(get)?);
     let count = get.count(2)?;
     let columns = (0..count).map(|_| get_column(get)).collect::<Decoded<Vec<Column>>>()?;
     let rows = times.len();
     if ids.len() != rows || columns.iter().any(|column| column.len() != rows) {
         return Err(DecodeError("columns of one length"));
     }
-    Ok(Record::Predictions { model, version, batch: PredictionBatch { ids, times, columns } })
+    let batch = PredictionBatch { ids, times, columns };
+    Ok(Record::Predictions { producer, left_out, model, version, batch })
 }
 
-fn get_labels(get: &mut Get<'_>) -> Decoded<Record> {
+fn get_labels(
+    (producer, left_out): (Option<Producer>, u64),
+    first: Option<u64>,
+    get: &mut Get<'_>,
+) -> Decoded<Record> {
     let model = get.text()?.to_owned();
     let arrived = get.i64()?;
     let count = get.count(8)?;
@@ -112,7 +172,8 @@ fn get_labels(get: &mut Get<'_>) -> Decoded<Record> {
     if times.len() != count || truths.len() != count {
         return Err(DecodeError("columns of one length"));
     }
-    Ok(Record::Labels { model, labels: LoggedLabels { arrived, hashes, times, truths } })
+    let labels = LoggedLabels { arrived, hashes, times, truths };
+    Ok(Record::Labels { producer, left_out, first, model, labels })
 }
 
 #[cfg(test)]
@@ -134,13 +195,34 @@ mod tests {
             truths: Column::Numeric(vec![1.0]),
         };
         let mut out = Vec::new();
-        put_predictions(&mut out, "m", "1", &batch);
-        put_labels(&mut out, "m", &labels);
+        let producer = Some(Producer { id: "p".to_owned(), sequence: 300 });
+        let left_out = 2;
+        let named = producer.as_ref().map(|producer| (producer, left_out));
+        put_predictions(&mut out, named, ("m", "1"), &batch);
+        put_labels(&mut out, None, 12, "m", &labels);
+        let (model, version) = ("m".to_owned(), "1".to_owned());
         let want = vec![
-            Record::Predictions { model: "m".to_owned(), version: "1".to_owned(), batch },
-            Record::Labels { model: "m".to_owned(), labels },
+            Record::Predictions { producer, left_out, model: model.clone(), version, batch },
+            Record::Labels { producer: None, left_out: 0, first: Some(12), model, labels },
         ];
         assert_eq!(get_records(&out), Ok(want));
+    }
+
+    #[test]
+    fn predictions_of_format_1_come_back() {
+        let mut out = Vec::new();
+        put_record(&mut out, PREDICTIONS_V1, |out| {
+            out.put_bytes(b"m");
+            out.put_bytes(b"1");
+            crate::codec::put_ids(out, &Ids::from_iter(["a", "bc"]));
+            put_times(out, &[1, 2]);
+            out.put_varint(0);
+        });
+        let ids = Ids::from_iter(["a", "bc"]);
+        let batch = PredictionBatch { ids, times: vec![1, 2], columns: Vec::new() };
+        let (model, version) = ("m".to_owned(), "1".to_owned());
+        let want = Record::Predictions { producer: None, left_out: 0, model, version, batch };
+        assert_eq!(get_records(&out), Ok(vec![want]));
     }
 
     proptest! {

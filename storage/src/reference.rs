@@ -6,11 +6,12 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    binning::{Binning, SPECIALS},
-    catalog::ReferenceRecord,
+    binning::Binning,
     codec::{DecodeError, Decoded, Get, Put as _},
     error::{Error, Result},
+    manifest::ReferenceRecord,
     section::{Format, SectionReader, SectionWriter},
+    special::SPECIALS,
     tally::{ColumnTally, Tally},
 };
 

@@ -3,7 +3,7 @@
 //! A day has an id once, so nearly every id has one row: it is kept in place, and the few ids that
 //! occur on several days keep the others apart.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 type ByHash<T> = HashMap<u64, T, foldhash::fast::RandomState>;
 
@@ -35,6 +35,25 @@ impl RowIndex {
             || self.others.get(&hash).is_some_and(|rows| rows.iter().any(|row| row.day == day))
     }
 
+    /// Adds a row unless the id has one on this day. Returns whether it was added.
+    pub(crate) fn insert_new(&mut self, hash: u64, day: i64, row: u32) -> bool {
+        match self.first.entry(hash) {
+            Entry::Vacant(entry) => {
+                entry.insert(DayRow { day, row });
+            }
+            Entry::Occupied(first) if first.get().day == day => return false,
+            Entry::Occupied(_) => {
+                let others = self.others.entry(hash).or_default();
+                if others.iter().any(|row| row.day == day) {
+                    return false;
+                }
+                others.push(DayRow { day, row });
+            }
+        }
+        self.rows += 1;
+        true
+    }
+
     /// Adds a row.
     pub(crate) fn insert(&mut self, hash: u64, day: i64, row: u32) {
         let entry = DayRow { day, row };
@@ -42,6 +61,15 @@ impl RowIndex {
         if *self.first.entry(hash).or_insert(entry) != entry {
             self.others.entry(hash).or_default().push(entry);
         }
+    }
+
+    /// Takes back a row that was added last of its id.
+    pub(crate) fn remove(&mut self, hash: u64, day: i64) {
+        let others = self.others.get_mut(&hash);
+        if others.and_then(|rows| rows.pop_if(|row| row.day == day)).is_none() {
+            self.first.remove(&hash);
+        }
+        self.rows = self.rows.saturating_sub(1);
     }
 
     /// The rows of an id.
@@ -66,5 +94,8 @@ mod tests {
         assert_eq!(index.rows(7).collect::<Vec<_>>(), [0, 1]);
         assert_eq!(index.rows(9).count(), 0);
         assert_eq!(index.len(), 3);
+        index.remove(8, 1);
+        index.remove(7, 2);
+        assert!(index.has(7, 1) && !index.has(7, 2) && !index.has(8, 1));
     }
 }

@@ -1,201 +1,160 @@
 //! Segments: the published files of one model version and day, opened lazily.
 //!
-//! Opening a database reads no segment file. What a query needs is read once, checked against the
-//! catalog's hash, decoded, and kept in a cache of known size. Labels that arrived after the last
-//! sidecar are overlaid: each is looked up once per segment, then the overlay is shared.
+//! Opening a database reads no segment file. Labels that arrive for published rows wait in memory,
+//! in order of arrival, and are laid over those of the sidecars when somebody asks; a publication
+//! writes them as a sidecar that holds just them, and maintenance folds sidecars together.
 
 use std::{
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
 
-use quick_cache::{Weighter, sync::Cache};
+use roaring::RoaringBitmap;
 
 use crate::{
     answers::Answers,
-    catalog::SegmentRecord,
-    error::Result,
-    files::{self, FileRecord},
-    ids::IdIndex,
-    labels::{LabelEntry, LabelSet},
-    limits,
+    cache::{FileGuard, Files, Item, Of, mixed_up},
+    error::{Error, ErrorKind, Result},
+    ids::{self, IdIndex},
+    label_delta::{self, RowLabel},
+    labels::LabelSet,
+    manifest::{Level, SegmentRecord, SidecarRecord},
     partials_file::PartialsFile,
     rows::RowFile,
-    vfs::Vfs,
+    time::{HOUR_MICROS, TimeRange, date_text, day_range},
 };
 
-/// What can be cached of a file.
-#[derive(Debug, Clone)]
-enum Item {
-    Rows(Arc<RowFile>),
-    Partials(Arc<PartialsFile>),
-    Ids(Arc<IdIndex>),
-    Labels(Arc<LabelSet>),
-    Answers(Arc<Answers>),
-}
-
-#[derive(Debug, Clone)]
-struct ByBytes;
-
-impl Weighter<Key, Item> for ByBytes {
-    fn weight(&self, _: &Key, item: &Item) -> u64 {
-        let bytes = match item {
-            Item::Rows(file) => file.bytes(),
-            Item::Partials(file) => file.bytes(),
-            Item::Ids(index) => index.bytes(),
-            Item::Labels(labels) => labels.bytes(),
-            Item::Answers(answers) => answers.bytes(),
-        };
-        (bytes as u64).max(1)
-    }
-}
-
-/// Path of a file, and whether its answers rather than the file itself are meant.
-type Key = (String, bool);
-
-/// Reads files of a database, through a cache of [`limits::CACHE_BYTES`].
-#[derive(Debug)]
-pub(crate) struct Files {
-    vfs: Arc<dyn Vfs>,
-    root: Arc<Path>,
-    cache: Cache<Key, Item, ByBytes>,
-}
-
-impl Files {
-    pub(crate) fn new(vfs: Arc<dyn Vfs>, root: Arc<Path>) -> Self {
-        Self { vfs, root, cache: Cache::with_weighter(4_096, limits::CACHE_BYTES, ByBytes) }
-    }
-
-    pub(crate) fn rows(&self, record: &FileRecord) -> Result<Arc<RowFile>> {
-        let item = self.cached((record.path.clone(), false), || {
-            let (path, bytes) = self.read(record)?;
-            Ok(Item::Rows(Arc::new(RowFile::open(path, bytes)?)))
-        })?;
-        match item {
-            Item::Rows(file) => Ok(file),
-            _ => Err(mixed_up(record)),
-        }
-    }
-
-    fn remove(&self, record: &FileRecord) {
-        let path = self.root.join(&record.path);
-        if let Err(error) = self.vfs.remove(&path) {
-            tracing::warn!(path = %path.display(), %error, "a replaced file stays until reopening");
-        }
-    }
-
-    fn read(&self, record: &FileRecord) -> Result<(Arc<Path>, Vec<u8>)> {
-        files::read_file(&*self.vfs, &self.root, record)
-    }
-
-    fn cached(&self, key: Key, load: impl FnOnce() -> Result<Item>) -> Result<Item> {
-        self.cache.get_or_insert_with(&key, load)
-    }
-}
-
-/// The cache answered with another kind of file, which the paths' endings rule out.
-fn mixed_up(record: &FileRecord) -> crate::error::Error {
-    crate::error::Error::corruption(Path::new(&record.path), 0, "cached as another kind of file")
-}
-
-/// Labels since the last sidecars, in order of arrival. A clone shares them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct LabelLog {
-    batches: Arc<Vec<Arc<Vec<LabelEntry>>>>,
-}
-
-impl LabelLog {
-    pub(crate) fn push(&mut self, entries: Vec<LabelEntry>) {
-        if !entries.is_empty() {
-            Arc::make_mut(&mut self.batches).push(Arc::new(entries));
-        }
-    }
-
-    /// Forgets labels up to an order of arrival: they are in sidecars now.
-    pub(crate) fn trim(&mut self, published: u64) {
-        let batches = Arc::make_mut(&mut self.batches);
-        batches.retain(|batch| batch.last().is_some_and(|entry| entry.seq > published));
-    }
-
-    pub(crate) fn last(&self) -> u64 {
-        self.batches.last().and_then(|batch| batch.last()).map_or(0, |entry| entry.seq)
-    }
-
-    fn after(&self, seen: u64) -> impl Iterator<Item = &LabelEntry> {
-        let from = self
-            .batches
-            .partition_point(|batch| batch.last().is_none_or(|entry| entry.seq <= seen));
-        self.batches[from..].iter().flat_map(|batch| batch.iter()).filter(move |e| e.seq > seen)
-    }
-}
-
+/// What changes of a segment while it is published.
 #[derive(Debug, Default)]
-struct Overlay {
-    /// Last label of the log that was looked up.
-    seen: u64,
-    /// The sidecar's labels and those of the log, once one of the log's is for this segment.
+struct Live {
+    sidecars: Vec<SidecarRecord>,
+    guards: Vec<Arc<FileGuard>>,
+    /// Labels that no sidecar has, in order of arrival.
+    unpublished: Vec<RowLabel>,
+    /// The labels of the sidecars and of the first `merged` of those; none until asked for.
     labels: Option<Arc<LabelSet>>,
+    merged: usize,
+}
+
+/// Labels that a publication takes from a segment.
+#[derive(Debug)]
+pub(crate) struct TakenLabels {
+    pub(crate) labels: Vec<RowLabel>,
+    pub(crate) generation: u64,
 }
 
 /// A published segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
+    /// All but the sidecars, which change.
     record: SegmentRecord,
     files: Arc<Files>,
-    overlay: Mutex<Overlay>,
-    /// Set once a later generation of the sidecar is published.
-    sidecar_retired: AtomicBool,
-}
-
-impl Drop for Segment {
-    fn drop(&mut self) {
-        if let (true, Some(sidecar)) = (self.sidecar_retired.load(Relaxed), &self.record.labels) {
-            self.files.remove(&sidecar.file);
-        }
-    }
+    _guards: Vec<Arc<FileGuard>>,
+    live: Mutex<Live>,
+    broken: AtomicBool,
 }
 
 impl Segment {
-    pub(crate) fn new(record: SegmentRecord, files: Arc<Files>) -> Self {
-        Self { record, files, overlay: Mutex::default(), sidecar_retired: AtomicBool::new(false) }
+    pub(crate) fn new(mut record: SegmentRecord, files: Arc<Files>) -> Self {
+        let guards = record.files().map(|file| files.guard(&file.path)).collect();
+        let sidecars = std::mem::take(&mut record.labels);
+        let live = Live {
+            guards: sidecars.iter().map(|sidecar| files.guard(&sidecar.file.path)).collect(),
+            sidecars,
+            ..Live::default()
+        };
+        Self {
+            record,
+            files,
+            _guards: guards,
+            live: Mutex::new(live),
+            broken: AtomicBool::new(false),
+        }
     }
 
-    /// Removes the sidecar once no query reads it any more.
-    pub(crate) fn retire_sidecar(&self) {
-        self.sidecar_retired.store(true, Relaxed);
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the manifest says, but for the sidecars.
     pub(crate) fn record(&self) -> &SegmentRecord {
         &self.record
     }
 
+    /// What the manifest says.
+    pub(crate) fn full_record(&self) -> SegmentRecord {
+        SegmentRecord { labels: self.live().sidecars.clone(), ..self.record.clone() }
+    }
+
+    pub(crate) fn has_rows(&self) -> bool {
+        self.record.level == Level::Rows
+    }
+
     pub(crate) fn rows(&self) -> Result<Arc<RowFile>> {
+        if !self.has_rows() {
+            return Err(self.past_retention("rows"));
+        }
         self.files.rows(&self.record.rows)
     }
 
-    pub(crate) fn partials(&self) -> Result<Arc<PartialsFile>> {
-        let record = &self.record.partials;
-        let item = self.files.cached((record.path.clone(), false), || {
-            let (path, bytes) = self.files.read(record)?;
-            Ok(Item::Partials(Arc::new(PartialsFile::open(path, bytes)?)))
-        })?;
-        match item {
-            Item::Partials(file) => Ok(file),
-            _ => Err(mixed_up(record)),
+    fn past_retention(&self, what: &str) -> Error {
+        let (model, date) = (&self.record.model, date_text(self.record.day));
+        let text = format!(
+            "{what} of model {model:?} of {date} are past their retention and gone; \
+             ask for whole days or hours"
+        );
+        Error::new(ErrorKind::FailedPrecondition, text)
+    }
+
+    /// Fails if retention has taken a level that an interval of whole minutes needs.
+    pub(crate) fn require_level(&self, minutes: TimeRange) -> Result<()> {
+        let day = day_range(self.record.day);
+        let inside = day.intersect(minutes);
+        let whole = |micros: i64| {
+            inside.start.rem_euclid(micros) == 0 && inside.end.rem_euclid(micros) == 0
+        };
+        match self.record.level {
+            Level::Days if inside != day => Err(self.past_retention("hours")),
+            Level::Hours if !whole(HOUR_MICROS) => Err(self.past_retention("minutes")),
+            _ => Ok(()),
         }
     }
 
+    pub(crate) fn partials(&self) -> Result<Arc<PartialsFile>> {
+        self.files.partials(&self.record.partials)
+    }
+
+    /// Where ids are, those of deleted rows included. An id file that cannot be read is made anew
+    /// from the rows, in memory.
     pub(crate) fn ids(&self) -> Result<Arc<IdIndex>> {
         let record = &self.record.ids;
-        let item = self.files.cached((record.path.clone(), false), || {
-            let (path, bytes) = self.files.read(record)?;
-            Ok(Item::Ids(Arc::new(IdIndex::open(&path, &bytes)?)))
+        let error = match self.files.ids(record) {
+            Ok(ids) => return Ok(ids),
+            Err(error) => error,
+        };
+        tracing::error!(%error, "ids are read from the rows instead");
+        let item = self.files.cached(record, Of::File, || {
+            let bytes = ids::write_ids(&self.rows()?.ids()?.hashes())?;
+            Ok(Item::Ids(Arc::new(IdIndex::open(Path::new(&record.path), &bytes)?)))
         })?;
         match item {
-            Item::Ids(index) => Ok(index),
+            Item::Ids(ids) => Ok(ids),
+            _ => Err(error),
+        }
+    }
+
+    /// The deleted rows that are not purged yet.
+    pub(crate) fn deleted(&self) -> Result<Option<Arc<RoaringBitmap>>> {
+        let Some(record) = &self.record.tombstones else { return Ok(None) };
+        let item = self.files.cached(record, Of::File, || {
+            let (path, bytes) = self.files.read(record)?;
+            Ok(Item::Deleted(Arc::new(crate::tombstones::decode(&path, &bytes)?)))
+        })?;
+        match item {
+            Item::Deleted(rows) => Ok(Some(rows)),
             _ => Err(mixed_up(record)),
         }
     }
@@ -203,13 +162,13 @@ impl Segment {
     /// Minutes and predictions of all rows.
     pub(crate) fn answers(&self) -> Result<Arc<Answers>> {
         let record = &self.record.rows;
-        let item = self.files.cached((record.path.clone(), true), || {
+        let item = self.files.cached(record, Of::Answers, || {
             let rows = self.rows()?;
             let schema = &self.record.schema;
             let field = schema.columns().swap_remove(schema.prediction_index());
             let predictions = rows.column(&field)?;
             let answers = Answers::new(&rows.times()?, predictions).ok_or_else(|| {
-                crate::error::Error::corruption(Path::new(&record.path), 0, "rows out of order")
+                Error::corruption(Path::new(&record.path), record.offset, "rows out of order")
             })?;
             Ok(Item::Answers(Arc::new(answers)))
         })?;
@@ -219,56 +178,144 @@ impl Segment {
         }
     }
 
-    fn sidecar(&self) -> Result<Arc<LabelSet>> {
-        let Some(sidecar) = &self.record.labels else { return Ok(Arc::default()) };
-        let item = self.files.cached((sidecar.file.path.clone(), false), || {
-            let (path, bytes) = self.files.read(&sidecar.file)?;
-            Ok(Item::Labels(Arc::new(LabelSet::decode(&path, &bytes, self.record.row_count)?)))
+    /// Adds labels of rows, in order of arrival.
+    pub(crate) fn add_labels(&self, labels: impl IntoIterator<Item = RowLabel>) {
+        self.live().unpublished.extend(labels);
+    }
+
+    /// All labels of the segment, and how many of them no sidecar has.
+    pub(crate) fn labels_now(&self) -> Result<(Arc<LabelSet>, usize)> {
+        let mut live = self.live();
+        let labels = self.merge(&mut live)?;
+        Ok((labels, live.unpublished.len()))
+    }
+
+    /// How many sidecars there are.
+    pub(crate) fn sidecars(&self) -> usize {
+        self.live().sidecars.len()
+    }
+
+    /// Takes note that maintenance failed on this segment, which it then leaves alone.
+    pub(crate) fn set_broken(&self) {
+        self.broken.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Relaxed)
+    }
+
+    /// How many labels no sidecar has.
+    pub(crate) fn unpublished(&self) -> usize {
+        self.live().unpublished.len()
+    }
+
+    /// All labels of the segment.
+    pub(crate) fn labels(&self) -> Result<Arc<LabelSet>> {
+        self.merge(&mut self.live())
+    }
+
+    fn merge(&self, live: &mut Live) -> Result<Arc<LabelSet>> {
+        if live.merged < live.unpublished.len() {
+            // What fails below leaves nothing merged, to be begun again.
+            let merged = std::mem::take(&mut live.merged);
+            let (from, mut labels) = match live.labels.take() {
+                Some(labels) => (merged, labels),
+                None => (0, self.published_labels(&live.sidecars)?),
+            };
+            let fresh = live.unpublished.get(from..).unwrap_or_default();
+            let set = Arc::make_mut(&mut labels);
+            self.lay_over(set, fresh)?;
+            self.without_deleted(set)?;
+            live.merged = live.unpublished.len();
+            live.labels = Some(labels);
+        }
+        match &live.labels {
+            Some(labels) => Ok(labels.clone()),
+            None => self.published_labels(&live.sidecars),
+        }
+    }
+
+    /// The labels of all sidecars.
+    fn published_labels(&self, sidecars: &[SidecarRecord]) -> Result<Arc<LabelSet>> {
+        let Some(last) = sidecars.last() else { return Ok(Arc::default()) };
+        // The labels hang on the deleted rows as well as on the sidecars.
+        let (record, of) = match &self.record.tombstones {
+            Some(tombstones) => (tombstones, Of::Labels(last.generation)),
+            None => (&last.file, Of::File),
+        };
+        let item = self.files.cached(record, of, || {
+            let mut labels = LabelSet::default();
+            for sidecar in sidecars {
+                let (path, bytes) = self.files.read(&sidecar.file)?;
+                if sidecar.delta {
+                    self.lay_over(&mut labels, &label_delta::decode(&path, &bytes)?)?;
+                } else {
+                    labels = LabelSet::decode(&path, &bytes, self.record.row_count)?;
+                }
+            }
+            self.without_deleted(&mut labels)?;
+            Ok(Item::Labels(Arc::new(labels)))
         })?;
         match item {
             Item::Labels(labels) => Ok(labels),
-            _ => Err(mixed_up(&sidecar.file)),
+            _ => Err(mixed_up(&last.file)),
         }
     }
 
-    /// The labels of the segment with those of the log laid over them.
-    pub(crate) fn labels(&self, log: &LabelLog) -> Result<Arc<LabelSet>> {
-        match self.unpublished_labels(log)? {
-            Some(labels) => Ok(labels),
-            None => self.sidecar(),
-        }
-    }
-
-    /// The labels that a new sidecar must hold, or nothing if the log has none for this segment.
-    pub(crate) fn unpublished_labels(&self, log: &LabelLog) -> Result<Option<Arc<LabelSet>>> {
-        let mut overlay = self.overlay.lock().unwrap_or_else(PoisonError::into_inner);
-        if log.last() > overlay.seen {
-            let ids = self.ids()?;
-            for entry in log.after(overlay.seen) {
-                let Some(row) = ids.find(entry.hash) else { continue };
-                self.overlay_one(&mut overlay, row, entry)?;
-            }
-            overlay.seen = log.last();
-        }
-        Ok(overlay.labels.clone())
-    }
-
-    /// Lets go of the overlaid labels: a sidecar has them now, or soon. Whoever still reads this
-    /// segment lays them over again from its log.
-    pub(crate) fn drop_overlay(&self) {
-        *self.overlay.lock().unwrap_or_else(PoisonError::into_inner) = Overlay::default();
-    }
-
-    fn overlay_one(&self, overlay: &mut Overlay, row: u32, entry: &LabelEntry) -> Result<()> {
+    /// Lays labels over those of a set.
+    fn lay_over(&self, labels: &mut LabelSet, fresh: &[RowLabel]) -> Result<()> {
         let answers = self.answers()?;
-        let mut labels = match overlay.labels.take() {
-            Some(labels) => labels,
-            None => self.sidecar()?,
-        };
-        if let Some(to) = answers.labelled(row) {
-            Arc::make_mut(&mut labels).apply(to, entry.time, &entry.truth);
-        }
-        overlay.labels = Some(labels);
+        let each = fresh.iter().map(|label| (label.row, label.time, &label.truth));
+        labels.apply_many(each, &answers);
         Ok(())
+    }
+
+    fn without_deleted(&self, labels: &mut LabelSet) -> Result<()> {
+        let Some(deleted) = self.deleted()? else { return Ok(()) };
+        let answers = self.answers()?;
+        for row in deleted.iter() {
+            if let Some(from) = answers.labelled(row) {
+                labels.remove(from);
+            }
+        }
+        Ok(())
+    }
+
+    /// The labels that no sidecar has, up to an order of arrival, for a publication.
+    pub(crate) fn take_labels(&self, last: u64) -> Option<TakenLabels> {
+        let live = self.live();
+        let count = live.unpublished.partition_point(|label| label.seq <= last);
+        let labels = live.unpublished.get(..count).filter(|labels| !labels.is_empty())?.to_vec();
+        let generation = live.sidecars.last().map_or(0, |sidecar| sidecar.generation) + 1;
+        Some(TakenLabels { labels, generation })
+    }
+
+    /// Takes note of sidecars that were published: those before them go if `whole`, and `taken`
+    /// labels are in them. Returns the paths that are not needed any more.
+    pub(crate) fn published(&self, sidecar: SidecarRecord, taken: usize) -> Vec<String> {
+        let mut live = self.live();
+        let gone = if sidecar.delta { Vec::new() } else { std::mem::take(&mut live.sidecars) };
+        if !sidecar.delta {
+            live.guards.clear();
+        }
+        live.guards.push(self.files.guard(&sidecar.file.path));
+        live.sidecars.push(sidecar);
+        live.unpublished.drain(..taken);
+        if live.merged < taken {
+            live.labels = None;
+        }
+        live.merged = live.merged.saturating_sub(taken);
+        if live.unpublished.is_empty() {
+            live.unpublished = Vec::new();
+            if let (Some(labels), Some(last)) = (live.labels.take(), live.sidecars.last()) {
+                self.files.put(&last.file, Item::Labels(labels));
+            }
+        }
+        gone.into_iter().map(|sidecar| sidecar.file.path).collect()
+    }
+
+    /// Moves the labels that no sidecar has to the segment that takes this one's place.
+    pub(crate) fn hand_over(&self, seen: usize) -> Vec<RowLabel> {
+        self.live().unpublished.split_off(seen)
     }
 }

@@ -4,21 +4,23 @@
 //! A snapshot is a list of parts: published segments and the heads of versions. Each part answers
 //! whole minutes from partials and anything else from rows; what the answers mean is the caller's.
 
-use std::{ops::RangeInclusive, sync::Arc};
+use std::{ops::Range, sync::Arc};
+
+use roaring::RoaringBitmap;
 
 use crate::{
     binning::Binning,
-    catalog::ModelRecord,
     column::Column,
-    day::{self, Buckets},
     error::Result,
     head::{Chunk, VersionHead},
+    manifest::ModelRecord,
     outcome::OutcomeTally,
     rows::RowChunk,
     schema::{Field, Schema},
-    segment::{LabelLog, Segment},
-    tally::Tally,
-    time::{DAY_MINUTES, MINUTE_MICROS, TimeRange, day_of, day_range, minute_of_day},
+    segment::Segment,
+    sums::Sums,
+    tally::{Cells, Tallies, Tally},
+    time::{DAY_MINUTES, MINUTE_MICROS, TimeRange, day_range, minute_of_day},
 };
 
 /// What a query sees of a model or of one of its versions.
@@ -37,7 +39,7 @@ pub struct Part(Inner);
 #[derive(Debug, Clone)]
 enum Inner {
     Head(VersionHead),
-    Segment(Arc<Segment>, LabelLog),
+    Segment(Arc<Segment>),
 }
 
 impl Part {
@@ -45,15 +47,15 @@ impl Part {
         Self(Inner::Head(head))
     }
 
-    pub(crate) fn segment(segment: Arc<Segment>, log: LabelLog) -> Self {
-        Self(Inner::Segment(segment, log))
+    pub(crate) fn segment(segment: Arc<Segment>) -> Self {
+        Self(Inner::Segment(segment))
     }
 
     /// The model version whose rows these are.
     pub fn version(&self) -> &str {
         match &self.0 {
             Inner::Head(head) => &head.version,
-            Inner::Segment(segment, _) => &segment.record().version,
+            Inner::Segment(segment) => &segment.record().version,
         }
     }
 
@@ -61,15 +63,17 @@ impl Part {
     pub fn schema(&self) -> &Schema {
         match &self.0 {
             Inner::Head(head) => &head.schema,
-            Inner::Segment(segment, _) => &segment.record().schema,
+            Inner::Segment(segment) => &segment.record().schema,
         }
     }
 
-    /// Hash of the binning of the partials.
+    /// Hash of the binning of the partials; 0 where only rows can answer, because some of them
+    /// were deleted and the partials still count them.
     pub fn binning(&self) -> u64 {
         match &self.0 {
             Inner::Head(head) => head.binning.id(),
-            Inner::Segment(segment, _) => segment.record().binning,
+            Inner::Segment(segment) if segment.record().tombstones.is_some() => 0,
+            Inner::Segment(segment) => segment.record().binning,
         }
     }
 
@@ -81,35 +85,83 @@ impl Part {
                 let end = head.chunks.iter().map(|chunk| chunk.range.end).max().unwrap_or(0);
                 TimeRange { start, end }
             }
-            Inner::Segment(segment, _) => {
+            Inner::Segment(segment) => {
                 let record = segment.record();
                 TimeRange { start: record.time_min, end: record.time_max + 1 }
             }
         }
     }
 
-    /// Adds the buckets of whole minutes to a tally of selected monitored columns. The tally must
-    /// be of this part's binning; its rows count whatever the binning.
+    /// Adds the buckets of whole minutes to windows of a tally, by their place; windows are disjoint
+    /// and ascending. The cells must be of this part's binning; rows are counted whatever it is,
+    /// without deleted ones.
     ///
     /// # Errors
-    /// `Corruption`, `Io`.
-    pub fn fold(&self, minutes: TimeRange, selected: &[usize], tally: &mut Tally) -> Result<()> {
+    /// `Corruption`, `Io`, `FailedPrecondition` if retention has taken what the minutes need.
+    pub fn fold_windows(
+        &self,
+        windows: &[(usize, TimeRange)],
+        tallies: &mut Tallies,
+    ) -> Result<()> {
+        self.fold_all(windows, tallies)?;
+        let Inner::Segment(segment) = &self.0 else { return Ok(()) };
+        if let Some(deleted) = segment.deleted()? {
+            let times = segment.rows()?.times()?;
+            for (place, window) in windows {
+                let time = |row: u32| times.get(row as usize).copied();
+                let gone = deleted.iter().filter_map(time).filter(|time| window.contains(*time));
+                tallies.take_rows(*place, gone.count() as u64);
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Part::fold_windows`], with deleted rows.
+    fn fold_all(&self, windows: &[(usize, TimeRange)], tallies: &mut Tallies) -> Result<()> {
         match &self.0 {
             Inner::Head(head) => {
-                for (day, partials) in head.days.range(days_of(minutes)) {
-                    fold_day(partials.as_ref(), *day, minutes, &head.new_names, selected, tally)?;
+                let cells = tallies.cells().clone();
+                let mut sums = Sums::default();
+                for (day, partials) in head.days.iter() {
+                    for (window, minutes) in minutes_of(*day, windows) {
+                        sums.clear(head.binning.slots() + head.new_names.len());
+                        partials.sum(minutes.start, minutes.end, cells.spans(), &mut sums);
+                        tallies.add_sums(window, sums.rows(), sums.slots(), &head.new_names);
+                    }
                 }
                 Ok(())
             }
-            Inner::Segment(segment, _) => {
-                let day = segment.record().day;
-                if !day_range(day).overlaps(minutes) {
+            Inner::Segment(segment) => {
+                let mut minutes = minutes_of(segment.record().day, windows).peekable();
+                if minutes.peek().is_none() {
                     return Ok(());
                 }
-                let partials = segment.partials()?;
-                fold_day(&*partials, day, minutes, partials.new_names(), selected, tally)
+                windows.iter().try_for_each(|(_, window)| segment.require_level(*window))?;
+                segment.partials()?.fold(minutes, tallies)
             }
         }
+    }
+
+    /// Adds the buckets of whole minutes to a tally of selected monitored columns, which must be of
+    /// this part's binning; its rows count whatever the binning, without deleted ones.
+    ///
+    /// # Errors
+    /// As for [`Part::fold_windows`].
+    pub fn fold(&self, minutes: TimeRange, selected: &[usize], tally: &mut Tally) -> Result<()> {
+        let cells = Cells::fine(self.load_binning()?, selected);
+        let mut tallies = Tallies::new(Arc::new(cells), 1);
+        self.fold_windows(&[(0, minutes)], &mut tallies)?;
+        tally.merge(&tallies.tally(0));
+        Ok(())
+    }
+
+    /// What all partials count, deleted rows included.
+    pub(crate) fn count_all(&self) -> Result<Tally> {
+        let binning = self.load_binning()?;
+        let places: Vec<usize> = (0..binning.columns().len()).collect();
+        let mut tallies = Tallies::new(Arc::new(Cells::fine(binning, &places)), 1);
+        self.fold_all(&[(0, TimeRange::ALL)], &mut tallies)?;
+        Ok(tallies.tally(0))
     }
 
     /// The binning of the partials.
@@ -119,7 +171,7 @@ impl Part {
     pub fn load_binning(&self) -> Result<Arc<Binning>> {
         match &self.0 {
             Inner::Head(head) => Ok(head.binning.clone()),
-            Inner::Segment(segment, _) => Ok(segment.partials()?.binning().clone()),
+            Inner::Segment(segment) => Ok(segment.partials()?.binning().clone()),
         }
     }
 
@@ -133,11 +185,19 @@ impl Part {
                 let chunks = head.chunks.iter().filter(|chunk| chunk.range.overlaps(range));
                 Ok(chunks.map(|chunk| head_rows(head, chunk, fields).within(range)).collect())
             }
-            Inner::Segment(segment, _) => {
-                let rows = segment.rows()?;
-                let columns =
-                    fields.iter().map(|field| rows.column(field)).collect::<Result<Vec<_>>>()?;
-                Ok(vec![RowChunk { times: rows.times()?, columns }.within(range)])
+            Inner::Segment(segment) => {
+                let file = segment.rows()?;
+                let rows = file.rows_within(range)?;
+                let column = |field| file.column_of(field, rows.clone());
+                let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
+                let chunk = RowChunk { times: file.times_of(rows.clone())?, columns };
+                Ok(vec![match segment.deleted()? {
+                    Some(deleted) => {
+                        let kept = inside(&chunk.times, range, Some((&deleted, rows.start)));
+                        chunk.take(&kept)
+                    }
+                    None => chunk.within(range),
+                }])
             }
         }
     }
@@ -146,18 +206,21 @@ impl Part {
     ///
     /// # Errors
     /// `Corruption`, `Io`.
-    pub fn scan_ids(&self, range: TimeRange) -> Result<Vec<crate::column::Ids>> {
-        let inside = |times: &[i64]| -> Vec<u32> {
-            (0_u32..).zip(times).filter(|(_, t)| range.contains(**t)).map(|(row, _)| row).collect()
-        };
+    pub fn scan_ids(&self, range: TimeRange) -> Result<Vec<crate::id_column::Ids>> {
         match &self.0 {
             Inner::Head(head) => {
                 let chunks = head.chunks.iter().filter(|chunk| chunk.range.overlaps(range));
-                Ok(chunks.map(|chunk| chunk.rows.ids.take(&inside(&chunk.rows.times))).collect())
+                Ok(chunks
+                    .map(|chunk| chunk.rows.ids.take(&inside(&chunk.rows.times, range, None)))
+                    .collect())
             }
-            Inner::Segment(segment, _) => {
-                let rows = segment.rows()?;
-                Ok(vec![rows.ids()?.take(&inside(&rows.times()?))])
+            Inner::Segment(segment) => {
+                let file = segment.rows()?;
+                let rows = file.rows_within(range)?;
+                let (ids, times) = (file.ids_of(rows.clone())?, file.times_of(rows.clone())?);
+                let deleted = segment.deleted()?;
+                let deleted = deleted.as_deref().map(|deleted| (deleted, rows.start));
+                Ok(vec![ids.take(&inside(&times, range, deleted))])
             }
         }
     }
@@ -175,8 +238,8 @@ impl Part {
                     chunk.labels.outcomes().fold(first, last, tally);
                 }
             }
-            Inner::Segment(segment, log) => {
-                segment.labels(log)?.outcomes().fold(first, last, tally);
+            Inner::Segment(segment) => {
+                segment.labels()?.outcomes().fold(first, last, tally);
             }
         }
         Ok(())
@@ -197,8 +260,8 @@ impl Part {
                     chunk.labels.tally_rows(inside.map(|(row, _)| row), predicted, tally);
                 }
             }
-            Inner::Segment(segment, log) => {
-                let labels = segment.labels(log)?;
+            Inner::Segment(segment) => {
+                let labels = segment.labels()?;
                 if labels.is_empty() {
                     return Ok(());
                 }
@@ -215,26 +278,33 @@ impl Part {
     }
 }
 
-fn days_of(range: TimeRange) -> RangeInclusive<i64> {
-    day_of(range.start)..=day_of(range.end.saturating_sub(1)).max(day_of(range.start))
+/// The rows inside an interval that are not deleted.
+/// The places of the times in an interval; deleted rows, counted from the row of the first time,
+/// are left out.
+fn inside(times: &[i64], range: TimeRange, deleted: Option<(&RoaringBitmap, u32)>) -> Vec<u32> {
+    let kept = |place: u32| deleted.is_none_or(|(rows, first)| !rows.contains(first + place));
+    (0_u32..)
+        .zip(times)
+        .filter(|(place, time)| range.contains(**time) && kept(*place))
+        .map(|(row, _)| row)
+        .collect()
 }
 
-fn fold_day(
-    buckets: &dyn Buckets,
+/// The minutes of a day that lie in each window, without windows that have none.
+fn minutes_of(
     day: i64,
-    minutes: TimeRange,
-    new_names: &[Vec<String>],
-    selected: &[usize],
-    tally: &mut Tally,
-) -> Result<()> {
+    windows: &[(usize, TimeRange)],
+) -> impl Iterator<Item = (usize, Range<u16>)> {
     let whole = day_range(day);
-    let inside = whole.intersect(minutes);
-    if inside.is_empty() {
-        return Ok(());
-    }
-    let end = if inside.end == whole.end { DAY_MINUTES } else { minute_of_day(inside.end) };
-    day::visit(buckets, minute_of_day(inside.start), end, &mut |partial| {
-        tally.add_partial(partial, selected, new_names);
+    let first = windows.partition_point(|(_, window)| window.end <= whole.start);
+    let last = windows.partition_point(|(_, window)| window.start < whole.end);
+    windows.get(first..last).unwrap_or_default().iter().filter_map(move |(place, window)| {
+        let inside = whole.intersect(*window);
+        if inside.is_empty() {
+            return None;
+        }
+        let end = if inside.end == whole.end { DAY_MINUTES } else { minute_of_day(inside.end) };
+        Some((*place, minute_of_day(inside.start)..end))
     })
 }
 

@@ -4,23 +4,30 @@
 //! readers for the time that a few pointers take to be copied.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard,
+        RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering::SeqCst},
     },
 };
 
 use crate::{
     binning::Binning,
-    catalog::{Catalog, ModelRecord, StateRecord},
+    cache::Files,
+    catalog::{Catalog, Change, Contents},
     error::{Error, ErrorKind, Result},
-    head::Head,
+    head::{Head, VersionKey},
+    ids::IdIndex,
+    manifest::{ModelRecord, StateRecord, Written},
+    producers::Producers,
     reference::Reference,
     schema::Schema,
-    segment::{Files, LabelLog, Segment},
+    segment::Segment,
     time::day_of,
     vfs::Vfs,
+    waiting::Waiting,
 };
 
 /// Segments of one model version, by day then id.
@@ -29,25 +36,67 @@ pub(crate) type VersionSegments = BTreeMap<i64, Vec<Arc<Segment>>>;
 /// All published segments by model and version.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SegmentSet {
-    pub(crate) versions: BTreeMap<(String, String), VersionSegments>,
+    pub(crate) versions: BTreeMap<VersionKey, VersionSegments>,
+    /// How many segments have a file, by its path.
+    uses: HashMap<String, u32>,
 }
 
 impl SegmentSet {
-    /// Adds a segment, in the place of the one with its id if there is one.
+    /// Adds a segment.
     pub(crate) fn put(&mut self, segment: Arc<Segment>) {
-        let record = segment.record();
+        let record = segment.full_record();
+        for file in record.files() {
+            *self.uses.entry(file.path.clone()).or_default() += 1;
+        }
+        let key = (record.model, record.version);
+        self.versions.entry(key).or_default().entry(record.day).or_default().push(segment);
+    }
+
+    /// Takes a segment out; one with its id that took its place stays.
+    pub(crate) fn remove(&mut self, segment: &Segment, files: &Files) {
+        let record = segment.full_record();
         let key = (record.model.clone(), record.version.clone());
-        let day = self.versions.entry(key).or_default().entry(record.day).or_default();
-        match day.iter_mut().find(|known| known.record().id == segment.record().id) {
-            Some(known) => *known = segment,
-            None => day.push(segment),
+        if let Entry::Occupied(mut days) = self.versions.entry(key) {
+            if let Entry::Occupied(mut day) = days.get_mut().entry(record.day) {
+                day.get_mut().retain(|known| !std::ptr::eq(&**known, segment));
+                if day.get().is_empty() {
+                    day.remove();
+                }
+            }
+            if days.get().is_empty() {
+                days.remove();
+            }
+        }
+        record.files().for_each(|file| self.release(&file.path, files));
+    }
+
+    /// Counts a file that a segment got.
+    pub(crate) fn hold(&mut self, path: &str) {
+        *self.uses.entry(path.to_owned()).or_default() += 1;
+    }
+
+    /// Lets go of a file that a segment has no more.
+    pub(crate) fn release(&mut self, path: &str, files: &Files) {
+        let Some(uses) = self.uses.get_mut(path) else { return };
+        *uses = uses.saturating_sub(1);
+        if *uses == 0 {
+            self.uses.remove(path);
+            files.retire(path);
         }
     }
 
+    /// How many files there are.
+    pub(crate) fn files(&self) -> usize {
+        self.uses.len()
+    }
+
     /// The rows whose id no segment of the same version and day has.
+    ///
+    /// # Errors
+    /// `Io`, `ResourceExhausted` as for [`Searched::open`].
     pub(crate) fn fresh_rows(
         &self,
-        key: &(String, String),
+        key: &VersionKey,
         times: &[i64],
         hashes: &[u64],
     ) -> Result<Vec<u32>> {
@@ -55,14 +104,15 @@ impl SegmentSet {
             return Ok((0..u32::try_from(hashes.len()).unwrap_or(u32::MAX)).collect());
         };
         let mut fresh = Vec::with_capacity(hashes.len());
-        let mut ids: BTreeMap<i64, Vec<Arc<crate::ids::IdIndex>>> = BTreeMap::new();
+        let mut known: BTreeMap<i64, Vec<Searched>> = BTreeMap::new();
         for (row, (time, hash)) in (0_u32..).zip(times.iter().zip(hashes)) {
-            let day = day_of(*time);
-            let indexes = match ids.entry(day) {
+            let indexes = match known.entry(day_of(*time)) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {
-                    let segments = days.get(&day).into_iter().flatten();
-                    entry.insert(segments.map(|s| s.ids()).collect::<Result<Vec<_>>>()?)
+                    let segments = days.get(entry.key()).into_iter().flatten();
+                    let opened = segments.filter_map(|segment| Searched::open(segment).transpose());
+                    let opened = opened.collect::<Result<_>>()?;
+                    entry.insert(opened)
                 }
             };
             if !indexes.iter().any(|index| index.find(*hash).is_some()) {
@@ -72,12 +122,64 @@ impl SegmentSet {
         Ok(fresh)
     }
 
+    /// All segments.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Segment>> {
+        self.versions.values().flat_map(|days| days.values().flatten())
+    }
+
     /// The segments of all versions of a model.
     pub(crate) fn of_model<'a>(&'a self, model: &'a str) -> impl Iterator<Item = &'a Arc<Segment>> {
         self.versions
             .iter()
             .filter(move |((name, _), _)| name == model)
             .flat_map(|(_, days)| days.values().flatten())
+    }
+}
+
+/// The ids of a segment, without those of deleted rows.
+#[derive(Debug)]
+pub(crate) struct Searched {
+    ids: Arc<IdIndex>,
+    deleted: Option<Arc<roaring::RoaringBitmap>>,
+}
+
+impl Searched {
+    /// None if the segment has no rows left, or if they are gone for good: then it answers no query
+    /// of rows either, and what is sent again is stored again.
+    ///
+    /// # Errors
+    /// `Io`, `ResourceExhausted` if the ids may be readable another time: to take them as absent
+    /// would store a row twice, or lose a label.
+    pub(crate) fn open(segment: &Arc<Segment>) -> Result<Option<Self>> {
+        if !segment.has_rows() {
+            return Ok(None);
+        }
+        let open = || Ok::<_, Error>(Self { ids: segment.ids()?, deleted: segment.deleted()? });
+        match open() {
+            Ok(searched) => Ok(Some(searched)),
+            Err(error) if error.is_damage() => {
+                tracing::error!(%error, "the ids of a segment are lost");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks up many ids and tells place and row of each that is here; hashes in ascending order
+    /// are faster.
+    pub(crate) fn find_each(&self, hashes: &[u64], mut found: impl FnMut(usize, u32)) {
+        self.ids.find_each(hashes, |place, row| {
+            if self.deleted.as_ref().is_none_or(|rows| !rows.contains(row)) {
+                found(place, row);
+            }
+        });
+    }
+
+    /// The row of an id.
+    pub(crate) fn find(&self, hash: u64) -> Option<u32> {
+        let row = self.ids.find(hash)?;
+        let deleted = self.deleted.as_ref().is_some_and(|rows| rows.contains(row));
+        (!deleted).then_some(row)
     }
 }
 
@@ -92,10 +194,10 @@ pub(crate) struct State {
     pub(crate) active: Head,
     /// The head that is being sealed.
     pub(crate) frozen: Option<Head>,
-    /// Labels since the last sidecars, by model.
-    pub(crate) label_logs: BTreeMap<String, LabelLog>,
-    /// How many labels wait for their prediction.
-    pub(crate) waiting: usize,
+    /// Labels that wait for their prediction.
+    pub(crate) waiting: Waiting,
+    /// Bytes written by model.
+    pub(crate) written: BTreeMap<String, Written>,
 }
 
 impl State {
@@ -123,12 +225,24 @@ impl State {
             _ => Arc::new(Binning::unreferenced(schema)),
         }
     }
+
+    /// The active head and, while one is sealed, the frozen one.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = &Head> {
+        std::iter::once(&self.active).chain(&self.frozen)
+    }
 }
 
 /// Whether a binning has the monitored columns of a schema, in order.
 fn covers(binning: &Binning, schema: &Schema) -> bool {
     let names = binning.columns().iter().map(|(name, _)| name);
     names.eq(schema.monitored().iter().map(|field| &field.name))
+}
+
+/// Whether sealing keeps up.
+#[derive(Debug, Default)]
+pub(crate) struct Sealing {
+    /// Why the last seal failed; it is tried again.
+    pub(crate) failed: Option<Error>,
 }
 
 /// What the threads of an open database share.
@@ -139,8 +253,18 @@ pub(crate) struct Shared {
     pub(crate) catalog: Catalog,
     pub(crate) files: Arc<Files>,
     state: RwLock<State>,
-    /// Held over each catalog change with the state record, so that ids are given out once.
+    /// Held over each catalog change, so that ids are given out once.
     durable: Mutex<StateRecord>,
+    pub(crate) producers: Mutex<Producers>,
+    /// The last log sequence given out, over all shards.
+    sequence: AtomicU64,
+    /// The next label's order of arrival.
+    next_label: AtomicU64,
+    /// Bytes of log frames by model since the last seal.
+    logged: Mutex<BTreeMap<String, u64>>,
+    sealing: Mutex<Sealing>,
+    /// Told when a seal ends.
+    pub(crate) sealed: Condvar,
     poison: OnceLock<String>,
 }
 
@@ -157,9 +281,20 @@ impl Shared {
         clock: Arc<dyn Fn() -> i64 + Send + Sync>,
         catalog: Catalog,
         files: Arc<Files>,
-        state: State,
-        durable: StateRecord,
+        contents: Contents,
+        references: BTreeMap<u64, Reference>,
     ) -> Self {
+        let mut segments = SegmentSet::default();
+        for record in contents.segments.into_values() {
+            segments.put(Arc::new(Segment::new(record, files.clone())));
+        }
+        let state = State {
+            models: contents.models,
+            references,
+            segments: Arc::new(segments),
+            written: contents.written,
+            ..State::default()
+        };
         Self {
             root,
             vfs,
@@ -167,7 +302,13 @@ impl Shared {
             catalog,
             files,
             state: RwLock::new(state),
-            durable: Mutex::new(durable),
+            sequence: AtomicU64::new(contents.state.published),
+            next_label: AtomicU64::new(contents.state.next_label.max(1)),
+            durable: Mutex::new(contents.state),
+            producers: Mutex::new(Producers::new(contents.producers)),
+            logged: Mutex::default(),
+            sealing: Mutex::default(),
+            sealed: Condvar::new(),
             poison: OnceLock::new(),
         }
     }
@@ -184,11 +325,92 @@ impl Shared {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn producers(&self) -> MutexGuard<'_, Producers> {
+        self.producers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn sealing(&self) -> MutexGuard<'_, Sealing> {
+        self.sealing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts bytes that the log got for a model.
+    pub(crate) fn note_logged(&self, model: &str, bytes: u64) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        match logged.get_mut(model) {
+            Some(sum) => *sum += bytes,
+            None => drop(logged.insert(model.to_owned(), bytes)),
+        }
+    }
+
+    /// The bytes that the log got by model since they were last taken.
+    pub(crate) fn take_logged(&self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut *self.logged.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// An id that no segment, reference or file had.
+    pub(crate) fn next_id(&self) -> u64 {
+        let mut durable = self.durable();
+        durable.next_id += 1;
+        durable.next_id
+    }
+
+    /// A log sequence that no frame had.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.sequence.fetch_add(1, SeqCst) + 1
+    }
+
+    /// The last log sequence given out.
+    pub(crate) fn last_sequence(&self) -> u64 {
+        self.sequence.load(SeqCst)
+    }
+
+    /// Sequences up to this one are taken.
+    pub(crate) fn skip_sequences(&self, last: u64) {
+        self.sequence.fetch_max(last, SeqCst);
+    }
+
+    /// Orders of arrival for some labels; the first of them.
+    pub(crate) fn next_labels(&self, count: usize) -> u64 {
+        self.next_label.fetch_add(count as u64, SeqCst)
+    }
+
+    /// The last order of arrival given out.
+    pub(crate) fn last_label(&self) -> u64 {
+        self.next_label.load(SeqCst) - 1
+    }
+
+    /// Orders of arrival below this one are taken.
+    pub(crate) fn skip_labels(&self, next: u64) {
+        self.next_label.fetch_max(next, SeqCst);
+    }
+
+    /// Makes a change of the catalog together with one of the state record.
+    pub(crate) fn commit(
+        &self,
+        mut change: Change,
+        with: impl FnOnce(&mut StateRecord),
+    ) -> Result<Change> {
+        self.check_poison()?;
+        let mut durable = self.durable();
+        let mut next = durable.clone();
+        with(&mut next);
+        next.commits += 1;
+        change.state = next;
+        self.catalog.commit(&change).inspect_err(|error| {
+            if error.kind() != ErrorKind::ResourceExhausted {
+                self.poison(&error.to_string());
+            }
+        })?;
+        *durable = change.state.clone();
+        Ok(change)
+    }
+
     /// Stops all writes until the database is reopened.
     pub(crate) fn poison(&self, why: &str) {
         if self.poison.set(why.to_owned()).is_ok() {
             tracing::error!(why, "writes are stopped until the database is reopened");
         }
+        self.sealed.notify_all();
     }
 
     /// Fails once the database is poisoned.
@@ -201,4 +423,23 @@ impl Shared {
             )),
         }
     }
+}
+
+/// Poisons the database if the thread that holds it panics.
+pub(crate) struct PoisonOnPanic(pub(crate) Arc<Shared>);
+
+impl Drop for PoisonOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.poison("a writing thread panicked");
+        }
+    }
+}
+
+/// The error of a caller whose writer has gone.
+pub(crate) fn gone(shared: &Shared) -> Error {
+    shared
+        .check_poison()
+        .err()
+        .unwrap_or_else(|| Error::new(ErrorKind::Poisoned, "the database is closed; open it again"))
 }

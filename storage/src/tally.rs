@@ -1,14 +1,449 @@
-//! Tallies: counts of a whole window, summed over partials and rows of any number of parts.
+//! Tallies: counts of windows, summed over partials and rows of any number of parts.
+//!
+//! A query says which [`Cells`] it wants: runs of neighbouring bins of some columns, each column
+//! with its specials. What is added up is the *running* sum of a column's slots where a cell ends,
+//! so that the cost of a bucket is one addition a cell, however many bins it joins; a cell is the
+//! difference of two neighbours. Running sums of a part are exact, and so is their sum.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use crate::{
-    binning::{Binner, ColumnBins, SPECIALS, Special, special_of},
-    partial::{ColumnPartial, Partial},
+    binner::{Binner, NewNames},
+    binning::{Binning, ColumnBins},
+    column::Column,
+    edges::EdgeCounter,
     rows::RowChunk,
+    special::{SPECIALS, Special},
+    sums::Sums,
 };
 
-/// Counts of one column over a window.
+/// A column of a query.
+#[derive(Debug, Clone)]
+struct CellColumn {
+    /// Its place in the binning.
+    place: usize,
+    /// Its cells among those of all columns: the specials, then the runs of bins.
+    cells: Range<usize>,
+    /// Counts numbers by the edges between the runs; nothing for categories.
+    counter: Option<EdgeCounter>,
+    /// The cell of each bin, counted within the column.
+    cell_of_bin: Vec<u32>,
+}
+
+/// What a query counts.
+#[derive(Debug, Clone)]
+pub struct Cells {
+    binning: Arc<Binning>,
+    columns: Vec<CellColumn>,
+    /// Last slot of each cell.
+    marks: Vec<u32>,
+    /// The slots of the columns, neighbours joined.
+    spans: Vec<Range<usize>>,
+    /// Whether there are categories, and with them perhaps some that the binning does not know.
+    wants_new: bool,
+}
+
+impl Cells {
+    /// Cells of columns of a binning, by their places. `cuts` are the bins that begin a cell, but
+    /// for the first one; none asks for a cell per bin.
+    pub fn new(binning: Arc<Binning>, wanted: &[(usize, Option<Vec<u32>>)]) -> Self {
+        let mut cells = Self {
+            binning,
+            columns: Vec::new(),
+            marks: Vec::new(),
+            spans: Vec::new(),
+            wants_new: false,
+        };
+        for (place, cuts) in wanted {
+            cells.push(*place, cuts.as_deref());
+        }
+        cells.wants_new = cells.columns.iter().any(|column| column.counter.is_none());
+        if cells.wants_new {
+            cells.spans.push(cells.binning.slots()..usize::MAX);
+        }
+        cells
+    }
+
+    /// A cell per bin of some columns.
+    pub fn fine(binning: Arc<Binning>, places: &[usize]) -> Self {
+        let wanted: Vec<_> = places.iter().map(|place| (*place, None)).collect();
+        Self::new(binning, &wanted)
+    }
+
+    /// No column: only rows are counted, whatever the binning.
+    pub fn none() -> Self {
+        Self::new(Arc::new(Binning::new(Vec::new())), &[])
+    }
+
+    fn push(&mut self, place: usize, cuts: Option<&[u32]>) {
+        let Some((_, bins)) = self.binning.columns().get(place) else { return };
+        let slots = self.binning.column_slots(place);
+        let count = bins.len() as u32;
+        let cuts: Vec<u32> = match cuts {
+            Some(cuts) => cuts.iter().copied().filter(|cut| (1..count).contains(cut)).collect(),
+            None => (1..count).collect(),
+        };
+        let first = self.marks.len();
+        let bins_start = (slots.start + SPECIALS) as u32;
+        self.marks.extend((slots.start as u32)..bins_start);
+        self.marks.extend(cuts.iter().map(|cut| bins_start + cut - 1));
+        if count > 0 {
+            self.marks.push(bins_start + count - 1);
+        }
+        let edge = |edges: &Vec<f64>| {
+            cuts.iter().filter_map(|cut| edges.get(*cut as usize - 1).copied()).collect()
+        };
+        let counter = match bins {
+            ColumnBins::Numeric { edges } => Some(EdgeCounter::new(edge(edges))),
+            ColumnBins::Categories { .. } => None,
+        };
+        let cell = |bin| (SPECIALS + cuts.partition_point(|cut| *cut <= bin)) as u32;
+        let cell_of_bin = (0..count).map(cell).collect();
+        let cells = first..self.marks.len();
+        self.columns.push(CellColumn { place, cells, counter, cell_of_bin });
+        match self.spans.last_mut() {
+            Some(last) if last.end == slots.start => last.end = slots.end,
+            _ => self.spans.push(slots),
+        }
+    }
+
+    /// The binning of the cells.
+    pub fn binning(&self) -> &Arc<Binning> {
+        &self.binning
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// The slots that are read.
+    pub(crate) fn spans(&self) -> &[Range<usize>] {
+        &self.spans
+    }
+
+    /// Looks up the marks in the running sums of a part: of the slots of the binning by column, and
+    /// behind them of each new category by itself. Nothing before the first rows.
+    pub(crate) fn running_at(&self, sums: Option<(u32, &[u32])>, out: &mut Running) {
+        let (rows, slots) = sums.unwrap_or_default();
+        out.rows = rows;
+        out.marks.clear();
+        let at = |mark: &u32| slots.get(*mark as usize).copied().unwrap_or(0);
+        out.marks.extend(self.marks.iter().map(at));
+        out.new.clear();
+        if self.wants_new {
+            out.new.extend_from_slice(slots.get(self.binning.slots()..).unwrap_or_default());
+        }
+    }
+
+    /// Joins sums by slot to running sums.
+    pub(crate) fn join_running(
+        &self,
+        sums: &Sums,
+        out: &mut Running,
+        join: impl Fn(u32, u32) -> u32 + Copy,
+    ) {
+        out.rows = join(out.rows, sums.rows());
+        self.running(sums.slots(), |mark, sum| {
+            if let Some(mine) = out.marks.get_mut(mark) {
+                *mine = join(*mine, sum);
+            }
+        });
+        let new = sums.slots().get(self.binning.slots()..).unwrap_or_default();
+        if self.wants_new {
+            // Before the first rows there are no sums of new categories yet.
+            out.new.resize(new.len(), 0);
+            out.new.iter_mut().zip(new).for_each(|(mine, sum)| *mine = join(*mine, *sum));
+        }
+    }
+
+    /// Visits the running sum at each mark.
+    fn running(&self, slots: &[u32], mut seen: impl FnMut(usize, u32)) {
+        for column in &self.columns {
+            let mut next = self.binning.column_slots(column.place).start;
+            let mut sum = 0_u32;
+            for mark in column.cells.clone() {
+                let last = self.marks.get(mark).map_or(0, |slot| *slot as usize);
+                let run = slots.get(next..=last).unwrap_or_default();
+                sum = run.iter().fold(sum, |sum, count| sum.wrapping_add(*count));
+                seen(mark, sum);
+                next = last + 1;
+            }
+        }
+    }
+}
+
+/// Running sums of a part, up to a moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Running {
+    pub(crate) rows: u32,
+    /// At each mark of the cells.
+    pub(crate) marks: Vec<u32>,
+    /// Of each category that the binning does not know.
+    pub(crate) new: Vec<u32>,
+}
+
+/// Columns by place in a selection, and names of categories that the binning does not know.
+type NewCounts = BTreeMap<(usize, Arc<str>), u64>;
+
+/// Counts of some windows.
+#[derive(Debug, Clone)]
+pub struct Tallies {
+    cells: Arc<Cells>,
+    rows: Vec<u64>,
+    /// By window, the running sums at the marks of the cells.
+    running: Vec<u64>,
+    new: Vec<NewCounts>,
+}
+
+impl Tallies {
+    /// Tallies of no rows.
+    pub fn new(cells: Arc<Cells>, windows: usize) -> Self {
+        let running = vec![0; cells.marks.len() * windows];
+        Self { cells, rows: vec![0; windows], running, new: vec![NewCounts::new(); windows] }
+    }
+
+    /// What is counted.
+    pub fn cells(&self) -> &Arc<Cells> {
+        &self.cells
+    }
+
+    /// Rows of a window.
+    pub fn rows(&self, window: usize) -> u64 {
+        self.rows.get(window).copied().unwrap_or(0)
+    }
+
+    /// Counts of a column, by its place in the selection.
+    pub fn column(&self, window: usize, column: usize) -> ColumnCounts<'_> {
+        let range = self.cells.columns.get(column).map_or(0..0, |column| column.cells.clone());
+        let first = window * self.cells.marks.len();
+        let running = self.running.get(first + range.start..first + range.end);
+        ColumnCounts { running: running.unwrap_or_default(), new: self.new.get(window), column }
+    }
+
+    /// All counts of a window; the cells must be single bins.
+    pub fn tally(&self, window: usize) -> Tally {
+        let column = |place| self.column(window, place).to_tally();
+        Tally {
+            rows: self.rows(window),
+            columns: (0..self.cells.columns.len()).map(column).collect(),
+        }
+    }
+
+    fn running_mut(&mut self, window: usize) -> &mut [u64] {
+        let cells = self.cells.marks.len();
+        self.running.get_mut(window * cells..(window + 1) * cells).unwrap_or_default()
+    }
+
+    fn add_row_count(&mut self, window: usize, rows: u64) {
+        if let Some(mine) = self.rows.get_mut(window) {
+            *mine += rows;
+        }
+    }
+
+    /// Takes rows out that were counted and are deleted.
+    pub(crate) fn take_rows(&mut self, window: usize, rows: u64) {
+        if let Some(mine) = self.rows.get_mut(window) {
+            *mine = mine.saturating_sub(rows);
+        }
+    }
+
+    /// Adds what a part has between two moments of its running sums.
+    pub(crate) fn add_between(
+        &mut self,
+        window: usize,
+        from: &Running,
+        to: &Running,
+        names: &NewNames,
+    ) {
+        self.add_row_count(window, u64::from(to.rows.wrapping_sub(from.rows)));
+        let both = to.marks.iter().zip(&from.marks);
+        for (mine, (to, from)) in self.running_mut(window).iter_mut().zip(both) {
+            *mine += u64::from(to.wrapping_sub(*from));
+        }
+        let from = from.new.iter().copied().chain(std::iter::repeat(0));
+        let new = to.new.iter().zip(from).map(|(to, from)| to.wrapping_sub(from));
+        self.add_new(window, new, names);
+    }
+
+    /// Adds sums by slot of the buckets of a part.
+    pub(crate) fn add_sums(&mut self, window: usize, rows: u32, slots: &[u32], names: &NewNames) {
+        self.add_row_count(window, u64::from(rows));
+        let cells = self.cells.clone();
+        let running = self.running_mut(window);
+        cells.running(slots, |mark, sum| {
+            if let Some(mine) = running.get_mut(mark) {
+                *mine += u64::from(sum);
+            }
+        });
+        let new = slots.get(cells.binning.slots()..).unwrap_or_default();
+        self.add_new(window, new.iter().copied(), names);
+    }
+
+    fn add_new(&mut self, window: usize, counts: impl Iterator<Item = u32>, names: &NewNames) {
+        for (count, (place, name)) in counts.zip(names.iter()) {
+            let column = self.cells.columns.iter().position(|column| column.place == place);
+            if let (Some(column), Some(new)) = (column, self.new.get_mut(window))
+                && count > 0
+            {
+                *new.entry((column, name.clone())).or_default() += u64::from(count);
+            }
+        }
+    }
+
+    /// Adds the counts of one column, a number per cell.
+    fn add_cells(&mut self, window: usize, column: &CellColumn, counts: &[u64]) {
+        let Some(mine) = self.running_mut(window).get_mut(column.cells.clone()) else { return };
+        let mut sum = 0;
+        for (mine, count) in mine.iter_mut().zip(counts) {
+            sum += count;
+            *mine += sum;
+        }
+    }
+}
+
+/// Counts of one column in a window.
+#[derive(Debug, Clone, Copy)]
+pub struct ColumnCounts<'a> {
+    running: &'a [u64],
+    new: Option<&'a NewCounts>,
+    column: usize,
+}
+
+impl<'a> ColumnCounts<'a> {
+    /// Rows of a special kind.
+    pub fn special(&self, special: Special) -> u64 {
+        let at = |place: usize| self.running.get(place).copied().unwrap_or(0);
+        let place = special as usize;
+        at(place) - place.checked_sub(1).map_or(0, at)
+    }
+
+    /// Running counts at the bounds of the runs of bins: neighbours differ by a run's count.
+    pub fn bounds(&self) -> &'a [u64] {
+        self.running.get(SPECIALS - 1..).unwrap_or_default()
+    }
+
+    /// Counts of the runs of bins.
+    pub fn bins(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
+        self.bounds().windows(2).map(|bounds| match bounds {
+            [from, to] => to - from,
+            _ => 0,
+        })
+    }
+
+    /// Counts of categories that the binning does not know, by name.
+    pub fn new_names(&self) -> impl Iterator<Item = (&'a Arc<str>, u64)> + Clone + use<'a> {
+        let column = self.column;
+        let some = self.new.filter(|new| !new.is_empty());
+        let from = some.map(|new| new.range((column, Arc::from(""))..));
+        let mine = from.into_iter().flatten().take_while(move |((of, _), _)| *of == column);
+        mine.map(|((_, name), count)| (name, *count))
+    }
+
+    fn to_tally(self) -> ColumnTally {
+        let mut specials = [0; SPECIALS];
+        let mut before = 0;
+        for (special, running) in specials.iter_mut().zip(self.running) {
+            *special = running - before;
+            before = *running;
+        }
+        let new = self.new_names().map(|(name, count)| (name.to_string(), count)).collect();
+        ColumnTally { bins: self.bins().collect(), new, specials }
+    }
+}
+
+/// Adds rows to tallies, chunk by chunk.
+#[derive(Debug)]
+pub struct RowCounter {
+    binner: Binner,
+    /// By column, the slot of each entry of the chunk's dictionary.
+    translations: Vec<Vec<u32>>,
+}
+
+impl RowCounter {
+    /// A counter for tallies of some cells.
+    pub fn new(cells: &Cells) -> Self {
+        Self { binner: Binner::new(cells.binning.clone()), translations: Vec::new() }
+    }
+
+    /// Turns to another chunk, whose columns are those of the cells, in their order.
+    pub fn begin(&mut self, cells: &Cells, chunk: &RowChunk) {
+        let binner = &mut self.binner;
+        let columns = cells.columns.iter().zip(&chunk.columns);
+        self.translations =
+            columns.map(|(column, values)| binner.translate(column.place, values)).collect();
+    }
+
+    /// Adds rows of the chunk to a window.
+    pub fn add(&self, tallies: &mut Tallies, window: usize, chunk: &RowChunk, rows: Range<usize>) {
+        tallies.add_row_count(window, rows.len() as u64);
+        let cells = tallies.cells.clone();
+        let mut counts = Vec::new();
+        for (number, (column, values)) in cells.columns.iter().zip(&chunk.columns).enumerate() {
+            counts.clear();
+            counts.resize(column.cells.len(), 0);
+            match (&column.counter, values) {
+                (Some(counter), Column::Numeric(values)) => {
+                    counter.count(values.get(rows.clone()).unwrap_or_default(), &mut counts);
+                }
+                (None, Column::Categories(values)) => {
+                    let codes = values.codes.get(rows.clone()).unwrap_or_default();
+                    self.count_codes(tallies, window, number, codes, &mut counts);
+                }
+                _ => {
+                    if let Some(nulls) = counts.first_mut() {
+                        *nulls += rows.len() as u64;
+                    }
+                }
+            }
+            tallies.add_cells(window, column, &counts);
+        }
+    }
+
+    fn count_codes(
+        &self,
+        tallies: &mut Tallies,
+        window: usize,
+        number: usize,
+        codes: &[u32],
+        counts: &mut [u64],
+    ) {
+        let cells = tallies.cells.clone();
+        let Some(column) = cells.columns.get(number) else { return };
+        let translation = self.translations.get(number).map_or(&[][..], Vec::as_slice);
+        let mut by_code = vec![0_u64; translation.len()];
+        let mut nulls = 0;
+        for code in codes {
+            match by_code.get_mut(*code as usize) {
+                Some(count) => *count += 1,
+                None => nulls += 1,
+            }
+        }
+        let slots = cells.binning.column_slots(column.place);
+        let null = (slots.start + Special::Null as usize) as u32;
+        let of_names = translation.iter().copied().zip(by_code);
+        for (slot, count) in of_names.chain([(null, nulls)]).filter(|(_, count)| *count > 0) {
+            let slot = slot as usize;
+            let local = slot.wrapping_sub(slots.start);
+            let cell = match local.checked_sub(SPECIALS) {
+                None => Some(local),
+                Some(bin) => column.cell_of_bin.get(bin).map(|cell| *cell as usize),
+            };
+            if let Some(cell) = cell.filter(|_| slots.contains(&slot)) {
+                if let Some(known) = counts.get_mut(cell) {
+                    *known += count;
+                }
+            } else if let (Some((_, name)), Some(new)) = (
+                self.binner.names().iter().nth(slot.wrapping_sub(cells.binning.slots())),
+                tallies.new.get_mut(window),
+            ) {
+                *new.entry((number, name.clone())).or_default() += count;
+            }
+        }
+    }
+}
+
+/// Counts of one column over a window, bin by bin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ColumnTally {
     /// Count per bin of the binning.
@@ -37,6 +472,11 @@ impl ColumnTally {
             + self.special(Special::Other)
     }
 
+    /// Rows without a value that counts: null, NaN or infinite.
+    pub fn without_value(&self) -> u64 {
+        self.specials.iter().sum::<u64>() - self.special(Special::Other)
+    }
+
     /// Adds another tally of the same bins.
     pub fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.bins.iter_mut().zip(&other.bins) {
@@ -49,29 +489,9 @@ impl ColumnTally {
             *mine += theirs;
         }
     }
-
-    fn add(&mut self, partial: &ColumnPartial, new_names: &[String]) {
-        for (mine, theirs) in self.specials.iter_mut().zip(partial.specials) {
-            *mine += u64::from(theirs);
-        }
-        for &(bin, count) in &partial.bins {
-            self.add_code(bin, u64::from(count), new_names);
-        }
-    }
-
-    fn add_code(&mut self, code: u32, count: u64, new_names: &[String]) {
-        let bin = code as usize;
-        if let Some(known) = self.bins.get_mut(bin) {
-            *known += count;
-        } else if let Some(name) = new_names.get(bin - self.bins.len()) {
-            *self.new.entry(name.clone()).or_default() += count;
-        } else {
-            self.specials[Special::Other as usize] += count;
-        }
-    }
 }
 
-/// Counts over a window: rows, and the tallies of selected columns.
+/// Counts over one window, bin by bin: rows, and the tallies of selected columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
     /// Rows in the window.
@@ -90,33 +510,21 @@ impl Tally {
         Self { rows: 0, columns: selected.iter().map(tally).collect() }
     }
 
-    /// Adds a bucket.
-    pub(crate) fn add_partial(
-        &mut self,
-        partial: &Partial,
-        selected: &[usize],
-        new_names: &[Vec<String>],
-    ) {
-        self.rows += u64::from(partial.rows);
-        for (tally, place) in self.columns.iter_mut().zip(selected) {
-            if let Some(column) = partial.columns.get(*place) {
-                tally.add(column, new_names.get(*place).map_or(&[], Vec::as_slice));
-            }
-        }
+    /// The tally of rows, in all columns of a binning.
+    pub fn of_rows(binning: Arc<Binning>, chunk: &RowChunk) -> Self {
+        let places: Vec<usize> = (0..binning.columns().len()).collect();
+        let mut tallies = Tallies::new(Arc::new(Cells::fine(binning, &places)), 1);
+        let mut counter = RowCounter::new(&tallies.cells);
+        counter.begin(&tallies.cells.clone(), chunk);
+        counter.add(&mut tallies, 0, chunk, 0..chunk.times.len());
+        tallies.tally(0)
     }
 
-    /// Adds rows: `chunk.columns` holds the selected columns, in their order.
-    pub fn add_rows(&mut self, chunk: &RowChunk, selected: &[usize], binner: &mut Binner) {
-        self.rows += chunk.times.len() as u64;
-        for ((tally, place), column) in self.columns.iter_mut().zip(selected).zip(&chunk.columns) {
-            let codes = binner.codes(*place, column);
-            let new = binner.column_new_names(*place);
-            for code in codes {
-                match special_of(code) {
-                    Some(special) => tally.specials[special] += 1,
-                    None => tally.add_code(code, 1, new),
-                }
-            }
+    /// Adds another tally of the same bins.
+    pub fn merge(&mut self, other: &Self) {
+        self.rows += other.rows;
+        for (mine, theirs) in self.columns.iter_mut().zip(&other.columns) {
+            mine.merge(theirs);
         }
     }
 }

@@ -1,14 +1,19 @@
-//! The log: every accepted batch, in order, synced before it is acknowledged.
+//! The log: every accepted batch, synced before it is acknowledged. Each shard has its own.
 //!
 //! ```text
 //! file   = header frame*
-//! header = "DRWL" version:u16 0:u16 first_sequence:u64 crc:u32
+//! header = "DRWL" version:u16 shard:u16 first_sequence:u64 crc:u32
 //! frame  = "DRWF" length:u32 sequence:u64 crc:u32 payload[length]
 //! ```
-//! Little-endian; a frame's crc32 covers length, sequence and payload. One frame is one group
-//! commit, so at most the last frame of the last file can be unsynced: a bad frame with nothing
-//! valid behind it is a torn tail and is cut; anything else wrong is corruption. A failed write or
-//! sync is never retried, see [`crate::vfs::VfsFile::sync_data`].
+//! Little-endian; a frame's crc32 covers length, sequence and payload. Sequences are given out over
+//! all shards, so they order the frames of all logs; a payload of version 2 begins with the
+//! sequence of the frame before it in its shard (0 for none), so that a hole is seen. Version 1 had
+//! one log, whose sequences are contiguous, and no such link.
+//!
+//! One frame is one group commit, so at most the last frame of a shard can be unsynced. A stretch
+//! that does not check is left out and told of as [`Damage`] with a copy kept aside; frames behind
+//! it are applied. A failed sync is never retried, see [`crate::vfs::VfsFile::sync_data`]; a failed
+//! write is cut back, so that a full disk costs the batch and not the log.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,35 +21,103 @@ use std::{
 };
 
 use crate::{
-    codec::{Get, Put as _},
+    codec::Put as _,
     error::{Error, ErrorKind, Result},
     files, limits,
-    section::newer_version,
     vfs::{Vfs, VfsFile},
 };
 
-const FILE_MAGIC: [u8; 4] = *b"DRWL";
-const FRAME_MAGIC: [u8; 4] = *b"DRWF";
+pub(crate) const FILE_MAGIC: [u8; 4] = *b"DRWL";
+pub(crate) const FRAME_MAGIC: [u8; 4] = *b"DRWF";
 /// The version that this build writes, and the newest that it reads.
-pub const VERSION: u16 = 1;
-const HEADER_BYTES: usize = 20;
-const FRAME_BYTES: usize = 20;
+pub const VERSION: u16 = 2;
+pub(crate) const HEADER_BYTES: usize = 20;
+pub(crate) const FRAME_BYTES: usize = 20;
+/// Bytes before a frame's records: its header, and the link to the frame before.
+const PREFIX_BYTES: usize = FRAME_BYTES + 8;
 
-/// Appends frames to the newest log file.
+/// The bytes of a frame while its records are put in.
+#[derive(Debug, Default)]
+pub(crate) struct Frame(Vec<u8>);
+
+impl Frame {
+    /// Forgets the records of the last frame and keeps its memory, up to a bound.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+        self.0.shrink_to(limits::GROUP_BYTES_MAX);
+        self.0.resize(PREFIX_BYTES, 0);
+    }
+
+    /// Where records are appended.
+    pub(crate) fn records(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+
+    /// Whether there is no record.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.len() <= PREFIX_BYTES
+    }
+
+    fn finish(&mut self, sequence: u64, previous: u64) -> Result<&[u8]> {
+        let payload = self.0.len() - FRAME_BYTES;
+        let length = u32::try_from(payload)
+            .ok()
+            .filter(|_| payload <= limits::RECORD_BYTES_MAX * 2)
+            .ok_or_else(|| {
+                let text = format!("{payload} bytes are too many for one log frame");
+                Error::new(ErrorKind::ResourceExhausted, text)
+            })?;
+        let mut header = Vec::with_capacity(FRAME_BYTES);
+        header.extend_from_slice(&FRAME_MAGIC);
+        header.put_u32(length);
+        header.put_u64(sequence);
+        self.0[FRAME_BYTES..PREFIX_BYTES].copy_from_slice(&previous.to_le_bytes());
+        header.put_u32(frame_crc(&header[4..16], &self.0[FRAME_BYTES..]));
+        self.0[..FRAME_BYTES].copy_from_slice(&header);
+        Ok(&self.0)
+    }
+}
+
+pub(crate) fn frame_crc(length_and_sequence: &[u8], payload: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(length_and_sequence);
+    crc.update(payload);
+    crc.finalize()
+}
+
+/// How an append failed.
+#[derive(Debug)]
+pub(crate) enum AppendError {
+    /// Nothing of the frame is in the log; the next may succeed.
+    Refused(Error),
+    /// What the log holds is known again only by reopening.
+    Lost(Error),
+}
+
+/// Appends frames to the newest file of a shard.
 #[derive(Debug)]
 pub(crate) struct WalWriter {
     vfs: Arc<dyn Vfs>,
+    shard: u16,
     path: PathBuf,
     file: Arc<dyn VfsFile>,
     end: u64,
-    next: u64,
+    /// Sequence of the last frame of the shard, 0 for none.
+    previous: u64,
 }
 
 impl WalWriter {
-    /// Starts a new file whose first frame will have this sequence number.
-    pub(crate) fn create(vfs: Arc<dyn Vfs>, root: &Path, next: u64) -> Result<Self> {
+    /// Starts a new file of a shard: its frames have sequences from `first`, and `previous` is the
+    /// one before.
+    pub(crate) fn create(
+        vfs: Arc<dyn Vfs>,
+        root: &Path,
+        shard: u16,
+        first: u64,
+        previous: u64,
+    ) -> Result<Self> {
         let directory = root.join(files::WAL);
-        let path = directory.join(format!("{next:020}.wal"));
+        let path = directory.join(format!("{first:020}-{shard:02}.wal"));
         let io = |what| {
             let path = path.clone();
             move |error| Error::io(&path, what, error)
@@ -53,281 +126,84 @@ impl WalWriter {
         let file = vfs.create(&path).map_err(io("create"))?;
         let mut header = FILE_MAGIC.to_vec();
         header.put_u16(VERSION);
-        header.put_u16(0);
-        header.put_u64(next);
+        header.put_u16(shard);
+        header.put_u64(first);
         header.put_u32(crc32fast::hash(&header));
         file.write_all_at(&header, 0).map_err(io("write"))?;
         file.sync_data().map_err(io("sync"))?;
         vfs.sync_dir(&directory).map_err(io("sync the directory of"))?;
         vfs.sync_dir(root).map_err(io("sync the directory above"))?;
-        Ok(Self { vfs, path, file, end: HEADER_BYTES as u64, next })
+        Ok(Self { vfs, shard, path, file, end: HEADER_BYTES as u64, previous })
     }
 
-    /// The sequence number of the next frame.
-    pub(crate) fn next(&self) -> u64 {
-        self.next
+    /// The file that is being appended to.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
-    /// Appends a frame and syncs it: on success it survives a crash. Returns its number.
-    pub(crate) fn append(&mut self, payload: &[u8]) -> Result<u64> {
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        if payload.len() > limits::RECORD_BYTES_MAX * 2 {
-            let text = format!("{} bytes are too many for one log frame", payload.len());
-            return Err(Error::new(ErrorKind::ResourceExhausted, text));
+    /// Appends a frame and syncs it: on success it survives a crash. Returns its bytes.
+    pub(crate) fn append(&mut self, frame: &mut Frame, sequence: u64) -> Result<u64, AppendError> {
+        let bytes = frame.finish(sequence, self.previous).map_err(AppendError::Refused)?;
+        if let Err(error) = self.file.write_all_at(bytes, self.end) {
+            let error = Error::io(&self.path, "write", error);
+            // Nothing was synced: with the part that was written gone, the log is as before.
+            return match self.file.set_len(self.end) {
+                Ok(()) => Err(AppendError::Refused(error)),
+                Err(_) => Err(AppendError::Lost(error)),
+            };
         }
-        let mut frame = Vec::with_capacity(FRAME_BYTES + payload.len());
-        frame.extend_from_slice(&FRAME_MAGIC);
-        frame.put_u32(length);
-        frame.put_u64(self.next);
-        frame.put_u32(frame_crc(&frame[4..16], payload));
-        frame.extend_from_slice(payload);
-        let io = |what| {
-            let path = self.path.clone();
-            move |error| Error::io(&path, what, error)
-        };
-        self.file.write_all_at(&frame, self.end).map_err(io("write"))?;
-        self.file.sync_data().map_err(io("sync"))?;
-        self.end += frame.len() as u64;
-        self.next += 1;
-        Ok(self.next - 1)
+        let sync = self.file.sync_data();
+        sync.map_err(|error| AppendError::Lost(Error::io(&self.path, "sync", error)))?;
+        self.end += bytes.len() as u64;
+        self.previous = sequence;
+        Ok(bytes.len() as u64)
     }
 
-    /// Closes this file and starts the next.
-    pub(crate) fn roll(&mut self, root: &Path) -> Result<()> {
-        *self = Self::create(self.vfs.clone(), root, self.next)?;
-        Ok(())
-    }
-
-    /// Removes files whose frames are all at or below a sequence number.
-    pub(crate) fn trim(vfs: &dyn Vfs, root: &Path, published: u64) -> Result<()> {
-        let files = list(vfs, root)?;
-        for pair in files.windows(2) {
-            let [(_, path), (following, _)] = pair else { continue };
-            if *following <= published + 1 {
-                vfs.remove(path).map_err(|error| Error::io(path, "remove", error))?;
-            }
+    /// Closes this file, if it has a frame, and starts the next.
+    pub(crate) fn roll(&mut self, root: &Path, first: u64) -> Result<()> {
+        if self.end > HEADER_BYTES as u64 {
+            *self = Self::create(self.vfs.clone(), root, self.shard, first, self.previous)?;
         }
         Ok(())
     }
 }
 
-fn frame_crc(length_and_sequence: &[u8], payload: &[u8]) -> u32 {
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(length_and_sequence);
-    crc.update(payload);
-    crc.finalize()
+/// Removes files whose frames are all published: those that begin at or below the mark, but for
+/// the ones that are being appended to.
+pub(crate) fn trim(vfs: &dyn Vfs, root: &Path, published: u64, active: &[PathBuf]) -> Result<()> {
+    for file in list(vfs, root)? {
+        if file.first <= published && !active.contains(&file.path) {
+            vfs.remove(&file.path).map_err(|error| Error::io(&file.path, "remove", error))?;
+        }
+    }
+    Ok(())
 }
 
-/// Log files by their first sequence number.
-fn list(vfs: &dyn Vfs, root: &Path) -> Result<Vec<(u64, PathBuf)>> {
+/// A log file by its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WalFile {
+    pub(crate) shard: u16,
+    pub(crate) first: u64,
+    pub(crate) path: PathBuf,
+}
+
+/// Log files by shard, then first sequence number. Those of version 1 name no shard.
+pub(crate) fn list(vfs: &dyn Vfs, root: &Path) -> Result<Vec<WalFile>> {
     let directory = root.join(files::WAL);
     let paths = vfs.list(&directory).map_err(|error| Error::io(&directory, "list", error))?;
-    let mut found = Vec::new();
-    for path in paths {
-        let stem = path.file_stem().and_then(|stem| stem.to_str());
-        if let Some(first) = stem.and_then(|stem| stem.parse().ok())
-            && path.extension().is_some_and(|extension| extension == "wal")
-        {
-            found.push((first, path));
-        }
-    }
+    let mut found: Vec<WalFile> = paths.into_iter().filter_map(by_name).collect();
     found.sort();
     Ok(found)
 }
 
-/// What the log held.
-#[derive(Debug, Default)]
-pub(crate) struct Replayed {
-    /// The sequence number for the next frame.
-    pub(crate) next: u64,
-    /// Bytes of torn tail that were left behind.
-    pub(crate) torn_bytes: u64,
-}
-
-/// Visits the payloads of all frames after a sequence number, in order.
-///
-/// # Errors
-/// `Corruption` with file and offset; what `visit` returns.
-pub(crate) fn replay(
-    vfs: &dyn Vfs,
-    root: &Path,
-    published: u64,
-    visit: &mut dyn FnMut(u64, &[u8]) -> Result<()>,
-) -> Result<Replayed> {
-    let mut replayed = Replayed { next: published + 1, torn_bytes: 0 };
-    let files = list(vfs, root)?;
-    let last = files.len().saturating_sub(1);
-    for (place, (first, path)) in files.iter().enumerate() {
-        let io = |error| Error::io(path, "read", error);
-        let file = vfs.open(path).map_err(io)?;
-        let len = usize::try_from(file.size().map_err(io)?).unwrap_or(0);
-        let mut bytes = vec![0; len];
-        file.read_exact_at(&mut bytes, 0).map_err(io)?;
-        let whole = replay_file(path, &bytes, *first, published, &mut replayed, visit)?;
-        if whole < bytes.len() {
-            if place < last {
-                return Err(Error::corruption(path, whole as u64, "a frame inside the log"));
-            }
-            replayed.torn_bytes = (bytes.len() - whole) as u64;
-            // Cut it now: the log goes on in a new file, and then this is no longer the last one.
-            file.set_len(whole as u64).map_err(|error| Error::io(path, "cut", error))?;
-            file.sync_data().map_err(|error| Error::io(path, "sync", error))?;
-        }
-    }
-    Ok(replayed)
-}
-
-/// Visits the frames of one file. Returns the length of its whole part.
-fn replay_file(
-    path: &Path,
-    bytes: &[u8],
-    first: u64,
-    published: u64,
-    replayed: &mut Replayed,
-    visit: &mut dyn FnMut(u64, &[u8]) -> Result<()>,
-) -> Result<usize> {
-    if !check_header(path, bytes, first)? {
-        return Ok(0);
-    }
-    let mut at = HEADER_BYTES;
-    while at < bytes.len() {
-        let Some((sequence, payload)) = frame_at(bytes, at) else {
-            if let Some(behind) = valid_frame_after(bytes, at) {
-                let text = format!("a bad frame with a good one at byte {behind} behind it");
-                return Err(Error::corruption(path, at as u64, text));
-            }
-            return Ok(at);
-        };
-        if sequence > published {
-            if sequence != replayed.next {
-                let text = format!("frame {sequence} where {} is due", replayed.next);
-                return Err(Error::corruption(path, at as u64, text));
-            }
-            visit(sequence, payload)?;
-            replayed.next = sequence + 1;
-        }
-        at += FRAME_BYTES + payload.len();
-    }
-    Ok(at)
-}
-
-/// Whether the header is whole; a file cut inside its header holds nothing.
-fn check_header(path: &Path, bytes: &[u8], first: u64) -> Result<bool> {
-    let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else { return Ok(false) };
-    if header.iter().all(|byte| *byte == 0) {
-        return Ok(false);
-    }
-    let bad = |what: &str| Error::corruption(path, 0, what);
-    if header[..4] != FILE_MAGIC {
-        return Err(bad("not a log file"));
-    }
-    let mut get = Get::new(&header[4..]);
-    let read = || -> crate::codec::Decoded<(u16, u64, u32)> {
-        let version = get.u16()?;
-        get.u16()?;
-        Ok((version, get.u64()?, get.u32()?))
-    };
-    let (version, found, crc) = { read }().map_err(|error| bad(error.0))?;
-    if version > VERSION {
-        return Err(newer_version(path, version, VERSION));
-    }
-    if crc32fast::hash(&header[..16]) != crc || found != first {
-        return Err(bad("the checksum of the header does not match"));
-    }
-    Ok(true)
-}
-
-fn frame_at(bytes: &[u8], at: usize) -> Option<(u64, &[u8])> {
-    let mut get = Get::new(bytes.get(at..)?);
-    if get.take(4).ok()? != FRAME_MAGIC {
+fn by_name(path: PathBuf) -> Option<WalFile> {
+    let stem = path.file_stem()?.to_str()?;
+    if path.extension()? != "wal" {
         return None;
     }
-    let length = get.u32().ok()? as usize;
-    let sequence = get.u64().ok()?;
-    let crc = get.u32().ok()?;
-    let payload = get.take(length).ok()?;
-    let covered = bytes.get(at + 4..at + 16)?;
-    (frame_crc(covered, payload) == crc).then_some((sequence, payload))
-}
-
-fn valid_frame_after(bytes: &[u8], at: usize) -> Option<usize> {
-    (at + 1..bytes.len().saturating_sub(FRAME_BYTES)).find(|place| {
-        bytes.get(*place..).is_some_and(|rest| rest.starts_with(&FRAME_MAGIC))
-            && frame_at(bytes, *place).is_some()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::vfs::OsVfs;
-
-    fn log(payloads: &[&[u8]]) -> (tempfile::TempDir, PathBuf, Vec<u8>) {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let mut writer = WalWriter::create(Arc::new(OsVfs), dir.path(), 1).expect("creates");
-        for payload in payloads {
-            writer.append(payload).expect("appends");
-        }
-        let path = writer.path.clone();
-        let bytes = std::fs::read(&path).expect("reads");
-        (dir, path, bytes)
-    }
-
-    fn read(root: &Path, published: u64) -> Result<(Vec<Vec<u8>>, Replayed)> {
-        let mut seen = Vec::new();
-        let replayed = replay(&OsVfs, root, published, &mut |_, payload| {
-            seen.push(payload.to_vec());
-            Ok(())
-        })?;
-        Ok((seen, replayed))
-    }
-
-    #[test]
-    fn a_log_cut_at_any_byte_keeps_every_whole_frame() {
-        let payloads: [&[u8]; 3] = [b"first", b"", b"third one"];
-        let (dir, path, whole) = log(&payloads);
-        let mut ends = vec![HEADER_BYTES];
-        for payload in payloads {
-            ends.push(ends.last().expect("header") + FRAME_BYTES + payload.len());
-        }
-        for cut in 0..=whole.len() {
-            std::fs::write(&path, &whole[..cut]).expect("writes");
-            let (seen, replayed) = read(dir.path(), 0).expect("a torn tail is no error");
-            let want = ends[1..].iter().filter(|end| **end <= cut).count();
-            assert_eq!(seen.len(), want, "cut at {cut}");
-            assert_eq!(replayed.next, want as u64 + 1);
-        }
-    }
-
-    #[test]
-    fn a_flipped_bit_before_a_good_frame_is_corruption_with_its_offset() {
-        let (dir, path, whole) = log(&[b"first", b"second"]);
-        for at in HEADER_BYTES..HEADER_BYTES + FRAME_BYTES + 5 {
-            let mut bytes = whole.clone();
-            bytes[at] ^= 1;
-            std::fs::write(&path, &bytes).expect("writes");
-            let error = read(dir.path(), 0).expect_err("damaged");
-            assert!(error.to_string().contains(&format!("byte {HEADER_BYTES}")), "{error}");
-        }
-    }
-
-    #[test]
-    fn published_frames_are_not_replayed_and_their_files_go() {
-        let (dir, ..) = log(&[b"a", b"b"]);
-        let mut writer = WalWriter::create(Arc::new(OsVfs), dir.path(), 3).expect("creates");
-        writer.append(b"c").expect("appends");
-        assert_eq!(read(dir.path(), 2).expect("reads").0, [b"c".to_vec()]);
-        WalWriter::trim(&OsVfs, dir.path(), 2).expect("trims");
-        assert_eq!(list(&OsVfs, dir.path()).expect("lists").len(), 1);
-        assert_eq!(read(dir.path(), 2).expect("reads").1.next, 4);
-    }
-
-    #[test]
-    fn a_newer_log_says_so() {
-        let (dir, path, mut bytes) = log(&[b"a"]);
-        bytes[4] = 9;
-        std::fs::write(&path, &bytes).expect("writes");
-        let error = read(dir.path(), 0).expect_err("newer");
-        assert!(error.to_string().contains("newer driftline"), "{error}");
-    }
+    let (first, shard) = match stem.split_once('-') {
+        Some((first, shard)) => (first.parse().ok()?, shard.parse().ok()?),
+        None => (stem.parse().ok()?, 0),
+    };
+    Some(WalFile { shard, first, path })
 }

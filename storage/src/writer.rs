@@ -1,30 +1,29 @@
-//! The write path: one thread that logs, syncs, applies and answers.
+//! The write path of a shard: check, log, sync, apply and answer, a group of batches at a time.
 //!
 //! In five steps per group: take what waits in the queue; refuse duplicates and count the rest;
-//! append all of it to the log as one frame and sync once; link it into the head; answer each
-//! caller. Nothing unsynced is ever visible. After a failed append the database is poisoned: what
-//! the disk holds is known again only by reopening.
+//! append all of it to the shard's log as one frame and sync once; link it into the head; answer
+//! each caller. Nothing unsynced is ever visible. A model version lives in one shard, and so do the
+//! labels of a model; whoever freezes the heads holds all shards still for that moment.
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use crossbeam::channel::{Receiver, RecvError, Sender, TryRecvError, bounded, never, select};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     batch::PredictionBatch,
-    binning::{Binner, Binning},
-    column::Column,
-    error::{Error, ErrorKind, Result},
-    head::{Head, Prepared, VersionHead, prepare},
+    binner::Binner,
+    error::{Error, Result},
+    head::{LateLabel, Prepared, VersionHead, VersionKey, prepare},
     labels::{Applied, LabelEntry, Truth},
-    limits,
+    producers::{Answered, Producer, ProducerKey},
     record::{self, LoggedLabels, Record},
     row_index::RowIndex,
     schema::Schema,
-    seal::{SealJob, Sealed},
-    state::{Shared, State},
+    state::{Shared, State, gone},
+    targets::{Targets, truths},
     time::day_of,
-    waiting::Waiting,
-    wal::WalWriter,
+    wal::{AppendError, Frame, WalWriter},
 };
 
 /// What became of a batch of predictions.
@@ -48,12 +47,12 @@ pub struct LabelReceipt {
 }
 
 /// Where the answer to a command goes.
-pub(crate) type Reply<T> = Sender<Result<T>>;
+pub(crate) type Reply<T> = oneshot::Sender<Result<T>>;
 
 #[derive(Debug)]
 pub(crate) struct PredictionsWrite {
-    pub(crate) model: String,
-    pub(crate) version: String,
+    pub(crate) producer: Option<Producer>,
+    pub(crate) key: VersionKey,
     pub(crate) schema: Arc<Schema>,
     pub(crate) batch: PredictionBatch,
     pub(crate) hashes: Vec<u64>,
@@ -65,14 +64,12 @@ pub(crate) struct PredictionsWrite {
 
 #[derive(Debug)]
 pub(crate) struct LabelsWrite {
+    pub(crate) producer: Option<Producer>,
     pub(crate) model: String,
     pub(crate) labels: LoggedLabels,
-    /// Whether a segment has the prediction, per label.
-    pub(crate) stored: Vec<bool>,
-    /// Whether every segment that has it has this very label, per label.
+    pub(crate) targets: Targets,
+    /// Whether every published row that has its id has this very label, per label.
     pub(crate) known: Vec<bool>,
-    /// The publication whose segments were asked for that.
-    pub(crate) epoch: u64,
     pub(crate) unchanged: u64,
     pub(crate) reply: Reply<LabelReceipt>,
 }
@@ -81,39 +78,27 @@ pub(crate) struct LabelsWrite {
 pub(crate) enum Command {
     Predictions(PredictionsWrite),
     Labels(LabelsWrite),
-    /// The default reference of a model changed.
-    Rebin {
-        model: String,
-        reply: Reply<()>,
-    },
-    Seal {
-        reply: Reply<()>,
-    },
-    Close,
 }
 
-/// The writer's own knowledge of one version's rows.
-#[derive(Debug)]
-struct VersionWriter {
-    binner: Binner,
-    /// Rows in the active head.
-    index: RowIndex,
+impl Command {
+    /// Bytes of what is to be logged.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Predictions(write) => write.batch.bytes(),
+            Self::Labels(write) => write.labels.hashes.len() * 16 + write.labels.truths.bytes(),
+        }
+    }
 }
 
-/// The state of the writer thread.
+/// A shard's writer.
 #[derive(Debug)]
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     /// The log; none until it has been replayed.
-    wal: Option<WalWriter>,
-    versions: BTreeMap<(String, String), VersionWriter>,
-    frozen: BTreeMap<(String, String), RowIndex>,
-    waiting: Waiting,
-    next_label: u64,
-    sealing: bool,
-    seal_jobs: Sender<SealJob>,
-    sealed: Receiver<Result<Sealed>>,
-    seal_replies: Vec<Reply<()>>,
+    pub(crate) wal: Option<WalWriter>,
+    frame: Frame,
+    /// What turns values into codes, per version of the active head.
+    binners: HashMap<VersionKey, Binner, foldhash::fast::RandomState>,
 }
 
 /// A command of a group after its checks.
@@ -122,548 +107,478 @@ enum Step {
     Labels(LabelsWrite),
 }
 
+impl Step {
+    fn model(&self) -> &str {
+        match self {
+            Self::Predictions(write, _) => &write.key.0,
+            Self::Labels(write) => &write.model,
+        }
+    }
+}
+
 impl Writer {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        seal_jobs: Sender<SealJob>,
-        sealed: Receiver<Result<Sealed>>,
-    ) -> Self {
-        let next_label = shared.durable().next_label.max(1);
-        Self {
-            shared,
-            wal: None,
-            versions: BTreeMap::new(),
-            frozen: BTreeMap::new(),
-            waiting: Waiting::default(),
-            next_label,
-            sealing: false,
-            seal_jobs,
-            sealed,
-            seal_replies: Vec::new(),
-        }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, wal: None, frame: Frame::default(), binners: HashMap::default() }
     }
 
-    /// Puts the log in place once it has been replayed.
-    pub(crate) fn start_log(&mut self, wal: WalWriter) {
-        self.wal = Some(wal);
-    }
-
-    /// Serves commands until the database closes.
-    pub(crate) fn run(mut self, commands: &Receiver<Command>) {
-        let _guard = PoisonOnPanic(self.shared.clone());
-        loop {
-            let first = select! {
-                recv(commands) -> command => command.unwrap_or(Command::Close),
-                recv(self.sealed) -> sealed => {
-                    self.sealed(sealed);
-                    continue;
-                }
-            };
-            let mut bytes = first.bytes();
-            let mut group = vec![first];
-            while group.len() < limits::GROUP_BATCHES_MAX && bytes < limits::GROUP_BYTES_MAX {
-                match commands.try_recv() {
-                    Ok(command) => {
-                        bytes += command.bytes();
-                        group.push(command);
-                    }
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-                }
-            }
-            if self.serve(group) {
-                self.close();
-                return;
-            }
-        }
-    }
-
-    /// Serves a group in order. Returns whether the database closes.
-    fn serve(&mut self, group: Vec<Command>) -> bool {
-        let mut steps = Vec::new();
-        let mut close = false;
+    /// Serves a group in order.
+    pub(crate) fn serve(&mut self, group: Vec<Command>) {
+        let mut steps = Vec::with_capacity(group.len());
         for command in group {
             match command {
                 Command::Predictions(write) => self.check_predictions(write, &mut steps),
                 Command::Labels(write) => self.check_labels(write, &mut steps),
-                Command::Rebin { model, reply } => {
-                    self.commit(std::mem::take(&mut steps));
-                    self.rebin(&model);
-                    let _ = reply.send(Ok(()));
-                }
-                Command::Seal { reply } => {
-                    self.commit(std::mem::take(&mut steps));
-                    // The seal under way does not hold what came since: its end is no answer.
-                    self.wait_for_seal();
-                    self.seal_replies.push(reply);
-                    self.begin_seal();
-                }
-                Command::Close => close = true,
             }
         }
         self.commit(steps);
-        if self.is_full() {
-            self.begin_seal();
-        }
-        close
-    }
-
-    fn is_full(&self) -> bool {
-        let state = self.shared.read();
-        state.active.bytes() >= limits::HEAD_BYTES_MAX
-            || state.active.labels >= limits::HEAD_LABELS_MAX
     }
 
     fn check_predictions(&mut self, mut write: PredictionsWrite, steps: &mut Vec<Step>) {
-        let key = (write.model.clone(), write.version.clone());
-        if let Err(error) = self.refuse_published(&mut write) {
-            let _ = write.reply.send(Err(error));
+        if let Some([accepted, duplicates, _]) = self.answered(write.producer.as_ref(), &write.key)
+        {
+            let _ = write.reply.send(Ok(PredictionReceipt { accepted, duplicates }));
             return;
         }
-        self.ensure_version(&key, &write.schema);
-        let frozen = self.frozen.get(&key);
-        let Some(version) = self.versions.get_mut(&key) else { return };
-        let mut next = u32::try_from(version.index.len()).unwrap_or(u32::MAX);
-        let mut keep = Vec::with_capacity(write.hashes.len());
-        for (row, (hash, time)) in (0_u32..).zip(write.hashes.iter().zip(&write.batch.times)) {
-            let day = day_of(*time);
-            let known = frozen.is_some_and(|index| index.has(*hash, day));
-            if known || version.index.has(*hash, day) {
-                write.duplicates += 1;
-                continue;
+        let frozen = match self.refuse_published(&mut write) {
+            Ok(frozen) => frozen,
+            Err(error) => {
+                let _ = write.reply.send(Err(error));
+                return;
             }
-            version.index.insert(*hash, day, next);
-            next += 1;
-            keep.push(row);
-        }
+        };
+        let index = self.ensure_version(&write.key, &write.schema);
+        let keep = {
+            let frozen = frozen.as_ref().map(|index| read_index(index));
+            let mut index = write_index(&index);
+            let mut next = u32::try_from(index.len()).unwrap_or(u32::MAX);
+            let mut keep = Vec::with_capacity(write.hashes.len());
+            for (row, (hash, time)) in (0_u32..).zip(write.hashes.iter().zip(&write.batch.times)) {
+                let day = day_of(*time);
+                let sealing = frozen.as_ref().is_some_and(|index| index.has(*hash, day));
+                if !sealing && index.insert_new(*hash, day, next) {
+                    next += 1;
+                    keep.push(row);
+                }
+            }
+            keep
+        };
+        write.duplicates += (write.hashes.len() - keep.len()) as u64;
         keep_rows(&mut write, &keep);
-        let rows = std::mem::replace(&mut write.batch, empty_batch());
-        let prepared = prepare(rows, write.schema.monitored_len(), &mut version.binner);
+        let rows = std::mem::take(&mut write.batch);
+        let monitored = write.schema.monitored_len();
+        let Some(binner) = self.binners.get_mut(&write.key) else { return };
+        let prepared = prepare(rows, monitored, binner);
         steps.push(Step::Predictions(write, prepared));
     }
 
-    /// Duplicates were refused against the segments of some moment; if some were published since,
-    /// the rows are looked up again.
-    fn refuse_published(&self, write: &mut PredictionsWrite) -> Result<()> {
-        let segments = {
-            let state = self.shared.read();
-            if state.epoch == write.epoch {
-                return Ok(());
-            }
-            state.segments.clone()
-        };
-        let key = (write.model.clone(), write.version.clone());
-        let fresh = segments.fresh_rows(&key, &write.batch.times, &write.hashes)?;
-        write.duplicates += (write.hashes.len() - fresh.len()) as u64;
-        keep_rows(write, &fresh);
-        Ok(())
+    fn answered(
+        &self,
+        producer: Option<&Producer>,
+        (model, version): &VersionKey,
+    ) -> Option<Answered> {
+        let producer = producer?;
+        let key = producer_key(producer, model, version);
+        self.shared.producers().answered(&key, producer.sequence)
     }
 
-    fn ensure_version(&mut self, key: &(String, String), schema: &Arc<Schema>) {
-        if self.versions.contains_key(key) {
-            return;
+    /// Duplicates were refused against the segments of some moment; if some were published since,
+    /// the rows are looked up again. Returns the ids of the head that is being sealed.
+    fn refuse_published(
+        &self,
+        write: &mut PredictionsWrite,
+    ) -> Result<Option<Arc<std::sync::RwLock<RowIndex>>>> {
+        loop {
+            let segments = {
+                let state = self.shared.read();
+                if state.epoch == write.epoch {
+                    let frozen = state.frozen.as_ref().map(|head| &head.versions);
+                    let frozen = frozen.and_then(|versions| versions.get(&write.key));
+                    return Ok(frozen.map(|head| head.index.clone()));
+                }
+                write.epoch = state.epoch;
+                state.segments.clone()
+            };
+            let fresh = segments.fresh_rows(&write.key, &write.batch.times, &write.hashes)?;
+            write.duplicates += (write.hashes.len() - fresh.len()) as u64;
+            keep_rows(write, &fresh);
+        }
+    }
+
+    fn ensure_version(
+        &mut self,
+        key: &VersionKey,
+        schema: &Arc<Schema>,
+    ) -> Arc<std::sync::RwLock<RowIndex>> {
+        if self.binners.contains_key(key)
+            && let Some(head) = self.shared.read().active.versions.get(key)
+        {
+            return head.index.clone();
         }
         let mut state = self.shared.write();
         let binning = state.binning_for(&key.0, &key.1, schema);
-        let head = VersionHead::new(&key.1, schema.clone(), binning.clone());
-        state.active.versions.entry(key.clone()).or_insert(head);
-        let version = VersionWriter { binner: Binner::new(binning), index: RowIndex::default() };
-        self.versions.insert(key.clone(), version);
+        let make = || VersionHead::new(&key.1, schema.clone(), binning.clone());
+        let head = state.active.versions.entry(key.clone()).or_insert_with(make);
+        self.binners.insert(key.clone(), Binner::new(binning));
+        head.index.clone()
     }
 
     fn check_labels(&self, mut write: LabelsWrite, steps: &mut Vec<Step>) {
-        // Predictions that were in a head may have been published since they were looked for.
-        if self.shared.read().epoch != write.epoch {
-            match self.stored(&write.model, &write.labels.hashes) {
-                Ok(stored) => {
-                    write.stored = stored;
-                    write.known.fill(false);
-                }
-                Err(error) => {
-                    let _ = write.reply.send(Err(error));
-                    return;
-                }
-            }
+        let key = (write.model.clone(), String::new());
+        if let Some([matched, waiting, unchanged]) = self.answered(write.producer.as_ref(), &key) {
+            let _ = write.reply.send(Ok(LabelReceipt { matched, waiting, unchanged }));
+            return;
         }
+        // Predictions that were in a head may have been published since they were looked for.
+        if let Err(error) = self.find_again(&mut write) {
+            let _ = write.reply.send(Err(error));
+            return;
+        }
+        let state = self.shared.read();
+        let heads = HeadRows::of(&state, &write.model);
         let truths = truths(&write.labels.truths);
         let mut keep: Vec<u32> = Vec::with_capacity(truths.len());
+        // A label is known only as long as none of its prediction came before it in the batch.
+        let mut changed: HashSet<u64> = HashSet::new();
         for (row, (hash, truth)) in (0_u32..).zip(write.labels.hashes.iter().zip(&truths)) {
             let time = write.labels.times.get(row as usize).copied().unwrap_or(0);
             let known = write.known.get(row as usize) == Some(&true);
-            let waits = self.waiting.has(&write.model, *hash, time, truth);
+            let waits = state.waiting.has(&write.model, *hash, time, truth);
             // What segments know already a row of a head may still lack.
-            if (known && !self.is_in_heads(&write.model, *hash)) || waits {
+            let known = (known && !heads.have(*hash)) || waits;
+            if known && !changed.contains(hash) {
                 write.unchanged += 1;
             } else {
+                changed.insert(*hash);
                 keep.push(row);
             }
         }
+        drop(heads);
+        drop(state);
         steps.push(Step::Labels(keep_labels(write, &keep)));
     }
 
-    fn is_in_heads(&self, model: &str, hash: u64) -> bool {
-        let active = self.versions.iter().map(|(key, version)| (key, &version.index));
-        active
-            .chain(&self.frozen)
-            .any(|(key, index)| key.0 == model && index.rows(hash).next().is_some())
+    /// Looks for the labels' rows again if segments were published since.
+    fn find_again(&self, write: &mut LabelsWrite) -> Result<()> {
+        let (segments, epoch) = {
+            let state = self.shared.read();
+            (state.segments.clone(), state.epoch)
+        };
+        if epoch != write.targets.epoch {
+            write.targets = Targets::find(&segments, epoch, &write.model, &write.labels.hashes)?;
+            write.known.fill(false);
+        }
+        Ok(())
     }
 
     /// Logs, syncs, applies and answers.
     fn commit(&mut self, steps: Vec<Step>) {
-        let mut payload = Vec::new();
-        for step in &steps {
+        let first = self.put_records(&steps);
+        if let Err(error) = self.log() {
+            for step in steps {
+                self.undo(step, &error);
+            }
+            return;
+        }
+        let mut next = first;
+        for step in steps {
+            match step {
+                Step::Predictions(write, prepared) => self.apply_predictions(write, prepared),
+                Step::Labels(write) => {
+                    let count = write.labels.hashes.len() as u64;
+                    self.apply_labels(write, next);
+                    next += count;
+                }
+            }
+        }
+    }
+
+    /// Puts the group into the frame. Returns the order of arrival of its first label.
+    fn put_records(&mut self, steps: &[Step]) -> u64 {
+        let labels = steps.iter().map(|step| match step {
+            Step::Labels(write) => write.labels.hashes.len(),
+            Step::Predictions(..) => 0,
+        });
+        let first = self.shared.next_labels(labels.sum());
+        let mut next = first;
+        self.frame.clear();
+        for step in steps {
+            let before = self.frame.records().len();
             match step {
                 Step::Predictions(write, prepared) if !prepared.is_empty() => {
+                    let (model, version) = &write.key;
                     record::put_predictions(
-                        &mut payload,
-                        &write.model,
-                        &write.version,
+                        self.frame.records(),
+                        write.producer.as_ref().map(|producer| (producer, write.duplicates)),
+                        (model, version),
                         prepared.rows(),
                     );
                 }
                 Step::Labels(write) if !write.labels.hashes.is_empty() => {
-                    record::put_labels(&mut payload, &write.model, &write.labels);
+                    record::put_labels(
+                        self.frame.records(),
+                        write.producer.as_ref().map(|producer| (producer, write.unchanged)),
+                        next,
+                        &write.model,
+                        &write.labels,
+                    );
+                    next += write.labels.hashes.len() as u64;
                 }
-                _ => {}
+                _ => continue,
             }
+            let bytes = self.frame.records().len() - before;
+            self.shared.note_logged(step.model(), bytes as u64);
         }
-        if let Err(error) = self.log(&payload) {
-            steps.into_iter().for_each(|step| step.fail(&error));
-            return;
-        }
-        let shared = self.shared.clone();
-        let mut replies: Vec<Box<dyn FnOnce()>> = Vec::new();
-        {
-            let mut state = shared.write();
-            for step in steps {
-                match step {
-                    Step::Predictions(write, prepared) => {
-                        let receipt = PredictionReceipt {
-                            accepted: prepared.rows().len() as u64,
-                            duplicates: write.duplicates,
-                        };
-                        let key = (write.model, write.version);
-                        self.apply_predictions(&mut state, &key, &write.hashes, prepared);
-                        replies.push(Box::new(move || {
-                            let _ = write.reply.send(Ok(receipt));
-                        }));
-                    }
-                    Step::Labels(write) => {
-                        let receipt = self.apply_labels(&mut state, &write);
-                        replies.push(Box::new(move || {
-                            let _ = write.reply.send(Ok(receipt));
-                        }));
-                    }
-                }
-            }
-        }
-        replies.into_iter().for_each(|reply| reply());
+        first
     }
 
-    fn log(&mut self, payload: &[u8]) -> Result<()> {
+    fn log(&mut self) -> Result<()> {
         self.shared.check_poison()?;
-        if payload.is_empty() {
+        if self.frame.is_empty() {
             return Ok(());
         }
         let Some(wal) = &mut self.wal else { return Err(gone(&self.shared)) };
-        wal.append(payload).map(|_| ()).inspect_err(|error| {
-            self.shared.poison(&error.to_string());
+        let sequence = self.shared.next_sequence();
+        wal.append(&mut self.frame, sequence).map(|_| ()).map_err(|error| match error {
+            AppendError::Refused(error) => error,
+            AppendError::Lost(error) => {
+                self.shared.poison(&error.to_string());
+                error
+            }
         })
     }
 
-    fn apply_predictions(
-        &mut self,
-        state: &mut State,
-        key: &(String, String),
-        hashes: &[u64],
-        prepared: Prepared,
-    ) {
-        let Some(head) = state.active.versions.get_mut(key) else { return };
+    /// Forgets what the checks of a step that was not logged took note of.
+    fn undo(&self, step: Step, error: &Error) {
+        match step {
+            Step::Predictions(write, prepared) => {
+                if let Some(head) = self.shared.read().active.versions.get(&write.key) {
+                    let mut index = write_index(&head.index);
+                    for (hash, time) in write.hashes.iter().zip(&prepared.rows().times) {
+                        index.remove(*hash, day_of(*time));
+                    }
+                }
+                let _ = write.reply.send(Err(error.duplicate()));
+            }
+            Step::Labels(write) => {
+                let _ = write.reply.send(Err(error.duplicate()));
+            }
+        }
+    }
+
+    fn apply_predictions(&self, write: PredictionsWrite, prepared: Prepared) {
+        let accepted = prepared.rows().len() as u64;
+        let receipt = PredictionReceipt { accepted, duplicates: write.duplicates };
+        self.link(&write.key, &write.hashes, prepared);
+        if let Some(producer) = &write.producer {
+            let key = producer_key(producer, &write.key.0, &write.key.1);
+            let answered = [receipt.accepted, receipt.duplicates, 0];
+            self.shared.producers().remember(key, producer.sequence, answered);
+        }
+        let _ = write.reply.send(Ok(receipt));
+    }
+
+    /// Links rows into the head. A label that waits goes to the first prediction of its id.
+    fn link(&self, key: &VersionKey, hashes: &[u64], prepared: Prepared) {
+        let mut state = self.shared.write();
+        let State { active, waiting, .. } = &mut *state;
+        let Some(head) = active.versions.get_mut(key) else { return };
         let base = head.apply(prepared);
-        if self.waiting.is_empty(&key.0) {
+        if waiting.is_empty(&key.0) {
             return;
         }
-        // A label that waits goes to the first prediction of its id.
         for (row, hash) in (base..).zip(hashes) {
-            for entry in self.waiting.claim(&key.0, *hash) {
+            for entry in waiting.claim(&key.0, *hash) {
                 head.label(row, &entry);
             }
         }
-        state.waiting = self.waiting.count();
     }
 
-    fn apply_labels(&mut self, state: &mut State, write: &LabelsWrite) -> LabelReceipt {
+    fn apply_labels(&self, mut write: LabelsWrite, first: u64) {
         let mut receipt = LabelReceipt { unchanged: write.unchanged, ..LabelReceipt::default() };
-        let mut entries = Vec::with_capacity(write.labels.hashes.len());
         let truths = truths(&write.labels.truths);
-        let labels = write.labels.hashes.iter().zip(&write.labels.times).zip(truths);
-        for (row, ((hash, time), truth)) in labels.enumerate() {
-            let entry = LabelEntry {
-                seq: self.next_label,
-                hash: *hash,
-                time: *time,
-                arrived: write.labels.arrived,
-                truth,
-            };
-            self.next_label += 1;
-            let stored = write.stored.get(row).copied().unwrap_or(false);
-            let found = self.label_heads(state, &write.model, &entry);
-            match found {
-                Some(Applied::Known) if !stored => receipt.unchanged += 1,
-                _ if stored || found.is_some() => receipt.matched += 1,
-                _ => {
-                    receipt.waiting += 1;
-                    self.waiting.add(&write.model, &entry);
-                    state.waiting = self.waiting.count();
-                }
+        loop {
+            if let Err(error) = self.find_again(&mut write) {
+                // The log has them, and what it has must not be passed by.
+                self.shared.poison(&error.to_string());
+                let _ = write.reply.send(Err(error));
+                return;
             }
-            entries.push(entry);
-        }
-        state.active.labels += entries.len();
-        state.label_logs.entry(write.model.clone()).or_default().push(entries);
-        receipt
-    }
-
-    /// Gives a label to its prediction in the heads, in whichever versions have it.
-    fn label_heads(&self, state: &mut State, model: &str, entry: &LabelEntry) -> Option<Applied> {
-        let mut found = None;
-        let versions = |key: &&(String, String)| key.0 == model;
-        for key in self.versions.keys().filter(versions) {
-            let rows = self.versions.get(key).map(|version| version.index.rows(entry.hash));
-            let head = state.active.versions.get_mut(key);
-            found = label_rows(head, rows, entry).or(found);
-        }
-        for key in self.frozen.keys().filter(versions) {
-            let rows = self.frozen.get(key).map(|index| index.rows(entry.hash));
-            let head = state.frozen.as_mut().and_then(|head| head.versions.get_mut(key));
-            if head.is_none() && rows.into_iter().flatten().next().is_some() {
-                // Published since the check: the label log lays it over the new segment.
-                found = found.or(Some(Applied::Changed));
-                continue;
+            let mut state = self.shared.write();
+            if state.epoch == write.targets.epoch {
+                give_labels(&mut state, &write, first, &truths, &mut receipt);
+                break;
             }
-            let rows = self.frozen.get(key).map(|index| index.rows(entry.hash));
-            found = label_rows(head, rows, entry).or(found);
         }
-        found
+        if let Some(producer) = &write.producer {
+            let key = producer_key(producer, &write.model, "");
+            let answered = [receipt.matched, receipt.waiting, receipt.unchanged];
+            self.shared.producers().remember(key, producer.sequence, answered);
+        }
+        let _ = write.reply.send(Ok(receipt));
     }
 
-    /// Takes the labels that waited when the database was last published.
-    pub(crate) fn wait(&mut self, waiting: Waiting) {
-        self.next_label = self.next_label.max(waiting.last_seq().map_or(0, |last| last + 1));
-        self.shared.write().waiting = waiting.count();
-        self.waiting = waiting;
+    /// Starts a new log file for the head that comes.
+    pub(crate) fn roll(&mut self) -> Result<()> {
+        let Some(wal) = &mut self.wal else { return Err(gone(&self.shared)) };
+        wal.roll(&self.shared.root, self.shared.last_sequence() + 1)
     }
 
-    fn rebin(&mut self, model: &str) {
+    /// Lets go of what belongs to the head that is frozen.
+    pub(crate) fn forget(&mut self) {
+        self.binners.clear();
+    }
+
+    /// Counts the heads of a model again: its default reference changed.
+    pub(crate) fn rebin(&mut self, model: &str) {
         let mut state = self.shared.write();
-        let keys: Vec<(String, String)> =
-            self.versions.keys().filter(|key| key.0 == model).cloned().collect();
-        for key in keys {
-            let Some(schema) = state.active.versions.get(&key).map(|head| head.schema.clone())
+        for (key, binner) in self.binners.iter_mut().filter(|(key, _)| key.0 == model) {
+            let Some(schema) = state.active.versions.get(key).map(|head| head.schema.clone())
             else {
                 continue;
             };
-            let binning: Arc<Binning> = state.binning_for(&key.0, &key.1, &schema);
-            let (Some(head), Some(version)) =
-                (state.active.versions.get_mut(&key), self.versions.get_mut(&key))
-            else {
-                continue;
-            };
+            let binning = state.binning_for(&key.0, &key.1, &schema);
+            let Some(head) = state.active.versions.get_mut(key) else { continue };
             if head.binning.id() != binning.id() {
-                version.binner = Binner::new(binning);
-                head.rebin(&mut version.binner);
+                *binner = Binner::new(binning);
+                head.rebin(binner);
             }
         }
     }
 
-    /// Freezes the head and hands it to the sealer. If one is being sealed, waits for it first:
-    /// that is the back-pressure of a full head.
-    fn begin_seal(&mut self) {
-        self.wait_for_seal();
-        let shared = self.shared.clone();
-        let frozen = shared.check_poison().and_then(|()| {
-            if shared.read().active.is_empty() {
-                return Ok(None);
-            }
-            let Some(wal) = &mut self.wal else { return Err(gone(&shared)) };
-            wal.roll(&shared.root).inspect_err(|error| shared.poison(&error.to_string()))?;
-            Ok(Some(wal.next() - 1))
-        });
-        let frame = match frozen {
-            Ok(Some(frame)) => frame,
-            Ok(None) => return self.answer_seals(&Ok(())),
-            Err(error) => return self.answer_seals(&Err(error)),
-        };
-        {
-            let mut state = shared.write();
-            let head = std::mem::take(&mut state.active);
-            state.frozen = Some(head);
-        }
-        self.frozen =
-            std::mem::take(&mut self.versions).into_iter().map(|(k, v)| (k, v.index)).collect();
-        let (waiting, dropped) = (self.waiting.view(), self.waiting.take_dropped());
-        let label = self.next_label - 1;
-        self.sealing = true;
-        if self.seal_jobs.send(SealJob { frame, label, dropped, waiting }).is_err() {
-            shared.poison("the sealing thread has stopped");
-        }
-    }
-
-    fn finish_seal(&mut self, sealed: Result<Sealed>) {
-        self.sealing = false;
-        let outcome = sealed.map(|sealed| {
-            self.frozen.clear();
-            self.waiting.forget(&sealed.waiting);
-            self.shared.write().waiting = self.waiting.count();
-        });
-        self.answer_seals(&outcome);
-    }
-
-    fn answer_seals(&mut self, outcome: &Result<()>) {
-        for reply in self.seal_replies.drain(..) {
-            let _ = reply.send(match outcome {
-                Ok(()) => Ok(()),
-                Err(error) => Err(error.duplicate()),
-            });
-        }
-    }
-
-    /// Seals what is worth a segment; the log keeps the rest.
-    fn close(&mut self) {
-        let worth = {
-            let head: &Head = &self.shared.read().active;
-            head.rows().max(head.labels) >= limits::CLOSE_SEAL_ROWS
-        };
-        if worth {
-            self.begin_seal();
-        }
-        self.wait_for_seal();
-    }
-
-    fn wait_for_seal(&mut self) {
-        if self.sealing {
-            let sealed = self.sealed.recv();
-            self.sealed(sealed);
-        }
-    }
-
-    /// Takes the outcome of a seal. A sealing thread that is gone stops all writes: the frozen head
-    /// it held is in the log only.
-    fn sealed(&mut self, sealed: Result<Result<Sealed>, RecvError>) {
-        match sealed {
-            Ok(sealed) => self.finish_seal(sealed),
-            Err(RecvError) => {
-                self.shared.poison("the sealing thread has stopped");
-                self.sealed = never();
-                self.finish_seal(Err(gone(&self.shared)));
-            }
-        }
-    }
-
-    /// Applies a frame of the log at open.
-    pub(crate) fn replay(&mut self, payload: &[u8]) -> Result<()> {
-        let path = self.shared.root.join(crate::files::WAL);
-        let bad = |what: String| Error::corruption(&path, 0, what);
-        let records = record::get_records(payload).map_err(|e| bad(format!("expected {}", e.0)))?;
-        for record in records {
-            match record {
-                Record::Predictions { model, version, batch } => {
-                    let schema = {
-                        let state = self.shared.read();
-                        let record = state.models.get(&model);
-                        record.and_then(|record| record.schema_of(Some(&version)).cloned())
-                    };
-                    let schema = schema.ok_or_else(|| bad(format!("no schema of {model}")))?;
-                    batch.validate(&schema).map_err(|error| bad(error.to_string()))?;
-                    self.replay_predictions((model, version), Arc::new(schema), batch);
+    /// Applies a record of the log at open.
+    ///
+    /// # Errors
+    /// `Io` if segments cannot be searched.
+    pub(crate) fn replay(&mut self, record: Record, schema: &Arc<Schema>) -> Result<()> {
+        match record {
+            Record::Predictions { producer, left_out, model, version, batch } => {
+                let key = (model, version);
+                if let Some(producer) = producer {
+                    let remembered = producer_key(&producer, &key.0, &key.1);
+                    let answered = [batch.len() as u64, left_out, 0];
+                    self.shared.producers().remember(remembered, producer.sequence, answered);
                 }
-                Record::Labels { model, labels } => {
-                    let (reply, _) = bounded(1);
-                    let stored = self.stored(&model, &labels.hashes)?;
-                    let write = LabelsWrite {
-                        model,
-                        labels,
-                        stored,
-                        known: Vec::new(),
-                        epoch: 0,
-                        unchanged: 0,
-                        reply,
-                    };
-                    let shared = self.shared.clone();
-                    self.apply_labels(&mut shared.write(), &write);
+                let index = self.ensure_version(&key, schema);
+                let hashes = batch.ids.hashes();
+                {
+                    let mut index = write_index(&index);
+                    let base = u32::try_from(index.len()).unwrap_or(u32::MAX);
+                    for (row, (hash, time)) in (base..).zip(hashes.iter().zip(&batch.times)) {
+                        index.insert(*hash, day_of(*time), row);
+                    }
                 }
+                let Some(binner) = self.binners.get_mut(&key) else { return Ok(()) };
+                let prepared = prepare(batch, schema.monitored_len(), binner);
+                self.link(&key, &hashes, prepared);
+            }
+            Record::Labels { producer, left_out, first, model, labels } => {
+                let (segments, epoch) = {
+                    let state = self.shared.read();
+                    (state.segments.clone(), state.epoch)
+                };
+                let targets = Targets::find(&segments, epoch, &model, &labels.hashes)?;
+                let count = labels.hashes.len();
+                let first = first.unwrap_or_else(|| self.shared.next_labels(count));
+                self.shared.skip_labels(first + count as u64);
+                let (reply, _) = oneshot::channel();
+                let (known, unchanged) = (Vec::new(), left_out);
+                let write =
+                    LabelsWrite { producer, model, labels, targets, known, unchanged, reply };
+                self.apply_labels(write, first);
             }
         }
         Ok(())
     }
+}
 
-    /// Whether a segment has the prediction, per label.
-    fn stored(&self, model: &str, hashes: &[u64]) -> Result<Vec<bool>> {
-        let segments = self.shared.read().segments.clone();
-        let mut stored = vec![false; hashes.len()];
-        for segment in segments.of_model(model) {
-            let ids = segment.ids()?;
-            for (stored, hash) in stored.iter_mut().zip(hashes) {
-                *stored = *stored || ids.find(*hash).is_some();
-            }
-        }
-        Ok(stored)
+fn producer_key(producer: &Producer, model: &str, version: &str) -> ProducerKey {
+    ProducerKey { model: model.to_owned(), version: version.to_owned(), id: producer.id.clone() }
+}
+
+/// The rows of a model's heads by id, of the active and the frozen one.
+struct HeadRows<'a>(Vec<std::sync::RwLockReadGuard<'a, RowIndex>>);
+
+impl<'a> HeadRows<'a> {
+    fn of(state: &'a State, model: &str) -> Self {
+        let versions = state.heads().flat_map(|head| &head.versions);
+        let mine = versions.filter(|(key, _)| key.0 == model);
+        Self(mine.map(|(_, head)| read_index(&head.index)).collect())
     }
 
-    fn replay_predictions(
-        &mut self,
-        key: (String, String),
-        schema: Arc<Schema>,
-        batch: PredictionBatch,
-    ) {
-        self.ensure_version(&key, &schema);
-        let hashes = batch.ids.hashes();
-        let Some(version) = self.versions.get_mut(&key) else { return };
-        let base = u32::try_from(version.index.len()).unwrap_or(u32::MAX);
-        for (row, (hash, time)) in (base..).zip(hashes.iter().zip(&batch.times)) {
-            version.index.insert(*hash, day_of(*time), row);
-        }
-        let prepared = prepare(batch, schema.monitored_len(), &mut version.binner);
-        let shared = self.shared.clone();
-        self.apply_predictions(&mut shared.write(), &key, &hashes, prepared);
+    fn have(&self, hash: u64) -> bool {
+        self.0.iter().any(|index| index.rows(hash).next().is_some())
     }
 }
 
-impl Command {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Predictions(write) => write.batch.bytes(),
-            Self::Labels(write) => write.labels.hashes.len() * 16 + write.labels.truths.bytes(),
-            _ => 0,
+/// Gives labels to their predictions, in whichever versions have them; others wait.
+fn give_labels(
+    state: &mut State,
+    write: &LabelsWrite,
+    first: u64,
+    truths: &[Truth],
+    receipt: &mut LabelReceipt,
+) {
+    let stored = write.targets.stored(truths.len());
+    let labels = &write.labels;
+    let entries = labels.hashes.iter().zip(&labels.times).zip(truths).zip(&stored);
+    for (seq, (((hash, time), truth), stored)) in (first..).zip(entries) {
+        let entry = LabelEntry {
+            seq,
+            hash: *hash,
+            time: *time,
+            arrived: labels.arrived,
+            truth: truth.clone(),
+        };
+        match label_heads(state, &write.model, &entry) {
+            Some(Applied::Known) if !stored => receipt.unchanged += 1,
+            found if *stored || found.is_some() => receipt.matched += 1,
+            _ => {
+                receipt.waiting += 1;
+                state.waiting.add(&write.model, &entry);
+            }
         }
     }
+    write.targets.apply(first, &labels.times, truths);
+    state.active.labels += labels.hashes.len();
 }
 
-impl Step {
-    fn fail(self, error: &Error) {
-        match self {
-            Self::Predictions(write, _) => {
-                let _ = write.reply.send(Err(error.duplicate()));
-            }
-            Self::Labels(write) => {
-                let _ = write.reply.send(Err(error.duplicate()));
-            }
+/// Gives a label to its predictions in the heads.
+fn label_heads(state: &mut State, model: &str, entry: &LabelEntry) -> Option<Applied> {
+    let mut found = None;
+    let mine = (model.to_owned(), String::new());
+    let of_model = |key: &VersionKey| key.0 == model;
+    for (_, head) in
+        state.active.versions.range_mut(mine.clone()..).take_while(|(k, _)| of_model(k))
+    {
+        found = label_rows(head, entry).or(found);
+    }
+    let Some(frozen) = &mut state.frozen else { return found };
+    for (key, head) in frozen.versions.range_mut(mine..).take_while(|(k, _)| of_model(k)) {
+        if let Some(applied) = label_rows(head, entry) {
+            found = Some(applied);
+            frozen.late.push(LateLabel { key: key.clone(), entry: entry.clone() });
         }
     }
+    found
 }
 
 /// Gives rows of a head a label. Returns what became of it, a change before what was known.
-fn label_rows(
-    head: Option<&mut VersionHead>,
-    rows: Option<impl Iterator<Item = u32>>,
-    entry: &LabelEntry,
-) -> Option<Applied> {
-    let (head, rows) = (head?, rows?);
+fn label_rows(head: &mut VersionHead, entry: &LabelEntry) -> Option<Applied> {
+    let rows: Vec<u32> = read_index(&head.index).rows(entry.hash).collect();
     let mut found = None;
     for row in rows {
         let applied = head.label(row, entry);
         found = if found == Some(Applied::Known) || found.is_none() { applied } else { found };
     }
     found
+}
+
+fn read_index(index: &std::sync::RwLock<RowIndex>) -> std::sync::RwLockReadGuard<'_, RowIndex> {
+    index.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn write_index(index: &std::sync::RwLock<RowIndex>) -> std::sync::RwLockWriteGuard<'_, RowIndex> {
+    index.write().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn keep_rows(write: &mut PredictionsWrite, rows: &[u32]) {
@@ -674,51 +589,15 @@ fn keep_rows(write: &mut PredictionsWrite, rows: &[u32]) {
     }
 }
 
-fn empty_batch() -> PredictionBatch {
-    PredictionBatch { ids: crate::column::Ids::default(), times: Vec::new(), columns: Vec::new() }
-}
-
 fn keep_labels(mut write: LabelsWrite, rows: &[u32]) -> LabelsWrite {
-    if rows.len() < write.labels.hashes.len() {
+    let all = write.labels.hashes.len();
+    if rows.len() < all {
         let labels = &write.labels;
         let hashes = rows.iter().filter_map(|r| labels.hashes.get(*r as usize).copied()).collect();
         let times = rows.iter().filter_map(|r| labels.times.get(*r as usize).copied()).collect();
         let truths = labels.truths.take(rows);
-        write.stored = rows.iter().filter_map(|r| write.stored.get(*r as usize).copied()).collect();
+        write.targets.keep(rows, all);
         write.labels = LoggedLabels { hashes, times, truths, ..write.labels };
     }
     write
-}
-
-/// What each label says; labels of one class share its text.
-fn truths(column: &Column) -> Vec<Truth> {
-    match column {
-        Column::Numeric(values) => values.iter().map(|value| Truth::Number(*value)).collect(),
-        Column::Categories(column) => {
-            let texts: Vec<Arc<str>> =
-                column.dictionary.iter().map(|text| text.as_str().into()).collect();
-            let none: Arc<str> = "".into();
-            let text = |code: &u32| texts.get(*code as usize).unwrap_or(&none).clone();
-            column.codes.iter().map(|code| Truth::Class(text(code))).collect()
-        }
-    }
-}
-
-/// Poisons the database if the thread that holds it panics.
-pub(crate) struct PoisonOnPanic(pub(crate) Arc<Shared>);
-
-impl Drop for PoisonOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.poison("a writing thread panicked");
-        }
-    }
-}
-
-/// The error of a caller whose writer has gone.
-pub(crate) fn gone(shared: &Shared) -> Error {
-    shared
-        .check_poison()
-        .err()
-        .unwrap_or_else(|| Error::new(ErrorKind::Poisoned, "the database is closed; open it again"))
 }

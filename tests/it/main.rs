@@ -3,9 +3,12 @@
 //! Tests that need the shared data sets say that they were skipped where those are not there.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod bench;
 mod cli;
+mod compat;
 mod crash;
 mod golden;
 mod grpc;
+mod maintenance;
 mod program;
 mod tidy;

@@ -33,6 +33,7 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 fn all_sources() -> Vec<(PathBuf, String)> {
     let folders = [
         "storage/src",
+        "storage/sim/src",
         "storage/tests",
         "query/src",
         "query/tests",

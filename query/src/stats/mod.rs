@@ -21,7 +21,7 @@ pub use self::kolmogorov::{
     EXACT_MAX_CELLS, EXACT_MAX_SIDE, PMethod, exact_p, kolmogorov_limit, ks_p_value,
 };
 pub use self::ks::{BinnedKs, binned_ks, ks_statistic};
-pub use self::psi::{PSI_EPSILON, psi, psi_with_epsilon};
+pub use self::psi::{PSI_EPSILON, PsiReference, psi, psi_with_epsilon};
 pub use self::quantile::{interior_quantile_edges, quantile};
 pub use self::regression::{mae, rmse};
 pub use self::undefined::{Measured, Undefined};

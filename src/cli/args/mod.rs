@@ -1,7 +1,9 @@
 //! What a user may type. Parsing checks form and range, so that wrong usage ends with exit code 2
 //! before anything is opened; what names mean is known only to the database.
 
+mod bench;
 mod data;
+mod maintenance;
 mod models;
 mod query;
 
@@ -9,7 +11,9 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 
+pub use bench::{BenchArgs, BenchKind};
 pub use data::{ImportArgs, ImportCommand, LabelImportArgs, PinArgs, ReferenceCommand, SetArgs};
+pub use maintenance::{DeleteArgs, InspectArgs, PredictionsCommand, RetentionArgs};
 pub use models::{CreateArgs, ModelsCommand};
 pub use query::{DistributionArgs, DriftArgs, PerformanceArgs, QueryCommand, ScopeArgs};
 
@@ -99,17 +103,33 @@ pub enum Command {
     /// Ask for drift, performance and distributions
     #[command(subcommand)]
     Query(QueryCommand),
+    /// Delete stored predictions
+    #[command(subcommand)]
+    Predictions(PredictionsCommand),
+    /// Read and check every file of a database; exit code 1 if something is damaged
+    #[command(after_help = "Examples:\n  \
+        driftline verify --data-dir /var/lib/driftline\n  \
+        driftline verify --server http://db:7447 --format json")]
+    Verify,
+    /// Compact a database as far as can be, and purge what was deleted
+    #[command(
+        after_help = "A database compacts itself in the background; this does all of it now.\n\n\
+        Example:\n  driftline compact --data-dir /var/lib/driftline"
+    )]
+    Compact,
+    /// Show what a file of a data directory holds, without opening the database
+    #[command(after_help = "Examples:\n  \
+        driftline inspect /var/lib/driftline/catalog.redb\n  \
+        driftline inspect wal/00000000000000000001-00.wal --format json")]
+    Inspect(InspectArgs),
     /// Measure ingest, size, queries and memory on this machine with synthetic predictions
-    #[command(after_help = "Example:\n  driftline bench --rows 1000000")]
+    #[command(
+        after_help = "With --data-dir the data is kept, and used again by the next run of the same \
+                      rows, features, days and seed.\n\nExamples:\n  \
+                      driftline bench --rows 1000000\n  \
+                      driftline bench query --data-dir /tmp/bench --format json"
+    )]
     Bench(BenchArgs),
-}
-
-/// Arguments of `bench`.
-#[derive(Debug, Args)]
-pub struct BenchArgs {
-    /// Predictions, of 20 features over 30 days
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    pub rows: u32,
 }
 
 /// Arguments of `serve`.
@@ -158,6 +178,11 @@ impl Cli {
         // The parser sees this conflict only if both stand on the same side of the command.
         if self.global.server.is_some() && self.global.data_dir.is_some() {
             let text = "--server cannot be used with --data-dir";
+            return wrong(ErrorKind::ArgumentConflict, text.to_owned());
+        }
+        let target = self.global.server.is_some() || self.global.data_dir.is_some();
+        if matches!(self.command, Command::Inspect(_)) && target {
+            let text = "inspect reads its FILE alone: give neither --data-dir nor --server";
             return wrong(ErrorKind::ArgumentConflict, text.to_owned());
         }
         if matches!(self.command, Command::Serve(_)) && self.global.data_dir.is_none() {

@@ -187,3 +187,20 @@ fn the_program_has_a_version_and_help_ends_well() {
     wrong("", "Usage");
     wrong("models", "Usage");
 }
+
+#[test]
+fn a_benchmark_is_named_or_all_of_one_model_run() {
+    let read = |line: &str| match good(line).command {
+        Command::Bench(args) => args,
+        _ => panic!("bench"),
+    };
+    let all = read("bench");
+    assert_eq!((all.kind, all.rows, all.shape().features), (None, 1_000_000, 20));
+    let one = read("bench fleet --features 9 --models 10 --minutes 5 --seed 3");
+    assert_eq!((one.kind, one.models, one.minutes), (Some(BenchKind::Fleet), 10, 5));
+    assert_eq!((one.shape().features, one.shape().seed), (9, 3));
+    wrong("bench speed", "ingest");
+    wrong("bench --rows 8191", "8192");
+    wrong("bench --features 1996", "1995");
+    wrong("bench --server http://a:1", "--data-dir");
+}

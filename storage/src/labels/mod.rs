@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
+pub(crate) use self::sidecar::FORMAT;
 pub use self::truth::Truth;
 pub(crate) use self::truth::Truth64;
 use self::{

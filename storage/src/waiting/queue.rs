@@ -146,7 +146,7 @@ impl Queue {
         })
     }
 
-    /// Whether this very label waits.
+    /// Whether this very label waits, and would lose to a later one or win over all.
     pub(super) fn has(&self, hash: u64, time: i64, truth: &Truth) -> bool {
         let truth = match truth {
             Truth::Class(name) => match self.view.classes.place(name) {
@@ -155,8 +155,12 @@ impl Queue {
             },
             Truth::Number(value) => Truth64::number(*value),
         };
-        let mut entries = self.slots(hash).filter_map(|slot| self.entry(slot));
-        entries.any(|entry| entry.time == time && entry.truth == truth)
+        let entries = || self.slots(hash).filter_map(|slot| self.entry(slot));
+        let same = |entry: &Entry| entry.time == time && entry.truth == truth;
+        // Of equal times the last that came wins, and slots are in that order.
+        let latest = entries().map(|entry| entry.time).max();
+        let wins = entries().find(|entry| Some(entry.time) == latest);
+        entries().any(same) && wins.is_some_and(|entry| entry.time != time || same(entry))
     }
 
     /// Lets a label wait. Returns whether one of the same id had to go for it, or it itself: the one

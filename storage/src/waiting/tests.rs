@@ -87,9 +87,11 @@ proptest! {
                 Op::Add(model, hash, time, old, truth) => {
                     let arrived = if old { 0 } else { NOW };
                     let label = LabelEntry { seq, hash, time, arrived, truth };
-                    let known = plain[model]
-                        .iter()
-                        .any(|l| l.hash == hash && l.time == time && l.truth == label.truth);
+                    let same = |l: &LabelEntry| l.time == time && l.truth == label.truth;
+                    let of_id = || plain[model].iter().filter(|l| l.hash == hash);
+                    let wins = of_id().max_by_key(|l| (l.time, l.seq));
+                    let known =
+                        of_id().any(same) && wins.is_some_and(|l| l.time != time || same(l));
                     prop_assert_eq!(waiting.has(MODELS[model], hash, time, &label.truth), known);
                     waiting.add(MODELS[model], &label);
                     dropped += u64::from(add(&mut plain[model], label));

@@ -63,7 +63,7 @@ fn collect(windows: &[DriftWindow]) -> Vec<Series<'_>> {
     let mut series: Vec<Series<'_>> = Vec::new();
     for (at, window) in windows.iter().enumerate() {
         for result in &window.results {
-            let key = (result.feature.as_str(), result.method.name());
+            let key = (&*result.feature, result.method.name());
             let place = *places.entry(key).or_insert_with(|| {
                 let results = vec![None; windows.len()];
                 series.push(Series { feature: &result.feature, method: result.method, results });

@@ -8,7 +8,7 @@ use crate::cli::render::tests::text;
 
 fn psi(feature: &str, value: f64) -> DriftResult {
     DriftResult {
-        feature: feature.to_owned(),
+        feature: feature.into(),
         method: Method::Psi,
         value: Some(value),
         p_value: None,
@@ -30,7 +30,7 @@ fn results() -> Vec<DriftResult> {
     let undefined = DriftResult {
         value: None,
         error_bound: None,
-        undefined: Some("the window has no values".to_owned()),
+        undefined: Some("the window has no values".into()),
         ..psi("country", 0.0)
     };
     vec![psi("age", 0.0625), psi("amount", 0.312_345_678), ks, undefined, psi("score", 0.2)]
@@ -122,7 +122,7 @@ start,end,predictions,feature,method,value,p_value,error_bound,exact,undefined
 
 #[test]
 fn a_series_of_few_features_has_a_row_per_window() {
-    let none = DriftResult { value: None, undefined: Some("no rows".to_owned()), ..psi("a", 0.0) };
+    let none = DriftResult { value: None, undefined: Some("no rows".into()), ..psi("a", 0.0) };
     let windows = vec![
         vec![psi("a", 0.05), psi("b", 0.1)],
         vec![psi("a", 0.3), psi("b", 0.0)],

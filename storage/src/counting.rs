@@ -1,0 +1,182 @@
+//! Counting a batch: its rows by minute of event time, in the slots of a binning.
+//!
+//! Columns are counted one after the other, so that the cells that are written stay in the first
+//! cache; rows of one minute mostly come together and are counted as a run. A minute that few rows
+//! of the batch fall into collects slots in a list instead of clearing a cell for each.
+
+use std::{collections::HashMap, ops::Range};
+
+use crate::{
+    binner::Binner,
+    column::Column,
+    counts::Counts,
+    time::{MINUTE_MICROS, day_of, minute_of_day},
+};
+
+/// The counts of one minute.
+#[derive(Debug)]
+pub(crate) struct MinuteCounts {
+    pub(crate) day: i64,
+    /// Minute of the day.
+    pub(crate) minute: u16,
+    pub(crate) counts: Counts,
+}
+
+/// Neighbouring rows of one minute.
+struct Run {
+    bucket: usize,
+    rows: Range<usize>,
+}
+
+/// A minute while its rows are counted.
+enum Bucket {
+    Dense(Counts),
+    Places(Vec<u32>),
+}
+
+/// Counts rows by minute, in order of their first row.
+pub(crate) fn count_by_minute<'a>(
+    times: &[i64],
+    columns: impl Iterator<Item = &'a Column> + Clone,
+    binner: &mut Binner,
+) -> Vec<MinuteCounts> {
+    let (runs, minutes) = runs(times);
+    // Names are learned first: the cells of a minute are made once, for all of them.
+    let translations: Vec<_> = columns
+        .clone()
+        .enumerate()
+        .map(|(place, column)| binner.translate(place, column))
+        .collect();
+    let slots = binner.slots();
+    let bucket = |(_, rows): &(i64, u32)| {
+        let entries = *rows as usize * translations.len();
+        // An entry of a list is four bytes, a cell mostly one.
+        if entries * 4 < slots {
+            Bucket::Places(Vec::with_capacity(entries))
+        } else {
+            Bucket::Dense(Counts::zeros(*rows, slots))
+        }
+    };
+    let mut buckets: Vec<Bucket> = minutes.iter().map(bucket).collect();
+    let mut places = Vec::with_capacity(times.len());
+    for ((place, column), translation) in columns.enumerate().zip(&translations) {
+        binner.slots_of(place, column, translation, &mut places);
+        for run in &runs {
+            let Some(places) = places.get(run.rows.clone()) else { continue };
+            match buckets.get_mut(run.bucket) {
+                Some(Bucket::Dense(counts)) => counts.count(places),
+                Some(Bucket::Places(list)) => list.extend_from_slice(places),
+                None => {}
+            }
+        }
+    }
+    let finish = |(bucket, (minute, rows)): (Bucket, (i64, u32))| {
+        let mut counts = match bucket {
+            Bucket::Dense(counts) => counts,
+            Bucket::Places(places) => Counts::of_slots(rows, slots, places),
+        };
+        counts.settle();
+        let time = minute * MINUTE_MICROS;
+        MinuteCounts { day: day_of(time), minute: minute_of_day(time), counts }
+    };
+    buckets.into_iter().zip(minutes).map(finish).collect()
+}
+
+/// Rows of the same minute that stand together, and each minute with its number of rows.
+fn runs(times: &[i64]) -> (Vec<Run>, Vec<(i64, u32)>) {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut minutes: Vec<(i64, u32)> = Vec::new();
+    let mut known: HashMap<i64, usize, foldhash::fast::RandomState> = HashMap::default();
+    let mut start = 0;
+    while let Some(time) = times.get(start) {
+        let minute = time.div_euclid(MINUTE_MICROS);
+        let from = minute * MINUTE_MICROS;
+        let inside = |time: &i64| time.wrapping_sub(from) as u64 >= MINUTE_MICROS as u64;
+        let rest = times.get(start..).unwrap_or_default();
+        let len = rest.iter().position(inside).unwrap_or(rest.len());
+        let bucket = *known.entry(minute).or_insert_with(|| {
+            minutes.push((minute, 0));
+            minutes.len() - 1
+        });
+        if let Some((_, rows)) = minutes.get_mut(bucket) {
+            *rows = rows.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
+        }
+        runs.push(Run { bucket, rows: start..start + len });
+        start += len;
+    }
+    (runs, minutes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        binning::{Binning, ColumnBins},
+        column::NULL,
+        special::SPECIALS,
+    };
+    use proptest::prelude::*;
+    use std::{collections::BTreeMap, sync::Arc};
+
+    fn binner() -> Binner {
+        let names = vec!["a".to_owned(), "b".to_owned()];
+        Binner::new(Arc::new(Binning::new(vec![
+            ("x".to_owned(), ColumnBins::Numeric { edges: vec![0.0, 1.0, 2.0] }),
+            ("c".to_owned(), ColumnBins::Categories { names }),
+        ])))
+    }
+
+    /// One row after the other, by the definition.
+    fn plain(rows: &[(i64, f64, Option<usize>)]) -> BTreeMap<i64, BTreeMap<usize, u32>> {
+        let mut names: Vec<usize> = Vec::new();
+        let mut all: BTreeMap<i64, BTreeMap<usize, u32>> = BTreeMap::new();
+        for (time, value, category) in rows {
+            let numeric = match value {
+                value if value.is_finite() => SPECIALS + (*value + 1.0).floor() as usize,
+                value => crate::special::Special::of(*value) as usize,
+            };
+            let first = SPECIALS + 4;
+            let category = match category {
+                None => first,
+                Some(known) if *known < 2 => first + SPECIALS + known,
+                Some(new) => {
+                    let place = names.iter().position(|name| name == new).unwrap_or_else(|| {
+                        names.push(*new);
+                        names.len() - 1
+                    });
+                    first + SPECIALS + 2 + place
+                }
+            };
+            let minute = all.entry(time.div_euclid(MINUTE_MICROS)).or_default();
+            *minute.entry(numeric).or_default() += 1;
+            *minute.entry(category).or_default() += 1;
+        }
+        all
+    }
+
+    fn row() -> impl Strategy<Value = (i64, f64, Option<usize>)> {
+        let minute = prop_oneof![8 => Just(0), 1 => -3_i64..3];
+        let value = prop_oneof![Just(NULL), Just(f64::NAN), (-1_i32..3).prop_map(f64::from)];
+        let time = (minute, 0..MINUTE_MICROS).prop_map(|(minute, at)| minute * MINUTE_MICROS + at);
+        (time, value, prop::option::of(0_usize..5))
+    }
+
+    proptest! {
+        #[test]
+        fn a_batch_counts_as_its_rows_do_one_by_one(rows in prop::collection::vec(row(), 0..900)) {
+            let texts = ["a", "b", "x", "y", "z"];
+            let times: Vec<i64> = rows.iter().map(|row| row.0).collect();
+            let columns = [
+                Column::Numeric(rows.iter().map(|row| row.1).collect()),
+                Column::categories(rows.iter().map(|row| row.2.map(|name| texts[name]))),
+            ];
+            let mut got: BTreeMap<i64, BTreeMap<usize, u32>> = BTreeMap::new();
+            for bucket in count_by_minute(&times, columns.iter(), &mut binner()) {
+                let minute = bucket.day * 1440 + i64::from(bucket.minute);
+                let of_minute = got.entry(minute).or_default();
+                bucket.counts.for_each(|slot, count| *of_minute.entry(slot).or_default() += count);
+            }
+            prop_assert_eq!(got, plain(&rows));
+        }
+    }
+}

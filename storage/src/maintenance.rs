@@ -1,0 +1,196 @@
+//! What maintenance there is to do, one piece at a time.
+//!
+//! In this order: what is past its retention; rows that were deleted; counts with another binning
+//! than the version's reference fixes; segments of a day that are many for their size; sidecars
+//! that are many. Each piece is one publication, so a crash loses at most the work of one, and what
+//! is still to do is seen again from the manifest. A piece that fails on damage is left alone.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    limits,
+    manifest::{Level, Retention},
+    rewrite::{drop_segment, fold, rewrite, thin},
+    segment::Segment,
+    state::{Shared, State},
+    time::day_of,
+};
+
+/// A piece of work.
+enum Work {
+    /// Removes a segment that is past its retention.
+    Drop(Arc<Segment>),
+    /// Takes the finer levels of a segment.
+    Thin(Arc<Segment>, Level),
+    /// Writes segments of one version and day as one.
+    Rewrite(Vec<Arc<Segment>>),
+    /// Writes the labels of a segment as one sidecar.
+    Fold(Arc<Segment>),
+}
+
+impl Work {
+    fn segments(&self) -> &[Arc<Segment>] {
+        match self {
+            Self::Drop(segment) | Self::Thin(segment, _) | Self::Fold(segment) => {
+                std::slice::from_ref(segment)
+            }
+            Self::Rewrite(segments) => segments,
+        }
+    }
+}
+
+/// Does the next piece. Returns whether there was one. With `everything`, days are compacted and
+/// sidecars folded as far as they can be, not only where they are many.
+pub(crate) fn step(shared: &Shared, everything: bool) -> Result<bool> {
+    shared.check_poison()?;
+    let Some(work) = choose(shared, everything) else { return Ok(false) };
+    let outcome = match &work {
+        Work::Drop(segment) => drop_segment(shared, segment),
+        Work::Thin(segment, level) => thin(shared, segment, *level),
+        Work::Rewrite(segments) => rewrite(shared, segments),
+        Work::Fold(segment) => fold(shared, segment),
+    };
+    match outcome {
+        Err(error) if is_damage(&error) => {
+            tracing::error!(%error, "maintenance leaves a damaged segment alone");
+            work.segments().iter().for_each(|segment| segment.set_broken());
+            Ok(true)
+        }
+        other => other.map(|()| true),
+    }
+}
+
+fn is_damage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Corruption | ErrorKind::Io)
+}
+
+fn choose(shared: &Shared, everything: bool) -> Option<Work> {
+    let state = shared.read();
+    let today = today(&state, (shared.clock)());
+    past_retention(&state, today)
+        .or_else(|| to_purge(&state))
+        .or_else(|| to_rebin(&state))
+        .or_else(|| to_compact(&state, everything))
+        .or_else(|| to_fold(&state, everything))
+}
+
+/// The day that retention counts back from: that of the clock, but not past the newest event. A
+/// clock that runs ahead must not delete what is new.
+fn today(state: &State, now: i64) -> i64 {
+    let newest = state.segments.all().map(|segment| segment.record().day).max();
+    day_of(now).min(newest.unwrap_or(i64::MAX))
+}
+
+fn past_retention(state: &State, today: i64) -> Option<Work> {
+    for model in state.models.values().filter(|model| model.retention != Retention::default()) {
+        for segment in state.segments.of_model(&model.name).filter(|s| !s.is_broken()) {
+            let age = today - segment.record().day;
+            let past = |days: Option<u32>| days.is_some_and(|days| age > i64::from(days));
+            if past(model.retention.days_days) {
+                return Some(Work::Drop(segment.clone()));
+            }
+            let level = if past(model.retention.hours_days) {
+                Level::Days
+            } else if past(model.retention.minutes_days) {
+                Level::Hours
+            } else if past(model.retention.rows_days) {
+                Level::Minutes
+            } else {
+                Level::Rows
+            };
+            if level > segment.record().level {
+                return Some(Work::Thin(segment.clone(), level));
+            }
+        }
+    }
+    None
+}
+
+fn whole<'a>(
+    segments: impl Iterator<Item = &'a Arc<Segment>>,
+) -> impl Iterator<Item = &'a Arc<Segment>> {
+    segments.filter(|segment| segment.has_rows() && !segment.is_broken())
+}
+
+fn to_purge(state: &State) -> Option<Work> {
+    let mut segments = whole(state.segments.all());
+    let deleted = segments.find(|segment| segment.record().tombstones.is_some())?;
+    Some(Work::Rewrite(vec![deleted.clone()]))
+}
+
+fn to_rebin(state: &State) -> Option<Work> {
+    for ((model, version), days) in &state.segments.versions {
+        let Some(known) = state.models.get(model) else { continue };
+        let Some(schema) = known.schema_of(Some(version)) else { continue };
+        let wanted = state.binning_for(model, version, schema).id();
+        // The newest first: that is where people look.
+        let segments = days.values().rev().flatten();
+        let other = |segment: &&Arc<Segment>| {
+            segment.record().binning != wanted && *segment.record().schema == *schema
+        };
+        if let Some(segment) = whole(segments).find(other) {
+            return Some(Work::Rewrite(vec![segment.clone()]));
+        }
+    }
+    None
+}
+
+/// Size class of a segment: each holds four times the rows of the one before.
+fn tier(rows: u32) -> u32 {
+    rows.max(1).ilog2() / 2
+}
+
+fn to_compact(state: &State, everything: bool) -> Option<Work> {
+    for days in state.segments.versions.values() {
+        for segments in days.values().filter(|segments| segments.len() > 1) {
+            let mut classes: BTreeMap<u32, Vec<Arc<Segment>>> = BTreeMap::new();
+            for segment in whole(segments.iter()) {
+                let class = if everything { 0 } else { tier(segment.record().row_count) };
+                classes.entry(class).or_default().push(segment.clone());
+            }
+            let least = if everything { 2 } else { limits::COMPACT_SEGMENTS };
+            for class in classes.into_values() {
+                let chosen = fitting(class);
+                if chosen.len() >= least {
+                    return Some(Work::Rewrite(chosen));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// The smallest segments, as many as fit one and have one schema.
+fn fitting(mut segments: Vec<Arc<Segment>>) -> Vec<Arc<Segment>> {
+    segments.sort_by_key(|segment| segment.record().row_count);
+    let mut rows = 0;
+    let mut chosen: Vec<Arc<Segment>> = Vec::new();
+    for segment in segments {
+        rows += segment.record().row_count;
+        let alike =
+            chosen.first().is_none_or(|first| first.record().schema == segment.record().schema);
+        if rows > limits::SEGMENT_ROWS_MAX || !alike {
+            break;
+        }
+        chosen.push(segment);
+    }
+    chosen
+}
+
+fn to_fold(state: &State, everything: bool) -> Option<Work> {
+    let most = if everything { 1 } else { limits::SIDECARS_MAX };
+    let mut segments = whole(state.segments.all());
+    segments.find(|segment| segment.sidecars() > most).map(|segment| Work::Fold(segment.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_class_holds_four_times_the_rows_of_the_one_before() {
+        let classes = [1, 3, 4, 15, 16, 63, 64].map(tier);
+        assert_eq!(classes, [0, 0, 1, 1, 2, 2, 3]);
+    }
+}

@@ -1,0 +1,154 @@
+//! Models and versions: what a caller can ask and change of them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    catalog::Change,
+    db::Db,
+    error::{Error, ErrorKind, Result, near_misses},
+    limits,
+    manifest::{ModelRecord, Retention, VersionRecord},
+    schema::{Declaration, Schema, check_name},
+};
+
+impl Db {
+    /// All models by name.
+    pub fn models(&self) -> Vec<Arc<ModelRecord>> {
+        self.shared.read().models.values().cloned().collect()
+    }
+
+    /// A model.
+    ///
+    /// # Errors
+    /// `NotFound` naming the nearest names and what to do.
+    pub fn model(&self, name: &str) -> Result<Arc<ModelRecord>> {
+        let state = self.shared.read();
+        state.models.get(name).cloned().ok_or_else(|| {
+            let near = near_misses(name, state.models.keys().map(String::as_str));
+            let hint = if near.is_empty() {
+                "; make it with `driftline models create` or by setting a reference".to_owned()
+            } else {
+                near
+            };
+            Error::not_found("model", name, format!("there is no model {name:?}{hint}"))
+        })
+    }
+
+    /// Makes a model. Its schema may be left to be set once its columns are known.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, `InvalidArgument`, `ResourceExhausted`.
+    pub fn create_model(
+        &self,
+        name: &str,
+        declaration: Declaration,
+        schema: Option<Schema>,
+    ) -> Result<Arc<ModelRecord>> {
+        check_name("model", name)?;
+        let created = (self.shared.clock)();
+        let record = ModelRecord {
+            name: name.to_owned(),
+            created,
+            declaration,
+            schema,
+            versions: BTreeMap::new(),
+            retention: Retention::default(),
+        };
+        self.change_model(name, |known, count| {
+            if known.is_some() {
+                let text = format!("model {name:?} exists already");
+                return Err(Error::new(ErrorKind::AlreadyExists, text));
+            }
+            if count >= limits::MODELS_MAX {
+                return Err(Error::exhausted("models", limits::MODELS_MAX));
+            }
+            Ok(Some(record))
+        })
+    }
+
+    /// Makes a version of a model known, with its own declaration and schema if it has some.
+    /// A version that is known already stays as it is.
+    ///
+    /// # Errors
+    /// `NotFound`, `InvalidArgument`, `ResourceExhausted`.
+    pub fn create_version(
+        &self,
+        model: &str,
+        version: &str,
+        record: VersionRecord,
+    ) -> Result<Arc<ModelRecord>> {
+        check_name("version", version)?;
+        self.model(model)?;
+        self.change_model(model, |known, _| {
+            let Some(known) = known.filter(|known| !known.versions.contains_key(version)) else {
+                return Ok(None);
+            };
+            if known.versions.len() >= limits::VERSIONS_MAX {
+                return Err(Error::exhausted("versions of a model", limits::VERSIONS_MAX));
+            }
+            let mut next = known.clone();
+            next.versions.insert(version.to_owned(), record);
+            Ok(Some(next))
+        })
+    }
+
+    /// Sets the schema of a model, or of a version that was declared by itself, once. A schema that
+    /// is set stays.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn set_schema(
+        &self,
+        model: &str,
+        version: Option<&str>,
+        schema: Schema,
+    ) -> Result<Arc<ModelRecord>> {
+        self.model(model)?;
+        self.change_model(model, |known, _| {
+            let Some(known) = known.filter(|known| known.schema_of(version).is_none()) else {
+                return Ok(None);
+            };
+            let mut next = known.clone();
+            let own = version.and_then(|version| next.versions.get_mut(version));
+            match own.filter(|own| own.declaration.is_some()) {
+                Some(own) => own.schema = Some(schema),
+                None => next.schema = Some(schema),
+            }
+            Ok(Some(next))
+        })
+    }
+
+    /// Changes a model in the catalog and then in memory.
+    fn change_model(
+        &self,
+        name: &str,
+        change: impl FnOnce(Option<&ModelRecord>, usize) -> Result<Option<ModelRecord>>,
+    ) -> Result<Arc<ModelRecord>> {
+        self.shared.check_poison()?;
+        let _one_at_a_time = self.changes();
+        let (known, count) = {
+            let state = self.shared.read();
+            (state.models.get(name).cloned(), state.models.len())
+        };
+        let Some(next) = change(known.as_deref(), count)? else {
+            return known.ok_or_else(|| Error::new(ErrorKind::NotFound, "no such model"));
+        };
+        let change = Change { models: vec![next.clone()], ..Change::default() };
+        self.shared.commit(change, |_| {})?;
+        let next = Arc::new(next);
+        self.shared.write().models.insert(name.to_owned(), next.clone());
+        Ok(next)
+    }
+
+    /// States how long a model's data is kept. Maintenance takes what is past it.
+    ///
+    /// # Errors
+    /// `NotFound`, `InvalidArgument` if a coarser level is kept for less long than a finer one.
+    pub fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {
+        retention.validate()?;
+        self.model(model)?;
+        self.change_model(model, |known, _| {
+            Ok(known.map(|known| ModelRecord { retention, ..known.clone() }))
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! Rewriting published segments: several as one, one with another binning, without its deleted
+//! rows, with its sidecars folded, or with less of it left.
+//!
+//! The rows are read, put into a head of their own and sealed as any head is; the publication puts
+//! the new segment in the place of the old ones, and labels that came meanwhile go along.
+
+use std::sync::Arc;
+
+use crate::{
+    batch::PredictionBatch,
+    binner::Binner,
+    column::Column,
+    error::Result,
+    files::FileRecord,
+    head::{VersionHead, prepare},
+    id_column::Ids,
+    label_delta::RowLabel,
+    labels::LabelSet,
+    limits,
+    manifest::{Level, SegmentRecord, SidecarRecord},
+    partials_file,
+    publication::{Publication, replace},
+    seal::{Place, write_segment},
+    segment::Segment,
+    state::Shared,
+};
+
+/// A segment that is rewritten.
+struct Input {
+    segment: Arc<Segment>,
+    labels: Arc<LabelSet>,
+    /// How many labels no sidecar had when `labels` was taken.
+    seen: usize,
+    /// New row by old row; `u32::MAX` for deleted ones.
+    places: Vec<u32>,
+}
+
+/// Writes segments of one version and day as one, without their deleted rows and with the binning
+/// that their version's reference fixes.
+pub(crate) fn rewrite(shared: &Shared, segments: &[Arc<Segment>]) -> Result<()> {
+    let Some(first) = segments.first().map(|segment| segment.record()) else { return Ok(()) };
+    let (model, version) = (first.model.clone(), first.version.clone());
+    let (mut inputs, rows) = read(segments)?;
+    let rows = sort(&mut inputs, rows);
+    let mut publication = Publication::new(shared);
+    let fresh = if rows.is_empty() {
+        None
+    } else {
+        let binning = shared.read().binning_for(&model, &version, &first.schema);
+        let head = head_of(first, rows, Binner::new(binning), &inputs);
+        let ingested = segments.iter().map(|segment| segment.record().ingested_bytes).sum();
+        let place = place_of(segments);
+        let of = (model.as_str(), &head, first.day);
+        let record = write_segment(shared, &mut publication, of, place)?;
+        Some(SegmentRecord { ingested_bytes: ingested, ..record })
+    };
+    let bytes = publication.bytes();
+    let change = &mut publication.change;
+    change.written.entry(model).or_default().rewritten_bytes += bytes;
+    change.segments.extend(fresh.clone());
+    change.segments_removed = segments.iter().map(|segment| segment.record().id).collect();
+    publication.publish(
+        |_| {},
+        |state, _| {
+            let fresh = replace(shared, state, segments, fresh.into_iter().collect());
+            if let Some(fresh) = fresh.first() {
+                fresh.add_labels(handed_over(&inputs));
+            }
+        },
+    )
+}
+
+/// Small segments that came out of packs go back into one while they stay small.
+fn place_of(segments: &[Arc<Segment>]) -> Place {
+    let rows: u64 = segments.iter().map(|segment| segment.record().rows.bytes).sum();
+    let packed = segments.iter().all(|segment| segment.record().rows.is_packed());
+    if packed && rows < limits::PACKED_BYTES_MAX as u64 { Place::Pack } else { Place::Own }
+}
+
+/// Reads rows and labels; deleted rows stay behind.
+fn read(segments: &[Arc<Segment>]) -> Result<(Vec<Input>, PredictionBatch)> {
+    let mut inputs = Vec::with_capacity(segments.len());
+    let mut all: Option<PredictionBatch> = None;
+    let mut next = 0;
+    for segment in segments {
+        let (labels, seen) = segment.labels_now()?;
+        let rows = read_rows(segment)?;
+        let deleted = segment.deleted()?;
+        let mut kept = Vec::with_capacity(rows.len());
+        let mut places = Vec::with_capacity(rows.len());
+        for row in 0..u32::try_from(rows.len()).unwrap_or(u32::MAX) {
+            if deleted.as_ref().is_some_and(|deleted| deleted.contains(row)) {
+                places.push(u32::MAX);
+            } else {
+                places.push(next);
+                next += 1;
+                kept.push(row);
+            }
+        }
+        let rows = if kept.len() == rows.len() { rows } else { rows.take(&kept) };
+        match &mut all {
+            Some(all) => all.append(&rows),
+            None => all = Some(rows),
+        }
+        inputs.push(Input { segment: segment.clone(), labels, seen, places });
+    }
+    Ok((inputs, all.unwrap_or_default()))
+}
+
+fn read_rows(segment: &Segment) -> Result<PredictionBatch> {
+    let file = segment.rows()?;
+    let fields = segment.record().schema.columns();
+    let columns = fields.iter().map(|field| file.column(field)).collect::<Result<Vec<Column>>>()?;
+    let (ids, times): (Ids, Vec<i64>) = (file.ids()?, file.times()?);
+    Ok(PredictionBatch { ids, times, columns })
+}
+
+/// Sorts rows by time, the first read first among equals, and tells the inputs their new places.
+fn sort(inputs: &mut [Input], rows: PredictionBatch) -> PredictionBatch {
+    if rows.times.is_sorted() {
+        return rows;
+    }
+    let mut order: Vec<u32> = (0..u32::try_from(rows.len()).unwrap_or(u32::MAX)).collect();
+    order.sort_by_key(|row| rows.times.get(*row as usize).copied());
+    let mut sorted_place = vec![u32::MAX; rows.len()];
+    for (place, row) in (0_u32..).zip(&order) {
+        if let Some(slot) = sorted_place.get_mut(*row as usize) {
+            *slot = place;
+        }
+    }
+    for place in inputs.iter_mut().flat_map(|input| &mut input.places) {
+        *place = sorted_place.get(*place as usize).copied().unwrap_or(u32::MAX);
+    }
+    rows.take(&order)
+}
+
+fn head_of(
+    record: &SegmentRecord,
+    rows: PredictionBatch,
+    mut binner: Binner,
+    inputs: &[Input],
+) -> VersionHead {
+    let schema = record.schema.clone();
+    let prepared = prepare(rows, schema.monitored_len(), &mut binner);
+    let mut head = VersionHead::new(&record.version, schema, binner.binning().clone());
+    head.apply(prepared);
+    head.adopt(inputs.iter().map(|input| (&*input.labels, input.places.as_slice())));
+    head
+}
+
+/// Labels that came since the inputs were read, in order of arrival.
+fn handed_over(inputs: &[Input]) -> Vec<RowLabel> {
+    let mut labels = Vec::new();
+    for input in inputs {
+        for label in input.segment.hand_over(input.seen) {
+            let place = input.places.get(label.row as usize).copied().unwrap_or(u32::MAX);
+            if place != u32::MAX {
+                labels.push(RowLabel { row: place, ..label });
+            }
+        }
+    }
+    labels.sort_by_key(|label| label.seq);
+    labels
+}
+
+/// Writes the labels of a segment as one sidecar.
+pub(crate) fn fold(shared: &Shared, segment: &Arc<Segment>) -> Result<()> {
+    let mut publication = Publication::new(shared);
+    let (sidecar, taken) = folded(&mut publication, segment)?;
+    let mut record = segment.full_record();
+    record.labels = vec![sidecar.clone()];
+    publication.change.segments.push(record);
+    publish_folded(shared, publication, segment, sidecar, taken)
+}
+
+fn folded(publication: &mut Publication<'_>, segment: &Segment) -> Result<(SidecarRecord, usize)> {
+    let (labels, taken) = segment.labels_now()?;
+    let record = segment.full_record();
+    let generation = record.labels.last().map_or(0, |sidecar| sidecar.generation) + 1;
+    let content = labels.encode()?;
+    let file = if record.rows.is_packed() || record.rows.path.is_empty() {
+        publication.packed(&content)?
+    } else {
+        let base = record.rows.path.strip_suffix(".parquet").unwrap_or(&record.rows.path);
+        publication.file(format!("{base}.{generation}.labels"), &content)?
+    };
+    let written = publication.change.written.entry(record.model).or_default();
+    written.rewritten_bytes += file.bytes;
+    let labels = labels.len() as u64;
+    Ok((SidecarRecord { generation, delta: false, labels, file }, taken))
+}
+
+fn publish_folded(
+    shared: &Shared,
+    publication: Publication<'_>,
+    segment: &Arc<Segment>,
+    sidecar: SidecarRecord,
+    taken: usize,
+) -> Result<()> {
+    publication.publish(
+        |_| {},
+        |state, _| {
+            let segments = Arc::make_mut(&mut state.segments);
+            segments.hold(&sidecar.file.path);
+            for gone in segment.published(sidecar, taken) {
+                segments.release(&gone, &shared.files);
+            }
+        },
+    )
+}
+
+/// Takes the levels of a segment that are finer than `level`.
+pub(crate) fn thin(shared: &Shared, segment: &Arc<Segment>, level: Level) -> Result<()> {
+    let mut publication = Publication::new(shared);
+    let (sidecar, taken) = folded(&mut publication, segment)?;
+    let mut record = segment.full_record();
+    record.labels = if sidecar.labels == 0 { Vec::new() } else { vec![sidecar] };
+    record.level = level;
+    record.rows = FileRecord::default();
+    record.ids = FileRecord::default();
+    record.tombstones = None;
+    if level > Level::Minutes {
+        let thinned = partials_file::thin(&*segment.partials()?, level)?;
+        record.partials = match record.partials.is_packed() {
+            true => publication.packed(&thinned)?,
+            false => {
+                let path = &record.partials.path;
+                let base = path.strip_suffix(".partials").unwrap_or(path);
+                let name = format!("{base}.{}.partials", shared.next_id());
+                publication.file(name, &thinned)?
+            }
+        };
+    }
+    publication.change.segments.push(record.clone());
+    publication.publish(
+        |_| {},
+        |state, _| {
+            let fresh = replace(shared, state, std::slice::from_ref(segment), vec![record]);
+            if let Some(fresh) = fresh.first() {
+                fresh.add_labels(segment.hand_over(taken));
+            }
+        },
+    )
+}
+
+/// Removes a segment.
+pub(crate) fn drop_segment(shared: &Shared, segment: &Arc<Segment>) -> Result<()> {
+    let mut publication = Publication::new(shared);
+    publication.change.segments_removed.push(segment.record().id);
+    publication.publish(
+        |_| {},
+        |state, _| {
+            replace(shared, state, std::slice::from_ref(segment), Vec::new());
+        },
+    )
+}

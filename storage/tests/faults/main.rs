@@ -1,0 +1,12 @@
+//! Fault tests: a database over a disk that crashes, fills up, fails and forgets.
+//!
+//! `docs/testing.md` lists what each is for and how to replay a seed.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod fixture;
+mod flips;
+mod log;
+mod simulation;
+mod space;
+mod steps;
+mod sync;

@@ -1,0 +1,29 @@
+//! Random operations and faults by seed, against a plain model.
+
+use driftline_sim::simulate;
+
+/// Seeds of a run that nobody asked more of.
+const SEEDS: u64 = 300;
+/// Failures that are worth printing at once.
+const FAILURES_MAX: usize = 5;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap())
+}
+
+/// How many seeds the caller of the tests asks for.
+pub fn seeds_asked() -> Option<u64> {
+    number("DRIFTLINE_SIM_SEEDS")
+}
+
+#[test]
+fn a_database_over_a_failing_disk_says_what_a_plain_model_says() {
+    let seeds = match number("DRIFTLINE_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..seeds_asked().unwrap_or(SEEDS),
+    };
+    let failures: Vec<_> =
+        seeds.filter_map(|seed| simulate(seed).err()).take(FAILURES_MAX).collect();
+    failures.iter().for_each(|failure| println!("{failure}\n"));
+    assert!(failures.is_empty(), "{} seeds failed, the first are above", failures.len());
+}

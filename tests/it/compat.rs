@@ -1,0 +1,72 @@
+//! Directories of every released format open and answer as they did when they were written.
+//!
+//! `tests/compat/v<format>/db` is a directory as that format's last build left it after kill -9, so
+//! with a log to replay. `answers.jsonl` holds one `{"query", "answer"}` a line: arguments of
+//! `driftline query` and what that build printed. Both are frozen: never write them again.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use crate::program::{Target, run_json};
+
+/// The formats that were released.
+const FORMATS: [&str; 1] = ["v1"];
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// Equal, but for the last bits of a floating-point number: sums may be taken in another order.
+/// Members that a later build adds are no difference.
+fn same(got: &Value, want: &Value, at: &str) {
+    match (got, want) {
+        (Value::Object(got), Value::Object(want)) => {
+            for (name, want) in want {
+                let got = got.get(name).unwrap_or_else(|| panic!("{at}.{name} is missing"));
+                same(got, want, &format!("{at}.{name}"));
+            }
+        }
+        (Value::Array(got), Value::Array(want)) => {
+            assert_eq!(got.len(), want.len(), "{at}");
+            for (place, (got, want)) in got.iter().zip(want).enumerate() {
+                same(got, want, &format!("{at}[{place}]"));
+            }
+        }
+        (Value::Number(got), Value::Number(want)) if want.is_f64() => {
+            let (got, want) = (got.as_f64().unwrap(), want.as_f64().unwrap());
+            assert!((got - want).abs() <= 1e-12 * want.abs(), "{at}: got {got}, want {want}");
+        }
+        _ => assert_eq!(got, want, "{at}"),
+    }
+}
+
+#[test]
+fn directories_of_every_format_open_and_answer_as_they_did() {
+    for format in FORMATS {
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat").join(format);
+        let dir = tempfile::tempdir().unwrap();
+        copy(&sample.join("db"), dir.path());
+        let target = Target::DataDir(dir.path().to_path_buf());
+        // The second time from whatever the first opening made of it.
+        for _ in 0..2 {
+            let answers = fs::read_to_string(sample.join("answers.jsonl")).unwrap();
+            assert!(answers.lines().count() >= 6, "{format} has answers");
+            for line in answers.lines() {
+                let frozen: Value = serde_json::from_str(line).unwrap();
+                let query = frozen["query"].as_str().unwrap();
+                let args: Vec<&str> = ["query"].into_iter().chain(query.split(' ')).collect();
+                same(&run_json(&target, &args), &frozen["answer"], &format!("{format}: {query}"));
+            }
+        }
+    }
+}
