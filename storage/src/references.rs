@@ -14,6 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Result, near_misses},
     files,
     id_column::Ids,
+    head::VersionKey,
     limits,
     manifest::{ReferenceRecord, ReferenceSource},
     reference::{self, Reference},
