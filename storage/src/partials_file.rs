@@ -47,11 +47,7 @@ const MINUTES_OF_HOUR: u32 = 100;
 ///
 /// # Errors
 /// `Io` if compression fails.
-pub fn write_partials(
-    binning: &Binning,
-    names: &NewNames,
-    day: &DayPartials,
-) -> Result<Vec<u8>> {
+pub fn write_partials(binning: &Binning, names: &NewNames, day: &DayPartials) -> Result<Vec<u8>> {
     let packed = |error: std::io::Error| Error::new(ErrorKind::Io, format!("pack counts: {error}"));
     let seen = seen_names(binning, names, day);
     let mut columns: Vec<ColumnSlots> = (0..binning.columns().len())

@@ -13,8 +13,8 @@ use crate::{
     db::Db,
     error::{Error, ErrorKind, Result, near_misses},
     files,
-    id_column::Ids,
     head::VersionKey,
+    id_column::Ids,
     limits,
     manifest::{ReferenceRecord, ReferenceSource},
     reference::{self, Reference},
@@ -241,9 +241,8 @@ impl Db {
         }
         let state = self.shared.read();
         let from = (model.to_owned(), version.unwrap_or_default().to_owned());
-        let wanted = |key: &VersionKey| {
-            key.0 == model && version.is_none_or(|version| key.1 == version)
-        };
+        let wanted =
+            |key: &VersionKey| key.0 == model && version.is_none_or(|version| key.1 == version);
         let mut parts = Vec::new();
         for head in state.heads() {
             let heads = head.versions.range(from.clone()..).take_while(|(key, _)| wanted(key));
