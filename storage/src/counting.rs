@@ -16,9 +16,11 @@ use crate::{
 /// The counts of one minute.
 #[derive(Debug)]
 pub struct MinuteCounts {
+    /// Day since 1970.
     pub day: i64,
     /// Minute of the day.
     pub minute: u16,
+    /// Its counts.
     pub counts: Counts,
 }
 
