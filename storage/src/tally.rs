@@ -260,7 +260,7 @@ impl Tallies {
         window: usize,
         until: &Until<'_>,
         names: &NewNames,
-        join: fn(u64, u64) -> u64,
+        join: impl Fn(u64, u64) -> u64 + Copy,
     ) {
         let cells = self.cells.clone();
         let (rows, new) = match until {
@@ -304,7 +304,7 @@ impl Tallies {
         window: usize,
         counts: &[u32],
         names: &NewNames,
-        join: fn(u64, u64) -> u64,
+        join: impl Fn(u64, u64) -> u64 + Copy,
     ) {
         let Some(new) = self.new.get_mut(window) else { return };
         for (count, (place, name)) in counts.iter().zip(names.iter()).filter(|(c, _)| **c > 0) {
