@@ -7,7 +7,7 @@ use driftline_storage::{
 };
 
 use crate::{
-    bins::{Compared, Comparison, Detail, Wanted, compare},
+    bins::{Asked, Compared, Comparison, Detail, compare},
     gather::{Gathered, Missing, leave_out, missing_in, scan, tallies},
     limits,
     reference::{finite_sorted, sort},
@@ -36,13 +36,13 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
     let methods =
         if request.methods.is_empty() { vec![Method::Psi] } else { request.methods.clone() };
     let binned_ks = methods.contains(&Method::Ks) && !request.exact;
-    let wanted = Wanted {
+    let asked = Asked {
         names: &request.features,
         parts: request.bins,
         epsilon: request.epsilon,
         detail: if binned_ks { Detail::Fine } else { Detail::Psi },
     };
-    let comparison = compare(db, &reference, wanted)?;
+    let comparison = compare(db, &reference, asked)?;
     check_size(windows.len(), comparison.features.len() * methods.len())?;
     let gathered = tallies(&snapshot, &windows, &comparison.selection)?;
     let exact = if request.exact && methods.contains(&Method::Ks) {

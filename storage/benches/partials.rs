@@ -9,7 +9,7 @@ use std::{hint::black_box, ops::Range, path::Path, sync::Arc};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use driftline_storage::{
-    Binning, Cells, Column, ColumnBins, MINUTE_MICROS, Tallies,
+    Binning, Cells, Column, ColumnBins, MINUTE_MICROS, Tallies, Wanted,
     parts::{Binner, DayPartials, MinuteCache, PartialsFile, count_by_minute, write_partials},
 };
 
@@ -154,7 +154,8 @@ fn folding(criterion: &mut Criterion, binning: &Arc<Binning>) {
     let files: Vec<PartialsFile> = (1..=30).map(open).collect();
     let deciles = |place: usize| {
         let bins = binning.columns()[place].1.len() as u32;
-        (place, Some((1..10).map(|part| 1 + part * bins.saturating_sub(2) / 10).collect()))
+        let cuts = (1..10).map(|part| 1 + part * bins.saturating_sub(2) / 10);
+        (place, Wanted::Runs(cuts.collect()))
     };
     let wanted: Vec<_> = (0..20).map(deciles).collect();
     let cells = Arc::new(Cells::new(binning.clone(), &wanted));

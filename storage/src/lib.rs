@@ -99,7 +99,7 @@ pub use schema::{
 };
 pub use snapshot::{Part, Snapshot};
 pub use special::{SPECIALS, Special};
-pub use tally::{Cells, ColumnCounts, ColumnTally, RowCounter, Tallies, Tally};
+pub use tally::{Cells, ColumnCounts, ColumnTally, RowCounter, Tallies, Tally, Wanted};
 pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};
 pub use verify::{Checked, Problem, Verified};
 pub use vfs::{OsVfs, Vfs, VfsFile};
