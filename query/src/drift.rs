@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use driftline_storage::{
-    Column, ColumnCounts, Db, Error, ErrorKind, Reference, Result, Snapshot, TimeRange,
+    Column, ColumnCounts, Db, Error, ErrorKind, Field, Numbers, Reference, Result, Snapshot,
+    TimeRange,
 };
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     limits,
     reference::finite_sorted,
     report::{DriftReport, DriftRequest, DriftResult, DriftWindow, Method},
-    stats::{self, Measured, Undefined},
+    stats::{self, KsCounts, KsReference, Measured, Undefined},
     window::windows,
 };
 
@@ -167,7 +168,8 @@ impl Exact {
     }
 }
 
-/// KS from rows, one feature after the other so that memory holds one column of the windows.
+/// KS from rows, one feature after the other, as many windows at a time as memory may hold the
+/// counters of.
 fn exact_ks(
     db: &Db,
     snapshot: &Snapshot,
@@ -186,48 +188,70 @@ fn exact_ks(
             Column::Numeric(values) => finite_sorted(&values),
             Column::Categories(_) => Vec::new(),
         };
-        let current = values_by_window(snapshot, windows, feature, &mut exact.rows_scanned)?;
-        exact.results.push(current.iter().map(|current| ks(&reference, current)).collect());
+        let (reference, size) = (KsReference::new(&reference), reference.len() as u64);
+        let at_once = (limits::EXACT_COUNTERS_MAX / reference.slots()).max(1);
+        let mut results = Vec::with_capacity(windows.len());
+        for windows in windows.chunks(at_once) {
+            let counts =
+                counts_by_window(snapshot, windows, &feature.field, &reference, &mut exact)?;
+            results.extend(counts.iter().map(|counts| ks(&reference, size, counts)));
+        }
+        exact.results.push(results);
     }
     Ok(exact)
 }
 
-fn values_by_window(
+fn counts_by_window(
     snapshot: &Snapshot,
     windows: &[TimeRange],
-    feature: &Compared,
-    rows_scanned: &mut u64,
-) -> Result<Vec<Vec<f64>>> {
-    let mut values = vec![Vec::new(); windows.len()];
-    let mut held = 0;
-    let fields = std::slice::from_ref(&feature.field);
+    field: &Field,
+    reference: &KsReference,
+    exact: &mut Exact,
+) -> Result<Vec<KsCounts>> {
+    let mut counts = vec![reference.counts(); windows.len()];
     for part in &snapshot.parts {
         let range = part.range();
         let mine: Vec<(usize, TimeRange)> =
             windows.iter().copied().enumerate().filter(|(_, w)| w.overlaps(range)).collect();
-        scan(part, &mine, fields, &mut |chunk, runs| {
+        if mine.is_empty() {
+            continue;
+        }
+        let ranges: Vec<TimeRange> = mine.iter().map(|(_, range)| *range).collect();
+        if let Some(runs) = part.runs(&ranges)? {
+            exact.rows_scanned += runs.iter().map(|rows| rows.len() as u64).sum::<u64>();
+            part.visit_numbers(field, &runs, &mut |run, numbers| {
+                let place = mine.get(run).map_or(0, |(place, _)| *place);
+                let Some(counts) = counts.get_mut(place) else { return };
+                match numbers {
+                    Numbers::Values(values) => {
+                        values.iter().for_each(|value| reference.count(counts, *value, 1));
+                    }
+                    Numbers::Counted(counted) => counted
+                        .iter()
+                        .for_each(|(value, times)| reference.count(counts, *value, *times)),
+                }
+            })?;
+            continue;
+        }
+        scan(part, &mine, std::slice::from_ref(field), &mut |chunk, runs| {
             for (place, rows) in runs {
-                *rows_scanned += rows.len() as u64;
-                held += rows.len();
-                if let Some(Column::Numeric(column)) = chunk.columns.first() {
-                    let column = column.get(rows.clone()).unwrap_or_default();
-                    values[*place].extend(column.iter().filter(|value| value.is_finite()));
+                exact.rows_scanned += rows.len() as u64;
+                let (Some(Column::Numeric(values)), Some(counts)) =
+                    (chunk.columns.first(), counts.get_mut(*place))
+                else {
+                    continue;
+                };
+                for value in values.get(rows.clone()).unwrap_or_default() {
+                    reference.count(counts, *value, 1);
                 }
             }
         })?;
-        if held > limits::EXACT_VALUES_MAX {
-            let text = format!(
-                "an exact test holds at most {} rows in memory; choose a shorter interval",
-                limits::EXACT_VALUES_MAX
-            );
-            return Err(Error::new(ErrorKind::ResourceExhausted, text));
-        }
     }
-    Ok(values.iter().map(|values| finite_sorted(values)).collect())
+    Ok(counts)
 }
 
-fn ks(reference: &[f64], current: &[f64]) -> Measured<Statistic> {
-    let value = stats::ks_statistic(reference, current)?;
-    let (p_value, _) = stats::ks_p_value(reference.len() as u64, current.len() as u64, value)?;
+fn ks(reference: &KsReference, size: u64, counts: &KsCounts) -> Measured<Statistic> {
+    let value = reference.statistic(counts)?;
+    let (p_value, _) = stats::ks_p_value(size, counts.total(), value)?;
     Ok(Statistic { value, p_value: Some(p_value), error_bound: 0.0, exact: true })
 }

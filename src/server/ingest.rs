@@ -215,9 +215,7 @@ async fn answer_all<T: Send + 'static>(
     while let Some(next) = submitted.recv().await {
         let answer = match next {
             Err(status) => Err(status),
-            Ok((about, wait)) => {
-                wait.await.map_err(|error| shared.refuse(&error, &about))
-            }
+            Ok((about, wait)) => wait.await.map_err(|error| shared.refuse(&error, &about)),
         };
         let last = answer.is_err();
         if answers.send(answer).await.is_err() || last {
