@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 
 use driftline_storage::{
-    Column, ColumnCounts, Db, Error, ErrorKind, Reference, Result, Snapshot, TimeRange,
+    Column, ColumnCounts, Db, Error, ErrorKind, Field, Numbers, Part, Reference, Result, Snapshot,
+    TimeRange,
 };
 
 use crate::{
     bins::{Asked, Compared, Comparison, Detail, compare},
     gather::{Gathered, Missing, leave_out, missing_in, scan, tallies},
     limits,
-    reference::{finite_sorted, sort},
+    reference::finite_sorted,
     report::{DriftReport, DriftRequest, DriftResult, DriftWindow, Method},
-    stats::{self, Measured, Undefined},
+    stats::{self, KsCounts, KsReference, Measured, Undefined},
     window::windows,
 };
 
@@ -170,7 +171,8 @@ impl Exact {
     }
 }
 
-/// KS from rows, one feature after the other so that memory holds one column of the windows.
+/// KS from rows, one feature after the other, as many windows at a time as memory may hold the
+/// counters of.
 fn exact_ks(
     db: &Db,
     snapshot: &Snapshot,
@@ -189,55 +191,99 @@ fn exact_ks(
             Column::Numeric(values) => finite_sorted(&values),
             Column::Categories(_) => Vec::new(),
         };
-        let current = values_by_window(snapshot, windows, feature, &mut exact)?;
-        exact.results.push(current.iter().map(|current| ks(&reference, current)).collect());
+        let (reference, size) = (KsReference::new(&reference), reference.len() as u64);
+        let at_once = (limits::EXACT_COUNTERS_MAX / reference.slots()).max(1);
+        let mut results = Vec::with_capacity(windows.len());
+        for windows in windows.chunks(at_once) {
+            let counts =
+                counts_by_window(snapshot, windows, &feature.field, &reference, &mut exact)?;
+            results.extend(counts.iter().map(|counts| ks(&reference, size, counts)));
+        }
+        exact.results.push(results);
     }
     Ok(exact)
 }
 
-fn values_by_window(
+/// Counts of a column in each window. A part that fails is left out, and as it may have given some
+/// counts before, the windows are then counted anew.
+fn counts_by_window(
     snapshot: &Snapshot,
     windows: &[TimeRange],
-    feature: &Compared,
+    field: &Field,
+    reference: &KsReference,
     exact: &mut Exact,
-) -> Result<Vec<Vec<f64>>> {
-    let mut values = vec![Vec::new(); windows.len()];
-    let mut held = 0;
-    let fields = std::slice::from_ref(&feature.field);
-    for part in &snapshot.parts {
-        let range = part.range();
-        let mine: Vec<(usize, TimeRange)> =
-            windows.iter().copied().enumerate().filter(|(_, w)| w.overlaps(range)).collect();
-        // A part's rows come all at once or not at all, so one that fails has given nothing.
-        let scanned = scan(part, &mine, fields, &mut |chunk, runs| {
-            for (place, rows) in runs {
-                exact.rows_scanned += rows.len() as u64;
-                held += rows.len();
-                if let Some(Column::Numeric(column)) = chunk.columns.first() {
-                    let column = column.get(rows.clone()).unwrap_or_default();
-                    let finite = column.iter().copied().filter(|value| value.is_finite());
-                    // -0 is made 0, which it equals.
-                    values[*place].extend(finite.map(|value| value + 0.0));
+) -> Result<Vec<KsCounts>> {
+    let mut left_out = vec![false; snapshot.parts.len()];
+    'anew: loop {
+        let mut counts = vec![reference.counts(); windows.len()];
+        let mut rows = 0;
+        for (part, left_out) in snapshot.parts.iter().zip(&mut left_out) {
+            if *left_out {
+                continue;
+            }
+            match count_part(part, windows, field, reference, &mut counts) {
+                Ok(scanned) => rows += scanned,
+                Err(error) => {
+                    exact.missing.push(leave_out(part, error)?);
+                    *left_out = true;
+                    continue 'anew;
                 }
             }
-        });
-        if let Err(error) = scanned {
-            exact.missing.push(leave_out(part, error)?);
         }
-        if held > limits::EXACT_VALUES_MAX {
-            let text = format!(
-                "an exact test holds at most {} rows in memory; choose a shorter interval",
-                limits::EXACT_VALUES_MAX
-            );
-            return Err(Error::new(ErrorKind::ResourceExhausted, text));
-        }
+        exact.rows_scanned += rows;
+        return Ok(counts);
     }
-    values.iter_mut().for_each(|values| sort(values));
-    Ok(values)
 }
 
-fn ks(reference: &[f64], current: &[f64]) -> Measured<Statistic> {
-    let value = stats::ks_statistic(reference, current)?;
-    let (p_value, _) = stats::ks_p_value(reference.len() as u64, current.len() as u64, value)?;
+/// Counts the values of a part in each window. Returns how many rows were read.
+fn count_part(
+    part: &Part,
+    windows: &[TimeRange],
+    field: &Field,
+    reference: &KsReference,
+    counts: &mut [KsCounts],
+) -> Result<u64> {
+    let range = part.range();
+    let mine: Vec<(usize, TimeRange)> =
+        windows.iter().copied().enumerate().filter(|(_, w)| w.overlaps(range)).collect();
+    if mine.is_empty() {
+        return Ok(0);
+    }
+    let ranges: Vec<TimeRange> = mine.iter().map(|(_, range)| *range).collect();
+    if let Some(runs) = part.runs(&ranges)? {
+        part.visit_numbers(field, &runs, &mut |run, numbers| {
+            let place = mine.get(run).map_or(0, |(place, _)| *place);
+            let Some(counts) = counts.get_mut(place) else { return };
+            match numbers {
+                Numbers::Values(values) => {
+                    values.iter().for_each(|value| reference.count(counts, *value, 1));
+                }
+                Numbers::Counted(counted) => counted
+                    .iter()
+                    .for_each(|(value, times)| reference.count(counts, *value, *times)),
+            }
+        })?;
+        return Ok(runs.iter().map(|rows| rows.len() as u64).sum());
+    }
+    let mut scanned = 0;
+    scan(part, &mine, std::slice::from_ref(field), &mut |chunk, runs| {
+        for (place, rows) in runs {
+            scanned += rows.len() as u64;
+            let (Some(Column::Numeric(values)), Some(counts)) =
+                (chunk.columns.first(), counts.get_mut(*place))
+            else {
+                continue;
+            };
+            for value in values.get(rows.clone()).unwrap_or_default() {
+                reference.count(counts, *value, 1);
+            }
+        }
+    })?;
+    Ok(scanned)
+}
+
+fn ks(reference: &KsReference, size: u64, counts: &KsCounts) -> Measured<Statistic> {
+    let value = reference.statistic(counts)?;
+    let (p_value, _) = stats::ks_p_value(size, counts.total(), value)?;
     Ok(Statistic { value, p_value: Some(p_value), error_bound: 0.0, exact: true })
 }

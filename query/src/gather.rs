@@ -169,14 +169,58 @@ fn count(
 ) -> Result<()> {
     let cells = &selection.cells;
     part.fold_windows(&task.folds, &mut gathered.tallies)?;
+    if task.scans.is_empty() {
+        return Ok(());
+    }
+    let counter = counter.get_or_insert_with(|| RowCounter::new(cells));
+    let ranges: Vec<TimeRange> = task.scans.iter().map(|(_, range)| *range).collect();
+    if let Some(rows) = part.runs(&ranges)? {
+        let runs: Vec<(usize, Range<u32>)> =
+            task.scans.iter().map(|(place, _)| *place).zip(rows).collect();
+        gathered.rows_scanned +=
+            count_runs(part, &runs, selection, counter, &mut gathered.tallies)?;
+        return Ok(());
+    }
     scan(part, &task.scans, &selection.fields, &mut |chunk, runs| {
-        let counter = counter.get_or_insert_with(|| RowCounter::new(cells));
         counter.begin(cells, chunk);
         for (place, rows) in runs {
             gathered.rows_scanned += rows.len() as u64;
             counter.add(&mut gathered.tallies, *place, chunk, rows.clone());
         }
     })
+}
+
+/// Counts runs of rows of a segment in their windows. Returns how many rows they are.
+fn count_runs(
+    part: &Part,
+    runs: &[(usize, Range<u32>)],
+    selection: &Selection,
+    counter: &mut RowCounter,
+    tallies: &mut Tallies,
+) -> Result<u64> {
+    let rows: Vec<Range<u32>> = runs.iter().map(|(_, rows)| rows.clone()).collect();
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(0) };
+    let (start, all) = (first.start, first.start..last.end.max(first.start));
+    for (window, rows) in runs {
+        tallies.add_row_count(*window, rows.len() as u64);
+    }
+    for (number, field) in selection.fields.iter().enumerate() {
+        if field.kind.is_numeric() {
+            part.visit_numbers(field, &rows, &mut |run, numbers| {
+                if let Some((window, _)) = runs.get(run) {
+                    counter.add_numbers(tallies, *window, number, numbers);
+                }
+            })?;
+            continue;
+        }
+        let column = part.column(field, all.clone())?;
+        counter.begin_column(&selection.cells, number, &column);
+        for (window, rows) in runs {
+            let rows = (rows.start - start) as usize..(rows.end - start) as usize;
+            counter.add_column(tallies, *window, number, &column, rows);
+        }
+    }
+    Ok(rows.iter().map(|rows| rows.len() as u64).sum())
 }
 
 /// Rows of each window, whatever they hold.

@@ -164,7 +164,7 @@ pub(crate) fn finite_sorted(values: &[f64]) -> Vec<f64> {
 const RADIX_VALUES_MIN: usize = 4_096;
 
 /// Sorts finite values.
-pub(crate) fn sort(values: &mut [f64]) {
+fn sort(values: &mut [f64]) {
     if values.len() < RADIX_VALUES_MIN {
         values.sort_unstable_by(f64::total_cmp);
     } else {

@@ -93,7 +93,7 @@ pub use producers::Producer;
 pub use reference::Reference;
 pub use references::{NewReference, ReferenceRows};
 pub use replay::Damage;
-pub use rows::{EncodedRows, RowChunk, RowFile, write_rows};
+pub use rows::{EncodedRows, Numbers, RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
 };

@@ -12,7 +12,7 @@ use crate::{
     binning::{Binning, ColumnBins},
     column::Column,
     edges::EdgeCounter,
-    rows::RowChunk,
+    rows::{Numbers, RowChunk},
     special::{SPECIALS, Special},
     sums::Sums,
 };
@@ -37,6 +37,22 @@ struct CellColumn {
     specials: usize,
     /// Counts numbers by the edges between the runs; nothing for categories.
     counter: Option<EdgeCounter>,
+}
+
+impl CellColumn {
+    /// Counts of no row: each special by itself, then the bins.
+    fn zeros(&self) -> Vec<u64> {
+        vec![0; SPECIALS + self.cells.len() - self.specials]
+    }
+
+    /// Such counts by cell: where the specials have one cell, they stand in it together.
+    fn joined(&self, mut counts: Vec<u64>) -> Vec<u64> {
+        if self.specials < SPECIALS {
+            let all: u64 = counts.drain(..SPECIALS).sum();
+            counts.insert(0, all);
+        }
+        counts
+    }
 }
 
 /// What a query counts.
@@ -248,7 +264,8 @@ impl Tallies {
         self.running.get_mut(window * cells..(window + 1) * cells).unwrap_or_default()
     }
 
-    fn add_row_count(&mut self, window: usize, rows: u64) {
+    /// Adds rows to the number of those of a window.
+    pub fn add_row_count(&mut self, window: usize, rows: u64) {
         if let Some(mine) = self.rows.get_mut(window) {
             *mine += rows;
         }
@@ -404,40 +421,77 @@ impl RowCounter {
 
     /// Turns to another chunk, whose columns are those of the cells, in their order.
     pub fn begin(&mut self, cells: &Cells, chunk: &RowChunk) {
-        let binner = &mut self.binner;
-        let columns = cells.columns.iter().zip(&chunk.columns);
-        self.translations =
-            columns.map(|(column, values)| binner.translate(column.place, values)).collect();
+        for (number, values) in chunk.columns.iter().enumerate() {
+            self.begin_column(cells, number, values);
+        }
+    }
+
+    /// Turns to other values of one column, by its number among those of the cells.
+    pub fn begin_column(&mut self, cells: &Cells, number: usize, values: &Column) {
+        let Some(column) = cells.columns.get(number) else { return };
+        self.translations.resize(cells.columns.len(), Vec::new());
+        self.translations[number] = self.binner.translate(column.place, values);
     }
 
     /// Adds rows of the chunk to a window.
     pub fn add(&self, tallies: &mut Tallies, window: usize, chunk: &RowChunk, rows: Range<usize>) {
         tallies.add_row_count(window, rows.len() as u64);
-        let cells = tallies.cells.clone();
-        let mut counts = Vec::new();
-        for (number, (column, values)) in cells.columns.iter().zip(&chunk.columns).enumerate() {
-            counts.clear();
-            counts.resize(SPECIALS + column.cells.len() - column.specials, 0);
-            match (&column.counter, values) {
-                (Some(counter), Column::Numeric(values)) => {
-                    counter.count(values.get(rows.clone()).unwrap_or_default(), &mut counts);
-                }
-                (None, Column::Categories(values)) => {
-                    let codes = values.codes.get(rows.clone()).unwrap_or_default();
-                    self.count_codes(tallies, window, number, codes, &mut counts);
-                }
-                _ => {
-                    if let Some(nulls) = counts.first_mut() {
-                        *nulls += rows.len() as u64;
-                    }
-                }
-            }
-            if column.specials < SPECIALS {
-                let all: u64 = counts.drain(..SPECIALS).sum();
-                counts.insert(0, all);
-            }
-            tallies.add_cells(window, column, &counts);
+        for (number, values) in chunk.columns.iter().enumerate() {
+            self.add_column(tallies, window, number, values, rows.clone());
         }
+    }
+
+    /// Adds rows of one column to a window, without counting them as rows.
+    pub fn add_column(
+        &self,
+        tallies: &mut Tallies,
+        window: usize,
+        number: usize,
+        values: &Column,
+        rows: Range<usize>,
+    ) {
+        let cells = tallies.cells.clone();
+        let Some(column) = cells.columns.get(number) else { return };
+        let mut counts = column.zeros();
+        match (&column.counter, values) {
+            (Some(counter), Column::Numeric(values)) => {
+                counter.count(values.get(rows).unwrap_or_default(), &mut counts);
+            }
+            (None, Column::Categories(values)) => {
+                let codes = values.codes.get(rows).unwrap_or_default();
+                self.count_codes(tallies, window, number, codes, &mut counts);
+            }
+            _ => {
+                if let Some(nulls) = counts.first_mut() {
+                    *nulls += rows.len() as u64;
+                }
+            }
+        }
+        tallies.add_cells(window, column, &column.joined(counts));
+    }
+
+    /// Adds numbers of one column to a window, without counting them as rows.
+    pub fn add_numbers(
+        &self,
+        tallies: &mut Tallies,
+        window: usize,
+        number: usize,
+        numbers: Numbers<'_>,
+    ) {
+        let cells = tallies.cells.clone();
+        let Some(column) = cells.columns.get(number) else { return };
+        let mut counts = column.zeros();
+        match (&column.counter, numbers) {
+            (Some(counter), Numbers::Values(values)) => counter.count(values, &mut counts),
+            (Some(counter), Numbers::Counted(counted)) => counter.count_each(counted, &mut counts),
+            // The column was of another kind when the rows came: there it has no value.
+            (None, numbers) => {
+                if let Some(nulls) = counts.first_mut() {
+                    *nulls += numbers.rows();
+                }
+            }
+        }
+        tallies.add_cells(window, column, &column.joined(counts));
     }
 
     fn count_codes(
