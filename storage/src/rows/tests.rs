@@ -205,9 +205,12 @@ fn numbers_are_visited_run_by_run() {
                     Numbers::Values(values) => {
                         found[run].extend(values.iter().map(|value| value.to_bits()));
                     }
-                    Numbers::Counted(counted) => counted.iter().for_each(|(value, count)| {
-                        found[run].extend(std::iter::repeat_n(value.to_bits(), *count as usize));
-                    }),
+                    Numbers::Counted(values, counts) => {
+                        for (value, count) in values.iter().zip(counts) {
+                            let value = value.to_bits();
+                            found[run].extend(std::iter::repeat_n(value, *count as usize));
+                        }
+                    }
                 })
                 .expect("reads");
                 for (run, mut found) in runs.iter().zip(found) {
