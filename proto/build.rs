@@ -4,11 +4,12 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "driftline/v1/types.proto",
     "driftline/v1/ingest.proto",
     "driftline/v1/model.proto",
     "driftline/v1/query.proto",
+    "driftline/v1/admin.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -65,4 +65,4 @@ pub mod cli;
 
 pub use driftline_query as query;
 pub use driftline_storage as storage;
-pub use monitor::{Monitor, ReferenceInfo, now_micros};
+pub use monitor::{Compacted, Monitor, ReferenceInfo, SegmentSizes, now_micros};

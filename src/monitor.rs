@@ -1,7 +1,7 @@
 //! The monitor: storage and queries as one synchronous object. The embedder, the CLI and the server
 //! all hold this and nothing deeper.
 
-use std::{path::Path, sync::Arc, time::SystemTime};
+use std::{ops::ControlFlow, path::Path, sync::Arc, time::SystemTime};
 
 use driftline_query::{
     DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
@@ -9,9 +9,9 @@ use driftline_query::{
     set_reference,
 };
 use driftline_storage::{
-    Db, Declaration, LabelBatch, LabelReceipt, ModelRecord, Options, Pending, PredictionBatch,
-    PredictionReceipt, Reference, ReferenceRows, ReferenceSource, Result, Schema, Stats,
-    VersionRecord,
+    Damage, Db, Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Options,
+    Pending, PredictionBatch, PredictionReceipt, Producer, Reference, ReferenceRows,
+    ReferenceSource, Result, Retention, Schema, Stats, Verified, VersionRecord,
 };
 
 /// What is told of a reference.
@@ -27,6 +27,30 @@ pub struct ReferenceInfo {
     pub rows: u64,
     /// Whether its owner is compared with it unless another is named.
     pub is_default: bool,
+}
+
+/// Sizes of all published segments.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SegmentSizes {
+    /// Segments.
+    pub segments: u64,
+    /// Files; small segments share packs.
+    pub files: u64,
+    /// Bytes of the segments.
+    pub bytes: u64,
+    /// Their predictions.
+    pub rows: u64,
+}
+
+/// What a compaction did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Compacted {
+    /// Sizes before, once the head was sealed.
+    pub before: SegmentSizes,
+    /// Sizes after.
+    pub after: SegmentSizes,
+    /// Pieces of work done: publications that took something away or wrote it again.
+    pub pieces: u64,
 }
 
 /// An open database with its queries.
@@ -120,12 +144,58 @@ impl Monitor {
         self.db.write_predictions(model, version, batch)
     }
 
+    /// As [`Monitor::write_predictions`], from a sender that names itself and numbers its batches: a
+    /// batch that it sent before gets the receipt that it got then and is stored once.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_predictions_from(
+        &self,
+        producer: Option<Producer>,
+        model: &str,
+        version: &str,
+        batch: PredictionBatch,
+    ) -> Result<Pending<PredictionReceipt>> {
+        self.db.write_predictions_from(producer, model, version, batch)
+    }
+
     /// Stores labels: durable and visible once the returned [`Pending`] was waited for.
     ///
     /// # Errors
     /// As [`Monitor::write_predictions`].
     pub fn write_labels(&self, model: &str, batch: LabelBatch) -> Result<Pending<LabelReceipt>> {
         self.db.write_labels(model, batch)
+    }
+
+    /// As [`Monitor::write_labels`], from a sender that names itself and numbers its batches.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_labels_from(
+        &self,
+        producer: Option<Producer>,
+        model: &str,
+        batch: LabelBatch,
+    ) -> Result<Pending<LabelReceipt>> {
+        self.db.write_labels_from(producer, model, batch)
+    }
+
+    /// Deletes the predictions of a model that have these ids, in all versions, with their labels
+    /// and the labels that wait for them. Returns how many predictions there were.
+    ///
+    /// # Errors
+    /// `NotFound`, `InvalidArgument` for more ids than
+    /// [`driftline_storage::limits::DELETE_IDS_MAX`], `ResourceExhausted`, `Poisoned`.
+    pub fn delete_predictions(&self, model: &str, ids: &Ids) -> Result<u64> {
+        self.db.delete_predictions(model, ids)
+    }
+
+    /// States how long a model's data is kept; maintenance takes what is past it.
+    ///
+    /// # Errors
+    /// `NotFound`, `InvalidArgument` if a coarser level is kept for less long than a finer one.
+    pub fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {
+        self.db.set_retention(model, retention)
     }
 
     /// Makes rows a reference.
@@ -203,6 +273,57 @@ impl Monitor {
     /// `Poisoned`, `Io`.
     pub fn seal(&self) -> Result<()> {
         self.db.seal()
+    }
+
+    /// Compacts as far as can be, until `progress` says to stop; it is told how many pieces of work
+    /// are done.
+    ///
+    /// # Errors
+    /// `Poisoned`, `ResourceExhausted`, `Io`, `Unavailable` if it was stopped.
+    pub fn compact(&self, progress: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Result<Compacted> {
+        self.db.seal()?;
+        let before = self.sizes();
+        let mut pieces = 0;
+        self.db.compact_while(&mut || {
+            pieces += 1;
+            progress(pieces)
+        })?;
+        Ok(Compacted { before, after: self.sizes(), pieces })
+    }
+
+    fn sizes(&self) -> SegmentSizes {
+        let stats = self.db.stats();
+        SegmentSizes {
+            segments: stats.segments,
+            files: stats.files,
+            bytes: stats.segment_bytes,
+            rows: stats.segment_rows,
+        }
+    }
+
+    /// Checks the catalog, the logs and every published file, until `progress` says to stop; it is
+    /// told of segments done and how many there are.
+    ///
+    /// # Errors
+    /// `Poisoned`, `Unavailable` if it was stopped; what is damaged is among the problems.
+    pub fn verify(
+        &self,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Verified> {
+        self.db.verify_while(&mut |done, count| progress(done as u64, count as u64))
+    }
+
+    /// Stretches of the log that did not check at open.
+    pub fn damage(&self) -> &[Damage] {
+        self.db.damage()
+    }
+
+    /// Sizes of a model.
+    ///
+    /// # Errors
+    /// `NotFound`; `Corruption` if a file of deleted rows is damaged.
+    pub fn model_stats(&self, model: &str) -> Result<ModelStats> {
+        self.db.model_stats(model)
     }
 
     /// Fails once writes are stopped until the database is reopened.

@@ -1,18 +1,19 @@
 //! Where commands go: a database opened in this process, or a server.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
 
 use driftline_query::{
     DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
     PerformanceRequest, ReferenceName,
 };
 use driftline_storage::{
-    Declaration, LabelBatch, LabelReceipt, ModelRecord, Pending, PredictionBatch,
-    PredictionReceipt, ReferenceRows, Result, Schema, VersionRecord, limits::BATCH_BYTES_MAX,
+    Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Pending, PredictionBatch,
+    PredictionReceipt, ReferenceRows, Result, Retention, Schema, Verified, VersionRecord,
+    limits::BATCH_BYTES_MAX,
 };
 
 use crate::{
-    Monitor, ReferenceInfo,
+    Compacted, Monitor, ReferenceInfo,
     client::{Client, LabelWriter, PredictionWriter},
     import::PredictionSink,
 };
@@ -59,6 +60,16 @@ pub trait Backend {
     fn performance(&self, request: &PerformanceRequest) -> Result<PerformanceReport>;
     /// See [`Monitor::distribution`].
     fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport>;
+    /// See [`Monitor::set_retention`].
+    fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>>;
+    /// See [`Monitor::delete_predictions`].
+    fn delete_predictions(&self, model: &str, ids: &Ids) -> Result<u64>;
+    /// See [`Monitor::model_stats`].
+    fn model_stats(&self, model: &str) -> Result<ModelStats>;
+    /// See [`Monitor::verify`].
+    fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verified>;
+    /// See [`Monitor::compact`].
+    fn compact(&self, progress: &mut dyn FnMut(u64)) -> Result<Compacted>;
     /// Begins to write batches of a model, several on their way at a time.
     fn writer<'a>(&'a self, model: &str, schema: &Schema) -> Result<Box<dyn BatchWriter + 'a>>;
 }
@@ -138,6 +149,32 @@ impl Backend for Monitor {
         self.distribution(request)
     }
 
+    fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {
+        self.set_retention(model, retention)
+    }
+
+    fn delete_predictions(&self, model: &str, ids: &Ids) -> Result<u64> {
+        self.delete_predictions(model, ids)
+    }
+
+    fn model_stats(&self, model: &str) -> Result<ModelStats> {
+        self.model_stats(model)
+    }
+
+    fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verified> {
+        self.verify(&mut |done, count| {
+            progress(done, count);
+            ControlFlow::Continue(())
+        })
+    }
+
+    fn compact(&self, progress: &mut dyn FnMut(u64)) -> Result<Compacted> {
+        self.compact(&mut |pieces| {
+            progress(pieces);
+            ControlFlow::Continue(())
+        })
+    }
+
     fn writer<'a>(&'a self, model: &str, _: &Schema) -> Result<Box<dyn BatchWriter + 'a>> {
         Ok(Box::new(LocalWriter {
             monitor: self,
@@ -206,6 +243,26 @@ impl Backend for Client {
 
     fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport> {
         self.distribution(request)
+    }
+
+    fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {
+        self.set_retention(model, &retention).map(Arc::new)
+    }
+
+    fn delete_predictions(&self, model: &str, ids: &Ids) -> Result<u64> {
+        self.delete_predictions(model, ids)
+    }
+
+    fn model_stats(&self, model: &str) -> Result<ModelStats> {
+        self.model_stats(model)
+    }
+
+    fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verified> {
+        self.verify(progress)
+    }
+
+    fn compact(&self, progress: &mut dyn FnMut(u64)) -> Result<Compacted> {
+        self.compact(progress)
     }
 
     fn writer<'a>(&'a self, model: &str, schema: &Schema) -> Result<Box<dyn BatchWriter + 'a>> {

@@ -8,7 +8,10 @@ pub mod render;
 pub mod time;
 
 mod bench;
+mod delete;
 mod demo;
+mod maintenance;
+mod models;
 mod outcome;
 mod progress;
 mod run;

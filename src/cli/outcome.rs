@@ -13,6 +13,8 @@ pub(super) enum Failure {
     Usage(String),
     /// What was asked could not be done.
     Failed(Error),
+    /// The answer was shown, and it says that something is wrong.
+    Shown,
     /// Nobody reads the output any more.
     Unread,
 }

@@ -35,6 +35,22 @@ impl Progress {
         Self(bar)
     }
 
+    /// A spinner that counts steps whose number is not known before.
+    pub fn open_end(name: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{msg} {spinner} {pos}") {
+            bar.set_style(style);
+        }
+        bar.set_message(name.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(bar)
+    }
+
+    /// Takes note of how many steps there are.
+    pub fn set_total(&self, total: u64) {
+        self.0.set_length(total);
+    }
+
     /// Moves the bar to a number of bytes or steps.
     pub fn set(&self, position: u64) {
         self.0.set_position(position);

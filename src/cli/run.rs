@@ -6,16 +6,20 @@ use std::{
     process::ExitCode,
 };
 
-use driftline_storage::{Error, ErrorKind, Result, Task, VersionRecord, check_name};
+use driftline_storage::{Drive, Error, ErrorKind, Options, Result};
 
 use super::{
     args::{
-        Cli, Command, CreateArgs, GlobalArgs, ImportArgs, ImportCommand, LabelImportArgs,
-        ModelsCommand, PinArgs, QueryCommand, ReferenceCommand, SERVER_ENV, SetArgs, Target,
+        Cli, Command, GlobalArgs, ImportArgs, ImportCommand, LabelImportArgs, PinArgs,
+        PredictionsCommand, QueryCommand, ReferenceCommand, SERVER_ENV, SetArgs, Target,
     },
     backend::Backend,
-    bench, demo,
+    bench,
+    delete::delete,
+    demo,
     import::{Source, import_labels, import_predictions, set_reference},
+    maintenance,
+    models::models,
     outcome::{Failure, Outcome},
     render::{self, Format, ImportReport, Imported, RefusedRow, Style},
     serve,
@@ -39,6 +43,7 @@ pub fn main() -> ExitCode {
             eprintln!("error: {message}");
             ExitCode::from(2)
         }
+        Err(Failure::Shown) => ExitCode::FAILURE,
         Err(Failure::Failed(error)) => {
             tell(&error);
             ExitCode::FAILURE
@@ -65,12 +70,16 @@ fn run(cli: &Cli) -> Outcome {
         Command::Import(ImportCommand::Predictions(args)) => predictions(global, args),
         Command::Import(ImportCommand::Labels(args)) => labels(global, args),
         Command::Query(command) => query(global, command),
+        Command::Predictions(PredictionsCommand::Delete(args)) => delete(global, args),
+        Command::Verify => maintenance::verify(global),
+        Command::Compact => maintenance::compact(global),
+        Command::Inspect(args) => maintenance::inspect(global, args),
         Command::Bench(args) => bench::bench(global, args),
     }
 }
 
 /// The database of a directory, or the client of a server.
-fn open(global: &GlobalArgs) -> Result<Box<dyn Backend>> {
+pub(super) fn open(global: &GlobalArgs) -> Result<Box<dyn Backend>> {
     let server = std::env::var(SERVER_ENV).ok();
     Ok(match global.target(server.as_deref()) {
         Target::Directory(directory) => Box::new(Monitor::open(directory)?),
@@ -79,18 +88,36 @@ fn open(global: &GlobalArgs) -> Result<Box<dyn Backend>> {
 }
 
 /// A database that must exist: a query on a misspelt directory must not make one.
-fn open_existing(global: &GlobalArgs) -> Result<Box<dyn Backend>> {
-    if let Some(directory) = &global.data_dir
-        && !directory.join("catalog.redb").exists()
-    {
-        let text = format!("{} holds no driftline database", directory.display());
-        return Err(Error::new(ErrorKind::NotFound, text));
-    }
+pub(super) fn open_existing(global: &GlobalArgs) -> Result<Box<dyn Backend>> {
+    must_exist(global)?;
     open(global)
 }
 
+/// A database that must exist and that nothing but the command works on: a directory is opened
+/// without maintenance in the background.
+pub(super) fn open_still(global: &GlobalArgs) -> Result<Box<dyn Backend>> {
+    must_exist(global)?;
+    match &global.data_dir {
+        None => open(global),
+        Some(directory) => {
+            let options = Options { drive: Drive::Caller, ..Options::on_disk(now_micros) };
+            Ok(Box::new(Monitor::open_with(directory, options)?))
+        }
+    }
+}
+
+fn must_exist(global: &GlobalArgs) -> Result<()> {
+    match &global.data_dir {
+        Some(directory) if !directory.join("catalog.redb").exists() => {
+            let text = format!("{} holds no driftline database", directory.display());
+            Err(Error::new(ErrorKind::NotFound, text))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Shows an answer on standard output.
-fn show(
+pub(super) fn show(
     global: &GlobalArgs,
     render: impl FnOnce(&mut dyn io::Write, Format, &Style) -> io::Result<()>,
 ) -> Outcome {
@@ -103,86 +130,11 @@ fn show(
 }
 
 /// A request that storage or query refuses as it stands is wrong usage of the command.
-fn usage(error: Error) -> Failure {
+pub(super) fn usage(error: Error) -> Failure {
     match error.kind() {
         ErrorKind::InvalidArgument => Failure::Usage(error.to_string()),
         _ => Failure::Failed(error),
     }
-}
-
-fn models(global: &GlobalArgs, command: &ModelsCommand) -> Outcome {
-    match command {
-        ModelsCommand::List => {
-            let models = open_existing(global)?.models()?;
-            show(global, |out, format, style| render::models(&models, out, format, style))
-        }
-        ModelsCommand::Show { model } => {
-            let backend = open_existing(global)?;
-            let (record, references) = (backend.model(model)?, backend.references(model)?);
-            show(global, |out, format, style| {
-                render::model(&record, &references, out, format, style)
-            })
-        }
-        ModelsCommand::Create(args) => create_model(global, args),
-    }
-}
-
-/// Makes a model, or a version of one that exists: then what is declared is the version's own.
-fn create_model(global: &GlobalArgs, args: &CreateArgs) -> Outcome {
-    check_name("model", &args.model).map_err(usage)?;
-    if let Some(version) = &args.version {
-        check_name("version", version).map_err(usage)?;
-    }
-    check_declaration(args)?;
-    let backend = open(global)?;
-    let known = match backend.model(&args.model) {
-        Ok(known) => Some(known),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(error.into()),
-    };
-    let record = match (known, &args.version) {
-        (Some(known), Some(version)) => {
-            if known.versions.contains_key(version) {
-                let text = format!("version {version:?} of {:?} exists already", args.model);
-                return Err(Error::new(ErrorKind::AlreadyExists, text).into());
-            }
-            let declaration = args.is_declared().then(|| args.declaration());
-            let record = VersionRecord { declaration, schema: None };
-            backend.create_version(&args.model, version, record).map_err(usage)?
-        }
-        (_, version) => {
-            let made = backend.create_model(&args.model, args.declaration()).map_err(usage)?;
-            match version {
-                Some(version) => backend
-                    .create_version(&args.model, version, VersionRecord::default())
-                    .map_err(usage)?,
-                None => made,
-            }
-        }
-    };
-    show(global, |out, format, style| render::model(&record, &[], out, format, style))
-}
-
-/// Refuses what contradicts itself.
-fn check_declaration(args: &CreateArgs) -> Outcome {
-    let declared = args.declaration();
-    let lists = [
-        ("--categorical", &declared.categorical),
-        ("--numeric", &declared.numeric),
-        ("--ignore", &declared.ignore),
-    ];
-    for (place, (flag, names)) in lists.iter().enumerate() {
-        for (other, others) in lists.iter().skip(place + 1) {
-            if let Some(twice) = names.iter().find(|name| others.contains(name)) {
-                return Err(Failure::Usage(format!("{twice:?} is named by {flag} and by {other}")));
-            }
-        }
-    }
-    if declared.task == Some(Task::Regression) && declared.positive_class.is_some() {
-        let text = "--positive-class is about classes, and a regression has none";
-        return Err(Failure::Usage(text.to_owned()));
-    }
-    Ok(())
 }
 
 fn reference(global: &GlobalArgs, command: &ReferenceCommand) -> Outcome {

@@ -3,6 +3,7 @@
 //! It blocks: it owns the runtime on which its connection lives, so it must not be used inside
 //! another one. Every error has the kind, message and broken rules that the server gave it.
 
+mod admin;
 mod connect;
 mod split;
 mod unary;
@@ -11,16 +12,16 @@ mod writer;
 use std::{future::Future, sync::Arc};
 
 use driftline_proto::v1::{
-    self, model_service_client::ModelServiceClient, query_service_client::QueryServiceClient,
-    set_reference_request::Part,
+    self, ingest_service_client::IngestServiceClient, model_service_client::ModelServiceClient,
+    query_service_client::QueryServiceClient, set_reference_request::Part,
 };
 use driftline_query::{
     DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
     PerformanceRequest, ReferenceName,
 };
 use driftline_storage::{
-    Declaration, Error, ErrorKind, ModelRecord, PredictionBatch, ReferenceRows, Result, Schema,
-    VersionRecord,
+    Declaration, Error, ErrorKind, ModelRecord, PredictionBatch, Producer, ReferenceRows, Result,
+    Schema, VersionRecord,
 };
 use tokio::{runtime::Runtime, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -59,6 +60,10 @@ impl Client {
 
     fn models_service(&self) -> ModelServiceClient<Channel> {
         ModelServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    fn ingest_service(&self) -> IngestServiceClient<Channel> {
+        IngestServiceClient::new(self.channel.clone())
     }
 
     fn query_service(&self) -> QueryServiceClient<Channel> {
@@ -248,7 +253,23 @@ impl Client {
     /// # Errors
     /// `Io` if the server cannot be reached, `ResourceExhausted` if it has too many streams.
     pub fn prediction_writer(&self, model: &str) -> Result<PredictionWriter> {
-        PredictionWriter::open(self.runtime.clone(), self.channel.clone(), model)
+        self.prediction_writer_as(model, writer::new_producer())
+    }
+
+    /// As [`Client::prediction_writer`], under a name and from a number of the caller's choice: what
+    /// was sent before under that name and number gets the receipt that it got then and is stored
+    /// once. So a caller whose stream broke off opens one from the producer that the broken one had
+    /// at its start, and writes the same batches in the same order. A number that was used for
+    /// something else loses its batch: it is taken for the one sent before.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn prediction_writer_as(
+        &self,
+        model: &str,
+        producer: Producer,
+    ) -> Result<PredictionWriter> {
+        PredictionWriter::open(self.runtime.clone(), self.channel.clone(), model, producer)
     }
 
     /// Writes labels of a model, many batches at a time.
@@ -256,7 +277,15 @@ impl Client {
     /// # Errors
     /// As [`Client::prediction_writer`].
     pub fn label_writer(&self, model: &str) -> Result<LabelWriter> {
-        LabelWriter::open(self.runtime.clone(), self.channel.clone(), model)
+        self.label_writer_as(model, writer::new_producer())
+    }
+
+    /// As [`Client::label_writer`], see [`Client::prediction_writer_as`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn label_writer_as(&self, model: &str, producer: Producer) -> Result<LabelWriter> {
+        LabelWriter::open(self.runtime.clone(), self.channel.clone(), model, producer)
     }
 }
 

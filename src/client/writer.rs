@@ -1,13 +1,15 @@
 //! Writing many batches through one stream, without waiting for each.
 //!
-//! Batches are checked before they are sent, so that a broken rule names the row of the batch at
+//! Each stream names itself and numbers its messages, so that what is sent again under the same name
+//! and numbers is stored once. Batches are checked before they are sent, so that a broken rule names the row of the batch at
 //! hand; what the server refuses comes with a later call or with `finish`.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use driftline_proto::v1::{self, ingest_service_client::IngestServiceClient};
 use driftline_storage::{
-    Error, ErrorKind, LabelBatch, LabelReceipt, PredictionBatch, PredictionReceipt, Result, Schema,
+    Error, ErrorKind, LabelBatch, LabelReceipt, PredictionBatch, PredictionReceipt, Producer,
+    Result, Schema,
 };
 use tokio::{runtime::Runtime, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -27,22 +29,23 @@ struct Stream<Q, A> {
     answers: Streaming<A>,
     /// Sequences that wait for their answer.
     unanswered: VecDeque<u64>,
-    next: u64,
+    producer: Producer,
 }
 
 impl<Q, A> Stream<Q, A> {
     /// Sends a request, and gives the answers that had to come first.
     fn send(
         &mut self,
-        build: impl FnOnce(u64) -> Q,
+        build: impl FnOnce(&Producer) -> Q,
         mut take: impl FnMut(&A) -> u64,
     ) -> Result<()> {
         while self.unanswered.len() >= UNANSWERED_BATCHES_MAX {
             self.receive(&mut take)?;
         }
-        let sequence = self.next;
-        self.next += 1;
-        if self.runtime.block_on(self.requests.send(build(sequence))).is_err() {
+        let request = build(&self.producer);
+        let sequence = self.producer.sequence;
+        self.producer.sequence += 1;
+        if self.runtime.block_on(self.requests.send(request)).is_err() {
             // The stream has ended: the answers that are left say why.
             while self.receive(&mut take)? {}
             return Err(closed());
@@ -73,6 +76,11 @@ impl<Q, A> Stream<Q, A> {
     }
 }
 
+/// A sender that nobody else is, which has sent nothing yet.
+pub(super) fn new_producer() -> Producer {
+    Producer { id: format!("{:032x}", rand::random::<u128>()), sequence: 0 }
+}
+
 fn closed() -> Error {
     let text = "the server closed the stream before it answered every batch; send them again";
     Error::new(ErrorKind::Io, text)
@@ -87,13 +95,23 @@ pub struct PredictionWriter {
 }
 
 impl PredictionWriter {
-    pub(super) fn open(runtime: Arc<Runtime>, channel: Channel, model: &str) -> Result<Self> {
+    pub(super) fn open(
+        runtime: Arc<Runtime>,
+        channel: Channel,
+        model: &str,
+        producer: Producer,
+    ) -> Result<Self> {
         let (requests, outgoing) = mpsc::channel(UNANSWERED_BATCHES_MAX);
         let mut service = IngestServiceClient::new(channel);
         let answers = runtime.block_on(service.stream_predictions(ReceiverStream::new(outgoing)));
         let answers = answers.map_err(|status| from_status(&status))?.into_inner();
-        let stream = Stream { runtime, requests, answers, unanswered: VecDeque::new(), next: 0 };
+        let stream = Stream { runtime, requests, answers, unanswered: VecDeque::new(), producer };
         Ok(Self { model: model.to_owned(), stream, total: PredictionReceipt::default() })
+    }
+
+    /// Who the server takes the next message to be from, and its number.
+    pub fn producer(&self) -> &Producer {
+        &self.stream.producer
     }
 
     /// Sends a batch, in several messages if it is large. It is on disk once
@@ -107,11 +125,12 @@ impl PredictionWriter {
         let Self { model, stream, total } = self;
         let build = |rows: &[u32]| wire::batch::write_predictions(&batch.take(rows), schema);
         split::each(batch.len(), build, |part| {
-            let request = |sequence| v1::StreamPredictionsRequest {
+            let request = |producer: &Producer| v1::StreamPredictionsRequest {
                 model: model.clone(),
                 version: version.to_owned(),
-                sequence,
+                sequence: producer.sequence,
                 batch: Some(part),
+                producer_id: producer.id.clone(),
             };
             stream.send(request, |answer| add_predictions(total, answer))?;
             Ok(true)
@@ -142,13 +161,23 @@ pub struct LabelWriter {
 }
 
 impl LabelWriter {
-    pub(super) fn open(runtime: Arc<Runtime>, channel: Channel, model: &str) -> Result<Self> {
+    pub(super) fn open(
+        runtime: Arc<Runtime>,
+        channel: Channel,
+        model: &str,
+        producer: Producer,
+    ) -> Result<Self> {
         let (requests, outgoing) = mpsc::channel(UNANSWERED_BATCHES_MAX);
         let mut service = IngestServiceClient::new(channel);
         let answers = runtime.block_on(service.stream_labels(ReceiverStream::new(outgoing)));
         let answers = answers.map_err(|status| from_status(&status))?.into_inner();
-        let stream = Stream { runtime, requests, answers, unanswered: VecDeque::new(), next: 0 };
+        let stream = Stream { runtime, requests, answers, unanswered: VecDeque::new(), producer };
         Ok(Self { model: model.to_owned(), stream, total: LabelReceipt::default() })
+    }
+
+    /// Who the server takes the next message to be from, and its number.
+    pub fn producer(&self) -> &Producer {
+        &self.stream.producer
     }
 
     /// Sends a batch, in several messages if it is large. It is on disk once
@@ -161,10 +190,11 @@ impl LabelWriter {
         let Self { model, stream, total } = self;
         let build = |rows: &[u32]| wire::batch::write_labels(&batch.take(rows));
         split::each(batch.len(), build, |part| {
-            let request = |sequence| v1::StreamLabelsRequest {
+            let request = |producer: &Producer| v1::StreamLabelsRequest {
                 model: model.clone(),
-                sequence,
+                sequence: producer.sequence,
                 batch: Some(part),
+                producer_id: producer.id.clone(),
             };
             stream.send(request, |answer| add_labels(total, answer))?;
             Ok(true)

@@ -8,7 +8,9 @@
 use std::{pin::Pin, sync::Arc};
 
 use driftline_proto::v1::{self, ingest_service_server::IngestService};
-use driftline_storage::{DEFAULT_VERSION, Error, LabelReceipt, PredictionReceipt, Result};
+use driftline_storage::{
+    DEFAULT_VERSION, Error, LabelReceipt, PredictionReceipt, Producer, Result,
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
@@ -34,14 +36,17 @@ impl IngestService for Ingest {
         &self,
         request: Request<v1::WritePredictionsRequest>,
     ) -> Result<Response<v1::WritePredictionsResponse>, Status> {
-        let v1::WritePredictionsRequest { model, version, rows } = request.into_inner();
+        let v1::WritePredictionsRequest { model, version, rows, producer_id, sequence } =
+            request.into_inner();
         let about = About::model(&model);
         let name = model.clone();
         let work = move |shared: &Shared| {
             let version = or_default(&version);
             let schema = schema_of(&shared.monitor, &model, Some(version))?;
             let taken = wire::rows::predictions(&rows, &schema)?;
-            let pending = shared.monitor.write_predictions(&model, version, taken.batch)?;
+            let producer = producer(producer_id, sequence);
+            let monitor = &shared.monitor;
+            let pending = monitor.write_predictions_from(producer, &model, version, taken.batch)?;
             Ok((pending, taken.ignored))
         };
         let (pending, ignored_columns) = self.0.run(about.clone(), work).await?;
@@ -62,13 +67,14 @@ impl IngestService for Ingest {
         &self,
         request: Request<v1::WriteLabelsRequest>,
     ) -> Result<Response<v1::WriteLabelsResponse>, Status> {
-        let v1::WriteLabelsRequest { model, rows } = request.into_inner();
+        let v1::WriteLabelsRequest { model, rows, producer_id, sequence } = request.into_inner();
         let about = About::model(&model);
         let name = model.clone();
         let work = move |shared: &Shared| {
             let schema = schema_of(&shared.monitor, &model, None)?;
             let batch = wire::rows::labels(&rows, &schema)?;
-            shared.monitor.write_labels(&model, batch)
+            let producer = producer(producer_id, sequence);
+            shared.monitor.write_labels_from(producer, &model, batch)
         };
         let pending = self.0.run(about.clone(), work).await?;
         let receipt = pending.done().await.map_err(|error| self.0.refuse(&error, &about))?;
@@ -83,6 +89,25 @@ impl IngestService for Ingest {
     ) -> Result<Response<Self::StreamLabelsStream>, Status> {
         answer(&self.0, request.into_inner())
     }
+
+    async fn delete_predictions(
+        &self,
+        request: Request<v1::DeletePredictionsRequest>,
+    ) -> Result<Response<v1::DeletePredictionsResponse>, Status> {
+        let v1::DeletePredictionsRequest { model, prediction_ids } = request.into_inner();
+        let about = About::model(&model);
+        let work = move |shared: &Shared| {
+            let ids = wire::admin::ids_to_delete(&prediction_ids)?;
+            let deleted = shared.monitor.delete_predictions(&model, &ids)?;
+            Ok(v1::DeletePredictionsResponse { deleted })
+        };
+        self.0.run(about, work).await.map(Response::new)
+    }
+}
+
+/// Who sent a batch, if it says so.
+fn producer(id: String, sequence: u64) -> Option<Producer> {
+    (!id.is_empty()).then_some(Producer { id, sequence })
 }
 
 fn or_default(version: &str) -> &str {
@@ -116,12 +141,14 @@ impl Batch for v1::StreamPredictionsRequest {
     }
 
     fn submit(self, shared: &Arc<Shared>) -> Result<Wait<Self::Answer>> {
-        let Self { model, version, sequence, batch } = self;
+        let Self { model, version, sequence, batch, producer_id } = self;
         let version = or_default(&version);
         let schema = schema_of(&shared.monitor, &model, Some(version))?;
         let batch = wire::required("batch", batch)?;
         let taken = wire::batch::predictions(batch, &schema)?;
-        let pending = shared.monitor.write_predictions(&model, version, taken.batch)?;
+        let producer = producer(producer_id, sequence);
+        let monitor = &shared.monitor;
+        let pending = monitor.write_predictions_from(producer, &model, version, taken.batch)?;
         let (ignored_columns, shared) = (taken.ignored, shared.clone());
         Ok(Box::pin(async move {
             let PredictionReceipt { accepted, duplicates } = pending.done().await?;
@@ -139,10 +166,11 @@ impl Batch for v1::StreamLabelsRequest {
     }
 
     fn submit(self, shared: &Arc<Shared>) -> Result<Wait<Self::Answer>> {
-        let Self { model, sequence, batch } = self;
+        let Self { model, sequence, batch, producer_id } = self;
         let schema = schema_of(&shared.monitor, &model, None)?;
         let batch = wire::batch::labels(wire::required("batch", batch)?, &schema)?;
-        let pending = shared.monitor.write_labels(&model, batch)?;
+        let producer = producer(producer_id, sequence);
+        let pending = shared.monitor.write_labels_from(producer, &model, batch)?;
         let shared = shared.clone();
         Ok(Box::pin(async move {
             let receipt = pending.done().await?;

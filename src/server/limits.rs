@@ -14,6 +14,10 @@ pub(crate) const INGEST_STREAMS_MAX: usize = 64;
 pub(crate) const REFERENCE_UPLOADS_MAX: usize = 2;
 /// Queries that run at once; further ones wait in order. Each holds a thread and a snapshot.
 pub(crate) const QUERIES_MAX: usize = 16;
+/// Verifications and compactions that run at once: each reads, or writes, all there is.
+pub(crate) const MAINTENANCE_CALLS_MAX: usize = 1;
+/// Words of progress that wait for a client; while there are so many, further ones are left out.
+pub(crate) const PROGRESS_QUEUE_MESSAGES: usize = 16;
 /// Calls open at once on one connection; the client waits with further ones.
 pub(crate) const CALLS_PER_CONNECTION_MAX: u32 = 128;
 /// Bytes of one stream in flight before the receiver has read them: a batch of good size.

@@ -92,6 +92,8 @@ struct Sizes(Arc<Monitor>);
 impl Collector for Sizes {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let stats = self.0.stats();
+        let seal_failed = u64::from(stats.seal_failed);
+        let stopped = u64::from(self.0.check_writable().is_err());
         let gauges = [
             ("segments", "Segments on disk", None, stats.segments),
             ("segment_rows", "Predictions in segments", None, stats.segment_rows),
@@ -99,6 +101,15 @@ impl Collector for Sizes {
             ("head_rows", "Predictions in memory and in the log", None, stats.head_rows),
             ("head", "Approximate size of the head in memory", Some(Unit::Bytes), stats.head_bytes),
             ("labels_waiting", "Labels whose prediction has not come", None, stats.waiting_labels),
+            ("files", "Files of segments; small segments share packs", None, stats.files),
+            (
+                "log_damages",
+                "Stretches of the log that did not check at open",
+                None,
+                stats.log_damage,
+            ),
+            ("seal_failed", "Whether the last seal failed and is tried again", None, seal_failed),
+            ("writes_stopped", "Whether writes are refused until reopening", None, stopped),
         ];
         for (name, help, unit, value) in gauges {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
@@ -106,10 +117,31 @@ impl Collector for Sizes {
                 encoder.encode_descriptor(name, help, unit.as_ref(), gauge.metric_type())?;
             gauge.encode(metric)?;
         }
-        let help = "Labels dropped because their prediction never came";
-        let dropped = ConstCounter::new(stats.dropped_labels);
-        let metric =
-            encoder.encode_descriptor("labels_dropped", help, None, dropped.metric_type())?;
-        dropped.encode(metric)
+        let written = &stats.written;
+        let rewritten = written.rewritten_bytes;
+        let counters = [
+            (
+                "labels_dropped",
+                "Labels dropped because their prediction never came",
+                None,
+                stats.dropped_labels,
+            ),
+            (
+                "ingested",
+                "Rows and labels as they came in",
+                Some(Unit::Bytes),
+                written.ingested_bytes,
+            ),
+            ("logged", "Log frames written", Some(Unit::Bytes), written.log_bytes),
+            ("sealed", "Files written by seals", Some(Unit::Bytes), written.sealed_bytes),
+            ("rewritten", "Files written again by maintenance", Some(Unit::Bytes), rewritten),
+        ];
+        for (name, help, unit, value) in counters {
+            let counter = ConstCounter::new(value);
+            let metric =
+                encoder.encode_descriptor(name, help, unit.as_ref(), counter.metric_type())?;
+            counter.encode(metric)?;
+        }
+        Ok(())
     }
 }

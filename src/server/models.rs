@@ -90,6 +90,22 @@ impl ModelService for Models {
         self.0.run(about, work).await.map(Response::new)
     }
 
+    async fn update_retention(
+        &self,
+        request: Request<v1::UpdateRetentionRequest>,
+    ) -> Result<Response<v1::UpdateRetentionResponse>, Status> {
+        let v1::UpdateRetentionRequest { model, retention } = request.into_inner();
+        let about = About::model(&model);
+        let work = move |shared: &Shared| {
+            let retention = wire::model::retention(wire::required("retention", retention)?);
+            let changed = shared.monitor.set_retention(&model, retention);
+            let model = changed
+                .map_err(|error| error.with_fields_renamed(&wire::model::RETENTION_FIELDS))?;
+            Ok(v1::UpdateRetentionResponse { model: Some(wire::model::write_model(&model)) })
+        };
+        self.0.run(about, work).await.map(Response::new)
+    }
+
     async fn set_reference(
         &self,
         request: Request<Streaming<v1::SetReferenceRequest>>,

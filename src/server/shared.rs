@@ -25,6 +25,8 @@ pub(super) struct Shared {
     pub(super) uploads: Arc<Semaphore>,
     /// One permit per running query.
     pub(super) queries: Arc<Semaphore>,
+    /// One permit per verification or compaction.
+    pub(super) maintenance: Arc<Semaphore>,
     draining: watch::Receiver<bool>,
 }
 
@@ -37,6 +39,7 @@ impl Shared {
             ingest_streams: Arc::new(Semaphore::new(limits::INGEST_STREAMS_MAX)),
             uploads: Arc::new(Semaphore::new(limits::REFERENCE_UPLOADS_MAX)),
             queries: Arc::new(Semaphore::new(limits::QUERIES_MAX)),
+            maintenance: Arc::new(Semaphore::new(limits::MAINTENANCE_CALLS_MAX)),
             draining,
         }
     }

@@ -3,6 +3,7 @@
 //! Nothing here panics on any message: lengths, codes, kinds and times are checked before they are
 //! used, and a broken rule becomes a violation that names row, field, value and rule.
 
+pub(crate) mod admin;
 pub(crate) mod batch;
 pub(crate) mod column;
 pub(crate) mod error;

@@ -92,7 +92,7 @@ pub(crate) fn model(model: Option<v1::Model>) -> Result<ModelRecord> {
         declaration: model.declaration.map(declaration).transpose()?.unwrap_or_default(),
         schema: model.schema.map(schema).transpose()?,
         versions,
-        retention: Retention::default(),
+        retention: model.retention.map(retention).unwrap_or_default(),
     })
 }
 
@@ -109,8 +109,29 @@ pub(crate) fn write_model(model: &ModelRecord) -> v1::Model {
         declaration: Some(write_declaration(&model.declaration)),
         schema: model.schema.as_ref().map(write_schema),
         versions: model.versions.iter().map(version).collect(),
+        retention: Some(write_retention(&model.retention)),
     }
 }
+
+/// Reads how long data is kept; storage checks the levels against each other.
+pub(crate) fn retention(retention: v1::Retention) -> Retention {
+    let v1::Retention { rows_days, minutes_days, hours_days, days_days } = retention;
+    Retention { rows_days, minutes_days, hours_days, days_days }
+}
+
+/// How long data is kept, for the wire.
+pub(crate) fn write_retention(retention: &Retention) -> v1::Retention {
+    let Retention { rows_days, minutes_days, hours_days, days_days } = *retention;
+    v1::Retention { rows_days, minutes_days, hours_days, days_days }
+}
+
+/// Fields of a broken retention as requests know them.
+pub(crate) const RETENTION_FIELDS: [(&str, &str); 4] = [
+    ("rows_days", "retention.rows_days"),
+    ("minutes_days", "retention.minutes_days"),
+    ("hours_days", "retention.hours_days"),
+    ("days_days", "retention.days_days"),
+];
 
 /// Reads a reference.
 ///
@@ -230,7 +251,7 @@ mod tests {
             declaration,
             schema: Some(schema),
             versions: [("v1".to_owned(), own), ("v2".to_owned(), VersionRecord::default())].into(),
-            retention: Retention::default(),
+            retention: Retention { rows_days: Some(90), ..Retention::default() },
         };
         assert_eq!(model(Some(write_model(&record))).expect("valid"), record);
     }

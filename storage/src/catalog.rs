@@ -143,29 +143,8 @@ impl Catalog {
     pub fn load(&self) -> Result<Contents> {
         self.with(|database| {
             let read = Reader { read: database.begin_read().at(&self.path)?, path: &self.path };
-            let mut contents = Contents {
-                models: shared(read.by_text(MODELS)?),
-                state: read.by_text(META)?.remove(STATE_KEY).unwrap_or_default(),
-                written: read.by_text(WRITTEN)?,
-                ..Contents::default()
-            };
-            for (key, record) in read.by_text::<ProducerRecord>(PRODUCERS)? {
-                let key = serde_json::from_str(&key)
-                    .map_err(|error| Error::corruption(&self.path, 0, error))?;
-                contents.producers.insert(key, record);
-            }
-            contents.references = shared(read.by_number(REFERENCES)?);
-            let mut schemas = shared(read.by_number::<Schema>(SCHEMAS)?);
-            for (id, stored) in read.by_number::<StoredSegment>(SEGMENTS)? {
-                let schema = stored.schema_id;
-                let record = stored.record(&mut schemas).ok_or_else(|| {
-                    let text = format!("segment {id} has a schema {schema:x} that is absent");
-                    Error::corruption(&self.path, 0, text)
-                })?;
-                contents.segments.insert(id, record);
-            }
-            *self.schemas.lock().unwrap_or_else(PoisonError::into_inner) =
-                schemas.into_keys().collect();
+            let (contents, schemas) = read.contents()?;
+            *self.schemas.lock().unwrap_or_else(PoisonError::into_inner) = schemas;
             Ok(contents)
         })
     }
@@ -274,6 +253,67 @@ fn shared<K: Ord, T>(values: BTreeMap<K, T>) -> BTreeMap<K, Arc<T>> {
     values.into_iter().map(|(key, value)| (key, Arc::new(value))).collect()
 }
 
+/// Reads a copy of a catalog in memory, where redb may repair what a crash left. Returns the format
+/// version too.
+///
+/// # Errors
+/// `FailedPrecondition` for a newer format, `Corruption`.
+pub(crate) fn read_copy(path: &Path, bytes: Vec<u8>) -> Result<(u32, Contents)> {
+    let file: Arc<dyn VfsFile> = Arc::new(Copy(Mutex::new(bytes)));
+    let database = open_backend(file, path).map_err(|error| match error.kind() {
+        // What redb could not make sense of is not what it wrote.
+        ErrorKind::Io => Error::corruption(path, 0, error),
+        _ => error,
+    })?;
+    let version = check_format(&database, path)?;
+    let contents = Reader { read: database.begin_read().at(path)?, path }.contents()?.0;
+    Ok((version, contents))
+}
+
+/// The bytes of a catalog that nobody else sees.
+#[derive(Debug)]
+struct Copy(Mutex<Vec<u8>>);
+
+impl Copy {
+    fn bytes(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl VfsFile for Copy {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.bytes().len() as u64)
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let bytes = self.bytes();
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let end = start.saturating_add(buffer.len());
+        let found = bytes.get(start..end).ok_or(io::ErrorKind::UnexpectedEof)?;
+        buffer.copy_from_slice(found);
+        Ok(())
+    }
+
+    fn write_all_at(&self, written: &[u8], offset: u64) -> io::Result<()> {
+        let mut bytes = self.bytes();
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let end = start.saturating_add(written.len());
+        let place = bytes.get_mut(start..end).ok_or(io::ErrorKind::UnexpectedEof)?;
+        place.copy_from_slice(written);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).ok().filter(|_| len <= crate::limits::FILE_BYTES_MAX);
+        self.bytes().resize(len.ok_or(io::ErrorKind::FileTooLarge)?, 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn closed(path: &Path) -> Error {
     let text = format!("catalog {} could not be opened again after a failure", path.display());
     Error::new(ErrorKind::Io, text)
@@ -282,7 +322,10 @@ fn closed(path: &Path) -> Error {
 /// Opens the database and checks every page: redb trusts pages that it reads later, and panics on
 /// some that are damaged.
 fn open_database(vfs: &dyn Vfs, path: &Path) -> Result<Database> {
-    let file = vfs.open(path).map_err(|error| Error::io(path, "open", error))?;
+    open_backend(vfs.open(path).map_err(|error| Error::io(path, "open", error))?, path)
+}
+
+fn open_backend(file: Arc<dyn VfsFile>, path: &Path) -> Result<Database> {
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let builder = &mut Database::builder();
         let builder = builder.set_cache_size(CACHE_BYTES);
@@ -309,7 +352,8 @@ fn begin_write(database: &Database, path: &Path) -> Result<redb::WriteTransactio
 /// Bytes of pages that redb keeps: the catalog is read once and then mostly written.
 const CACHE_BYTES: usize = 4 << 20;
 
-fn check_format(database: &Database, path: &Path) -> Result<()> {
+/// Checks the format version, makes it the newest and every table exist. Returns what it was.
+fn check_format(database: &Database, path: &Path) -> Result<u32> {
     let write = Writer { write: begin_write(database, path)?, path };
     let found: Option<u32> = {
         let meta = write.write.open_table(META).at(path)?;
@@ -333,7 +377,8 @@ fn check_format(database: &Database, path: &Path) -> Result<()> {
     for table in [REFERENCES, SEGMENTS, SCHEMAS] {
         write.write.open_table(table).at(path)?;
     }
-    write.write.commit().at(path)
+    write.write.commit().at(path)?;
+    Ok(found.unwrap_or(FORMAT_VERSION))
 }
 
 struct Reader<'a> {
@@ -342,6 +387,32 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Everything, and the ids of the schemas that the catalog has.
+    fn contents(&self) -> Result<(Contents, BTreeSet<u64>)> {
+        let mut contents = Contents {
+            models: shared(self.by_text(MODELS)?),
+            state: self.by_text(META)?.remove(STATE_KEY).unwrap_or_default(),
+            written: self.by_text(WRITTEN)?,
+            ..Contents::default()
+        };
+        for (key, record) in self.by_text::<ProducerRecord>(PRODUCERS)? {
+            let key = serde_json::from_str(&key)
+                .map_err(|error| Error::corruption(self.path, 0, error))?;
+            contents.producers.insert(key, record);
+        }
+        contents.references = shared(self.by_number(REFERENCES)?);
+        let mut schemas = shared(self.by_number::<Schema>(SCHEMAS)?);
+        for (id, stored) in self.by_number::<StoredSegment>(SEGMENTS)? {
+            let schema = stored.schema_id;
+            let record = stored.record(&mut schemas).ok_or_else(|| {
+                let text = format!("segment {id} has a schema {schema:x} that is absent");
+                Error::corruption(self.path, 0, text)
+            })?;
+            contents.segments.insert(id, record);
+        }
+        Ok((contents, schemas.into_keys().collect()))
+    }
+
     fn by_text<T: DeserializeOwned>(&self, table: Text) -> Result<BTreeMap<String, T>> {
         let opened = self.read.open_table(table).at(self.path)?;
         let mut found = BTreeMap::new();

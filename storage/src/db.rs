@@ -1,6 +1,7 @@
 //! The database: opening, closing, writing, and its sizes.
 
 use std::{
+    ops::ControlFlow,
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -19,7 +20,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     keeper::Keeper,
     limits,
-    manifest::{ReferenceRecord, VersionRecord},
+    manifest::{ReferenceRecord, VersionRecord, Written},
     producers::Producer,
     record::LoggedLabels,
     recover::{
@@ -130,6 +131,12 @@ pub struct Stats {
     pub dropped_labels: u64,
     /// Stretches of the log that did not check at open, torn ends left out.
     pub log_damage: u64,
+    /// Files of segments; small segments share packs.
+    pub files: u64,
+    /// Whether the last seal failed for want of space and is to be tried again.
+    pub seal_failed: bool,
+    /// Bytes written so far, over all models; those of a head are counted when it is sealed.
+    pub written: Written,
 }
 
 /// An open database. Dropping it closes it cleanly.
@@ -387,9 +394,23 @@ impl Db {
     /// # Errors
     /// `Poisoned`, `ResourceExhausted`, `Io`.
     pub fn compact(&self, progress: &mut dyn FnMut()) -> Result<()> {
+        self.compact_while(&mut || {
+            progress();
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// As [`Db::compact`], until `progress` says to stop. What was done stays done.
+    ///
+    /// # Errors
+    /// As there, and `Unavailable` if it was stopped.
+    pub fn compact_while(&self, progress: &mut dyn FnMut() -> ControlFlow<()>) -> Result<()> {
         self.seal()?;
         while self.keeper.maintain(true)? {
-            progress();
+            if progress().is_break() {
+                let text = "the compaction was stopped before its end; what it did stays done";
+                return Err(Error::new(ErrorKind::Unavailable, text));
+            }
         }
         Ok(())
     }
@@ -421,7 +442,10 @@ impl Db {
             stats.segment_rows += u64::from(record.row_count);
             stats.segment_bytes += record.bytes();
         }
+        stats.files = state.segments.files() as u64;
+        state.written.values().for_each(|more| stats.written.add(more));
         drop(state);
+        stats.seal_failed = self.shared.sealing().failed.is_some();
         stats.dropped_labels = self.shared.durable().labels_dropped;
         stats.log_damage = self.damage.iter().filter(|found| !found.at_end).count() as u64;
         stats

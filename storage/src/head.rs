@@ -119,6 +119,11 @@ impl VersionHead {
         }
     }
 
+    /// Bytes of rows, labels and partials, by estimate.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes + self.partial_bytes
+    }
+
     /// Adds a prepared batch. Returns the number of its first row.
     pub(crate) fn apply(&mut self, prepared: Prepared) -> u32 {
         let base = self.rows;
@@ -237,8 +242,7 @@ impl Head {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.versions.values().map(|head| head.bytes + head.partial_bytes).sum::<usize>()
-            + self.labels * 64
+        self.versions.values().map(VersionHead::bytes).sum::<usize>() + self.labels * 64
     }
 
     pub(crate) fn is_empty(&self) -> bool {

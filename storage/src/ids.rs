@@ -78,6 +78,11 @@ impl IdIndex {
         self.0.find_each(hashes, found);
     }
 
+    /// How many ids there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Bytes in memory.
     pub fn bytes(&self) -> usize {
         self.0.bytes()

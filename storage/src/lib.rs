@@ -23,6 +23,7 @@ mod blob;
 mod files;
 mod producers;
 mod manifest;
+mod file_kind;
 mod wal;
 mod replay;
 mod record;
@@ -69,6 +70,8 @@ mod models;
 mod references;
 mod deletion;
 mod verify;
+mod model_stats;
+mod inspect;
 
 pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
 pub use binning::{Binning, ColumnBins};
@@ -77,25 +80,28 @@ pub use catalog::FORMAT_VERSION;
 pub use column::{Categories, CategoriesBuilder, Column, NULL, NULL_CODE, is_null, number};
 pub use db::{DEFAULT_VERSION, Db, Drive, Options, Pending, Stats};
 pub use error::{Error, ErrorKind, Result, Violation, near_misses};
+pub use file_kind::FileKind;
 pub use id_column::{Id, Ids, id_hash};
+pub use inspect::{Datum, Inspection, List, inspect};
 pub use manifest::{
     Level, ModelRecord, ReferenceRecord, ReferenceSource, Retention, SegmentRecord, SidecarRecord,
     VersionRecord, Written,
 };
+pub use model_stats::{AgeStats, FileStats, ModelStats};
 pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally, Sum};
 pub use producers::Producer;
 pub use reference::Reference;
 pub use references::{NewReference, ReferenceRows};
 pub use replay::Damage;
-pub use rows::{EncodedRows, RowChunk, RowFile, write_rows};
+pub use rows::{EncodedRows, Numbers, RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
 };
 pub use snapshot::{Part, Snapshot};
 pub use special::{SPECIALS, Special};
-pub use tally::{Cells, ColumnCounts, ColumnTally, RowCounter, Tallies, Tally};
+pub use tally::{Cells, ColumnCounts, ColumnTally, RowCounter, Tallies, Tally, Wanted};
 pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};
-pub use verify::Verified;
+pub use verify::{Checked, Problem, Verified};
 pub use vfs::{OsVfs, Vfs, VfsFile};
 pub use writer::{LabelReceipt, PredictionReceipt};
 
@@ -104,7 +110,11 @@ pub use writer::{LabelReceipt, PredictionReceipt};
 pub mod parts {
     pub use crate::{
         answers::{Answers, Labelled, Predicted},
+        binner::{Binner, NewNames},
+        counting::{MinuteCounts, count_by_minute},
+        day::DayPartials,
         labels::{Applied, LabelSet, Truth},
         outcome::Outcomes,
+        partials_file::{MinuteCache, PartialsFile, write_partials},
     };
 }

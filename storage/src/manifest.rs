@@ -99,8 +99,10 @@ impl Retention {
         ];
         for pair in levels.windows(2) {
             let [(fine, kept), (coarse, limit)] = pair else { continue };
-            if limit.is_some_and(|limit| kept.is_none_or(|kept| kept > limit)) {
-                let text = format!("{coarse} must be at least {fine}, or absent for ever");
+            if let Some(limit) = limit.filter(|limit| kept.is_none_or(|kept| kept > *limit)) {
+                let kept = kept.map_or("for ever".to_owned(), |kept| format!("{kept} days"));
+                let text =
+                    format!("{limit} days, must be at least {fine} ({kept}), or absent for ever");
                 return Err(Error::invalid(*coarse, text));
             }
         }

@@ -168,10 +168,10 @@ impl<'a> ShardLog<'a> {
         self.last = None;
         self.at = HEADER_BYTES.min(len);
         match read_header(&self.bytes) {
-            Some((version, _)) if version > VERSION => {
+            Some((version, ..)) if version > VERSION => {
                 return Err(newer_version(&self.path, version, VERSION));
             }
-            Some((version, first)) if first == file.first => self.version = version,
+            Some((version, _, first)) if first == file.first => self.version = version,
             // A file whose header was never synced holds nothing that was acknowledged; one whose
             // header is damaged may, and its frames tell by themselves.
             _ if self.bytes.iter().all(|byte| *byte == 0) => self.at = len,
@@ -240,18 +240,16 @@ fn file_is_v1(path: &Path) -> bool {
     path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| !stem.contains('-'))
 }
 
-/// Version and first sequence of a file whose header checks.
-fn read_header(bytes: &[u8]) -> Option<(u16, u64)> {
+/// Version, shard and first sequence of a file whose header checks.
+fn read_header(bytes: &[u8]) -> Option<(u16, u16, u64)> {
     let header = bytes.first_chunk::<HEADER_BYTES>()?;
-    let fields = || -> Decoded<(u16, u64, u32)> {
+    let fields = || -> Decoded<(u16, u16, u64, u32)> {
         let mut get = Get::new(&header[4..]);
-        let version = get.u16()?;
-        get.u16()?;
-        Ok((version, get.u64()?, get.u32()?))
+        Ok((get.u16()?, get.u16()?, get.u64()?, get.u32()?))
     };
-    let (version, first, crc) = fields().ok()?;
+    let (version, shard, first, crc) = fields().ok()?;
     let whole = header[..4] == FILE_MAGIC && crc32fast::hash(&header[..16]) == crc;
-    whole.then_some((version, first))
+    whole.then_some((version, shard, first))
 }
 
 /// A frame that checks and comes after the one before it: what older frames left on the disk does
@@ -276,6 +274,65 @@ fn valid_frame_after(bytes: &[u8], at: usize, previous: u64) -> Option<usize> {
         bytes.get(*place..).is_some_and(|rest| rest.starts_with(&FRAME_MAGIC))
             && frame_at(bytes, *place, previous).is_some()
     })
+}
+
+/// A frame as a reader of one file sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FrameSeen {
+    pub(crate) sequence: u64,
+    /// Where it begins in the file.
+    pub(crate) offset: u64,
+    /// Where its records begin and end.
+    pub(crate) records: (usize, usize),
+}
+
+/// What one log file holds.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    pub(crate) version: u16,
+    pub(crate) shard: u16,
+    /// First sequence that it may have, by its header.
+    pub(crate) first: u64,
+    pub(crate) frames: Vec<FrameSeen>,
+    /// Where stretches that do not check begin and end.
+    pub(crate) damage: Vec<(u64, u64)>,
+}
+
+/// Walks the bytes of a log file and keeps nothing aside.
+///
+/// # Errors
+/// `Corruption` if its header does not check, `FailedPrecondition` for a newer version.
+pub(crate) fn survey(path: &Path, bytes: &[u8]) -> Result<Survey> {
+    let (version, shard, first) = read_header(bytes)
+        .ok_or_else(|| Error::corruption(path, 0, "the header of a log does not check"))?;
+    if version > VERSION {
+        return Err(newer_version(path, version, VERSION));
+    }
+    let link = if version == 1 { 0 } else { 8 };
+    let mut seen = Survey { version, shard, first, frames: Vec::new(), damage: Vec::new() };
+    let (mut at, mut last) = (HEADER_BYTES, 0);
+    while at < bytes.len() {
+        match frame_at(bytes, at, last) {
+            Some(frame) => {
+                let records = (frame.end.min(frame.start + link), frame.end);
+                let (sequence, offset) = (frame.sequence, at as u64);
+                seen.frames.push(FrameSeen { sequence, offset, records });
+                (at, last) = (frame.end, sequence);
+            }
+            None => {
+                let end = valid_frame_after(bytes, at, last).unwrap_or(bytes.len());
+                seen.damage.push((at as u64, end as u64));
+                at = end;
+            }
+        }
+    }
+    Ok(seen)
+}
+
+/// Where frames begin in bytes that need not check.
+pub(crate) fn frames_in(bytes: &[u8]) -> Vec<usize> {
+    let starts = bytes.windows(FRAME_MAGIC.len()).enumerate();
+    starts.filter(|(_, window)| *window == FRAME_MAGIC).map(|(at, _)| at).collect()
 }
 
 /// Keeps a copy of a stretch: `quarantine/<log file>.<offset>`.

@@ -100,13 +100,19 @@ impl SectionWriter {
     }
 }
 
+/// A section as the directory tells of it.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
-    kind: u32,
-    offset: u64,
-    length: u64,
-    unpacked: u64,
-    crc: u32,
+pub struct Entry {
+    /// What it is, unique in its file.
+    pub kind: u32,
+    /// Where it begins.
+    pub offset: u64,
+    /// Its bytes as stored.
+    pub length: u64,
+    /// Its bytes unpacked.
+    pub unpacked: u64,
+    /// The crc32 of its stored bytes.
+    pub crc: u32,
 }
 
 /// A file that was opened: its directory is checked, its sections are checked as they are read.
@@ -143,6 +149,16 @@ impl<'a> SectionReader<'a> {
     /// The version that the file was written with, at most the newest that is read.
     pub fn version(&self) -> u16 {
         self.version
+    }
+
+    /// The sections, in the order of the file.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// What a section is, without how it is stored.
+    pub fn kind_of(entry: &Entry) -> u32 {
+        entry.kind & !STORED
     }
 
     /// The unpacked bytes of a section; `None` if the file has none of this kind.

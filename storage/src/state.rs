@@ -85,6 +85,11 @@ impl SegmentSet {
         }
     }
 
+    /// How many files there are.
+    pub(crate) fn files(&self) -> usize {
+        self.uses.len()
+    }
+
     /// The rows whose id no segment of the same version and day has.
     ///
     /// # Errors

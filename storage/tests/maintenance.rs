@@ -105,7 +105,7 @@ fn answers(db: &Db) -> Vec<Answer> {
 
 fn sound(db: &Db) {
     let verified = db.verify(&mut |_, _| {}).unwrap();
-    assert_eq!(verified.problems, Vec::<String>::new());
+    assert_eq!(verified.problems, []);
 }
 
 fn settle(db: &Db) -> usize {

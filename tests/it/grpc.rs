@@ -13,8 +13,8 @@ use driftline::{
     query::{DriftRequest, ReferenceName},
     server::{Server, ServerOptions},
     storage::{
-        CategoriesBuilder, Column, Declaration, ErrorKind, Field, Kind, LabelBatch, NULL,
-        PredictionBatch, ReferenceRows, Schema, Task, VersionRecord,
+        CategoriesBuilder, Column, Declaration, ErrorKind, Field, Ids, Kind, LabelBatch, NULL,
+        PredictionBatch, Producer, ReferenceRows, Retention, Schema, Task, VersionRecord,
     },
 };
 use driftline_proto::v1;
@@ -23,18 +23,23 @@ use tonic::{Code, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 
+use crate::program;
+
 /// A server on free ports with a database of its own; ends with the test.
 struct Running {
     addresses: ServerOptions,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     runtime: Runtime,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Running {
     fn start() -> Self {
-        let directory = tempfile::tempdir().expect("temporary directory");
+        Self::start_in(tempfile::tempdir().expect("temporary directory"))
+    }
+
+    fn start_in(directory: tempfile::TempDir) -> Self {
         let monitor = Arc::new(Monitor::open(directory.path()).expect("opens"));
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let options = ServerOptions { grpc_addr: free, http_addr: Some(free) };
@@ -54,7 +59,7 @@ impl Running {
         let addresses = told.recv().expect("the server starts");
         let runtime = Runtime::new().expect("runtime");
         let (stop, thread) = (Some(stop), Some(thread));
-        Self { addresses, stop, thread, runtime, _directory: directory }
+        Self { addresses, stop, thread, runtime, directory }
     }
 
     fn url(&self) -> String {
@@ -81,9 +86,11 @@ impl Running {
         answer
     }
 
-    fn stop(mut self) {
+    /// Ends the server. Returns the directory of its database.
+    fn stop(mut self) -> tempfile::TempDir {
         drop(self.stop.take());
         self.thread.take().expect("runs").join().expect("ends cleanly");
+        self.directory
     }
 }
 
@@ -206,9 +213,128 @@ fn streamed_batches_are_counted_once_however_often_they_are_sent() {
         "driftline_segment_rows 0",
         "driftline_segment_bytes 0",
         "driftline_labels_waiting 1",
+        "driftline_files 0",
+        "driftline_log_damages 0",
+        "driftline_seal_failed 0",
+        "driftline_writes_stopped 0",
+        "driftline_labels_dropped_total 0",
+        "driftline_ingested_bytes_total 0",
+        "driftline_rewritten_bytes_total 0",
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
     }
+}
+
+/// Sends two rows and a label under a name and number. Returns what came back: rows accepted and
+/// known, labels matched and known.
+fn send_numbered(server: &Running, sequence: u64) -> (u64, u64, u64, u64) {
+    let channel = server.channel();
+    server.runtime.block_on(async move {
+        let mut ingest = v1::ingest_service_client::IngestServiceClient::new(channel);
+        let time = Some(prost_types::Timestamp { seconds: 5, nanos: 0 });
+        let row = |id: &str| v1::PredictionRow {
+            prediction_id: id.to_owned(),
+            time,
+            ..v1::PredictionRow::default()
+        };
+        let request = v1::WritePredictionsRequest {
+            model: "fraud".to_owned(),
+            rows: vec![row("n1"), row("n2")],
+            producer_id: "sender".to_owned(),
+            sequence,
+            ..v1::WritePredictionsRequest::default()
+        };
+        let rows = ingest.write_predictions(request).await.expect("taken").into_inner();
+        let truth = Some(v1::label_row::Truth::TrueClass("1".to_owned()));
+        let label = v1::LabelRow { prediction_id: "n1".to_owned(), time, truth };
+        let request = v1::WriteLabelsRequest {
+            model: "fraud".to_owned(),
+            rows: vec![label],
+            producer_id: "sender".to_owned(),
+            sequence,
+        };
+        let labels = ingest.write_labels(request).await.expect("taken").into_inner();
+        (rows.accepted, rows.duplicates, labels.matched, labels.unchanged)
+    })
+}
+
+#[test]
+fn a_numbered_batch_gets_its_first_receipt_again_also_from_a_restarted_server() {
+    let server = Running::start();
+    create(&server.client());
+    assert_eq!(send_numbered(&server, 7), (2, 0, 1, 0));
+    assert_eq!(send_numbered(&server, 7), (2, 0, 1, 0));
+    assert_eq!(send_numbered(&server, 8), (0, 2, 0, 1), "another number is another batch");
+    // Once with the receipt in the log, once published.
+    let server = Running::start_in(server.stop());
+    assert_eq!(send_numbered(&server, 7), (2, 0, 1, 0));
+    server.client().compact(&mut |_| {}).expect("compacts");
+    let server = Running::start_in(server.stop());
+    assert_eq!(send_numbered(&server, 7), (2, 0, 1, 0));
+    let stats = server.client().model_stats("fraud").expect("is there");
+    assert_eq!((stats.segment_rows, stats.head_rows), (2, 0), "stored once");
+}
+
+#[test]
+fn a_stream_that_is_opened_again_under_its_name_is_stored_once_also_after_kill_9() {
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let mut server = program::Server::start(directory.path());
+    let client = Client::connect(&server.grpc).expect("connects");
+    create(&client);
+    let send = |client: &Client, producer: Option<Producer>| {
+        let mut writer = match producer {
+            Some(producer) => client.prediction_writer_as("fraud", producer),
+            None => client.prediction_writer("fraud"),
+        }
+        .expect("opens");
+        let first = writer.producer().clone();
+        for part in 0..3 {
+            writer.write("v1", &batch(part * 100, 100), &schema()).expect("writes");
+        }
+        let (total, outcome) = writer.finish();
+        outcome.expect("stores");
+        (first, total.accepted, total.duplicates)
+    };
+    let (producer, accepted, _) = send(&client, None);
+    assert_eq!((accepted, producer.sequence), (300, 0));
+    assert_eq!(producer.id.len(), 32, "{producer:?}");
+    server.kill();
+    let server = program::Server::start(directory.path());
+    let client = Client::connect(&server.grpc).expect("connects");
+    let again = send(&client, Some(producer.clone()));
+    assert_eq!(again, (producer.clone(), 300, 0), "the receipts of the first time");
+    let (other, accepted, duplicates) = send(&client, None);
+    assert_eq!((accepted, duplicates), (0, 300), "another stream is another sender");
+    assert_ne!(other.id, producer.id);
+    assert_eq!(client.model_stats("fraud").expect("is there").head_rows, 300);
+}
+
+#[test]
+fn what_cannot_be_deleted_or_kept_names_field_value_and_rule() {
+    let server = Running::start();
+    let client = server.client();
+    create(&client);
+    let retention = Retention { rows_days: Some(9), hours_days: Some(3), ..Retention::default() };
+    let error = client.set_retention("fraud", &retention).expect_err("rows outlive hours");
+    let violation = error.field_violations().first().expect("one");
+    assert_eq!(violation.field, "retention.hours_days");
+    assert!(violation.description.starts_with("3 days, must be at least minutes_days (for ever)"));
+    let none = Ids::default();
+    let error = client.delete_predictions("fraud", &none).expect_err("no ids");
+    assert_eq!(error.to_string(), "prediction_ids: 0 ids, must be 1 to 10000");
+    let error = client.model_stats("fruad").expect_err("misspelt");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let channel = server.channel();
+    server.runtime.block_on(async move {
+        let mut ingest = v1::ingest_service_client::IngestServiceClient::new(channel);
+        let request = v1::WritePredictionsRequest {
+            model: "fraud".to_owned(),
+            producer_id: "x".repeat(129),
+            ..v1::WritePredictionsRequest::default()
+        };
+        let status = ingest.write_predictions(request).await.expect_err("a long name");
+        assert_eq!(status.message(), "producer_id: 129 bytes, must be 1 to 128");
+    });
 }
 
 #[test]
@@ -246,6 +372,7 @@ fn a_refused_batch_ends_its_stream_after_the_answers_before_it() {
             version: String::new(),
             sequence,
             batch: Some(batch),
+            producer_id: String::new(),
         };
         let mut wrong = wire_batch(2, 2);
         wrong.prediction_ids.truncate(1);
@@ -290,6 +417,7 @@ fn unary_rows_are_stored_and_bad_ones_named() {
             model: "fraud".to_owned(),
             version: "v1".to_owned(),
             rows: vec![row.clone()],
+            ..v1::WritePredictionsRequest::default()
         };
         let answer = ingest.write_predictions(request(&row)).await.expect("taken").into_inner();
         assert_eq!((answer.accepted, answer.duplicates), (1, 0));
@@ -301,7 +429,8 @@ fn unary_rows_are_stored_and_bad_ones_named() {
 
         let truth = Some(v1::label_row::Truth::TrueValue(1.0));
         let rows = vec![v1::LabelRow { prediction_id: "u1".to_owned(), time: row.time, truth }];
-        let request = v1::WriteLabelsRequest { model: "fraud".to_owned(), rows };
+        let model = "fraud".to_owned();
+        let request = v1::WriteLabelsRequest { model, rows, ..v1::WriteLabelsRequest::default() };
         let answer = ingest.write_labels(request).await.expect("taken").into_inner();
         assert_eq!(answer.matched, 1);
 
@@ -309,8 +438,8 @@ fn unary_rows_are_stored_and_bad_ones_named() {
         huge.status = Some("x".repeat(17 << 20));
         let request = v1::WritePredictionsRequest {
             model: "fraud".to_owned(),
-            version: String::new(),
             rows: vec![huge],
+            ..v1::WritePredictionsRequest::default()
         };
         let status = ingest.write_predictions(request).await.expect_err("too large");
         assert!(status.message().contains("16777216"), "{status:?}");
@@ -341,8 +470,8 @@ fn an_uploaded_reference_is_listed() {
 fn reflection_in_both_versions_lists_all_services() {
     let server = Running::start();
     let channel = server.channel();
-    let want =
-        ["IngestService", "ModelService", "QueryService"].map(|s| format!("driftline.v1.{s}"));
+    let want = ["AdminService", "IngestService", "ModelService", "QueryService"]
+        .map(|s| format!("driftline.v1.{s}"));
     macro_rules! listed {
         ($version:ident) => {{
             use tonic_reflection::pb::$version::{
@@ -381,7 +510,7 @@ fn health_is_serving_for_the_server_and_each_service() {
     let channel = server.channel();
     server.runtime.block_on(async move {
         let mut health = HealthClient::new(channel);
-        for name in ["", "driftline.v1.IngestService", "driftline.v1.QueryService"] {
+        for name in ["", "driftline.v1.IngestService", "driftline.v1.AdminService"] {
             let request = HealthCheckRequest { service: name.to_owned() };
             let status = health.check(request).await.expect("is known").into_inner().status();
             assert_eq!(status.as_str_name(), "SERVING", "{name}");

@@ -9,5 +9,6 @@ mod compat;
 mod crash;
 mod golden;
 mod grpc;
+mod maintenance;
 mod program;
 mod tidy;

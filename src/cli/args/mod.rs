@@ -3,6 +3,7 @@
 
 mod bench;
 mod data;
+mod maintenance;
 mod models;
 mod query;
 
@@ -12,6 +13,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 
 pub use bench::{BenchArgs, BenchKind};
 pub use data::{ImportArgs, ImportCommand, LabelImportArgs, PinArgs, ReferenceCommand, SetArgs};
+pub use maintenance::{DeleteArgs, InspectArgs, PredictionsCommand, RetentionArgs};
 pub use models::{CreateArgs, ModelsCommand};
 pub use query::{DistributionArgs, DriftArgs, PerformanceArgs, QueryCommand, ScopeArgs};
 
@@ -101,6 +103,25 @@ pub enum Command {
     /// Ask for drift, performance and distributions
     #[command(subcommand)]
     Query(QueryCommand),
+    /// Delete stored predictions
+    #[command(subcommand)]
+    Predictions(PredictionsCommand),
+    /// Read and check every file of a database; exit code 1 if something is damaged
+    #[command(after_help = "Examples:\n  \
+        driftline verify --data-dir /var/lib/driftline\n  \
+        driftline verify --server http://db:7447 --format json")]
+    Verify,
+    /// Compact a database as far as can be, and purge what was deleted
+    #[command(
+        after_help = "A database compacts itself in the background; this does all of it now.\n\n\
+        Example:\n  driftline compact --data-dir /var/lib/driftline"
+    )]
+    Compact,
+    /// Show what a file of a data directory holds, without opening the database
+    #[command(after_help = "Examples:\n  \
+        driftline inspect /var/lib/driftline/catalog.redb\n  \
+        driftline inspect wal/00000000000000000001-00.wal --format json")]
+    Inspect(InspectArgs),
     /// Measure ingest, size, queries and memory on this machine with synthetic predictions
     #[command(
         after_help = "With --data-dir the data is kept, and used again by the next run of the same \
@@ -157,6 +178,11 @@ impl Cli {
         // The parser sees this conflict only if both stand on the same side of the command.
         if self.global.server.is_some() && self.global.data_dir.is_some() {
             let text = "--server cannot be used with --data-dir";
+            return wrong(ErrorKind::ArgumentConflict, text.to_owned());
+        }
+        let target = self.global.server.is_some() || self.global.data_dir.is_some();
+        if matches!(self.command, Command::Inspect(_)) && target {
+            let text = "inspect reads its FILE alone: give neither --data-dir nor --server";
             return wrong(ErrorKind::ArgumentConflict, text.to_owned());
         }
         if matches!(self.command, Command::Serve(_)) && self.global.data_dir.is_none() {

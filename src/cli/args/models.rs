@@ -6,6 +6,8 @@ use clap::{
 };
 use driftline_storage::{Declaration, Task};
 
+use super::RetentionArgs;
+
 /// Commands about models.
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
@@ -24,6 +26,25 @@ pub enum ModelsCommand {
         driftline models create fraud --version v2 --categorical country --ignore request"
     )]
     Create(CreateArgs),
+    /// Show sizes: rows, files and bytes by kind and age, and write amplification
+    #[command(after_help = "Examples:\n  \
+        driftline models stats\n  \
+        driftline models stats --model fraud --format json")]
+    Stats {
+        /// Name of the model [default: all models]
+        #[arg(long, value_name = "M")]
+        model: Option<String>,
+    },
+    /// Show or change how long a model's data is kept
+    #[command(
+        after_help = "DAYS are whole days of event time back from today: 90d, 12w, 1y (365 days), or \
+        forever.\nA coarser level is kept at least as long as a finer one. What is taken does not \
+        come back.\n\n\
+        Examples:\n  \
+        driftline models retention --model fraud --rows 90d --minutes 1y\n  \
+        driftline models retention --model fraud --keep-all"
+    )]
+    Retention(RetentionArgs),
 }
 
 /// Arguments of `models create`.

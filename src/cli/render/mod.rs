@@ -8,10 +8,14 @@ mod chart;
 mod distribution;
 mod drift;
 mod import;
+mod inspection;
 mod machine;
+mod maintenance;
+mod missing;
 mod models;
 mod performance;
 mod references;
+mod stats;
 mod table;
 
 use std::io::{self, IsTerminal as _};
@@ -19,9 +23,12 @@ use std::io::{self, IsTerminal as _};
 pub use distribution::distribution;
 pub use drift::drift;
 pub use import::{ImportReport, Imported, RefusedRow, import};
-pub use models::{model, models};
+pub use inspection::inspection;
+pub use maintenance::{Deleted, compacted, deleted, verified};
+pub use models::{model, models, retention};
 pub use performance::performance;
 pub use references::{reference, references};
+pub use stats::{all_stats, model_stats};
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -2,7 +2,7 @@
 
 use std::{borrow::Borrow, io};
 
-use driftline_storage::{Declaration, ModelRecord, Schema, Task};
+use driftline_storage::{Declaration, ModelRecord, Retention, Schema, Task};
 use serde::Serialize;
 
 use super::{
@@ -129,9 +129,74 @@ struct ModelView<'a> {
     task: Option<&'static str>,
     positive_class: Option<&'a str>,
     declaration: DeclarationView<'a>,
+    retention: RetentionView,
     features: Option<Vec<FieldView<'a>>>,
     versions: Vec<VersionView<'a>>,
     references: Vec<ReferenceView<'a>>,
+}
+
+/// Writes how long a model's data is kept.
+///
+/// # Errors
+/// What `out` gives.
+pub fn retention(
+    model: &ModelRecord,
+    out: &mut dyn io::Write,
+    format: Format,
+    style: &Style,
+) -> io::Result<()> {
+    let levels = levels(&model.retention);
+    match format {
+        Format::Json => {
+            let retention = retention_view(&model.retention);
+            machine::json(out, &ModelRetentionView { model: &model.name, retention })
+        }
+        Format::Csv => {
+            let days = |days: Option<u32>| days.map(|days| days.to_string()).unwrap_or_default();
+            let records = levels.map(|(level, kept)| [level.to_owned(), days(kept)]);
+            machine::csv(out, ["level", "days"], records)
+        }
+        Format::Table => {
+            let mut table = Table::new(style, &table::titles(["level", "kept"]));
+            for (level, kept) in levels {
+                table.row([level.to_owned(), kept_text(kept)]);
+            }
+            table.write(out)
+        }
+    }
+}
+
+/// The levels of a retention, finest first, with the days that they are kept.
+fn levels(retention: &Retention) -> [(&'static str, Option<u32>); 4] {
+    [
+        ("rows", retention.rows_days),
+        ("minutes", retention.minutes_days),
+        ("hours", retention.hours_days),
+        ("days", retention.days_days),
+    ]
+}
+
+fn kept_text(kept: Option<u32>) -> String {
+    kept.map_or("for ever".to_owned(), |days| table::counted(u64::from(days), "day"))
+}
+
+#[derive(Serialize)]
+struct ModelRetentionView<'a> {
+    model: &'a str,
+    retention: RetentionView,
+}
+
+#[derive(Serialize)]
+struct RetentionView {
+    rows_days: Option<u32>,
+    minutes_days: Option<u32>,
+    hours_days: Option<u32>,
+    days_days: Option<u32>,
+}
+
+fn retention_view(retention: &Retention) -> RetentionView {
+    let Retention { rows_days, minutes_days, hours_days, days_days } = *retention;
+    RetentionView { rows_days, minutes_days, hours_days, days_days }
 }
 
 #[derive(Serialize)]
@@ -168,6 +233,7 @@ fn model_view<'a>(model: &'a ModelRecord, references: &'a [ReferenceInfo]) -> Mo
         task: task(model.schema.as_ref(), &model.declaration),
         positive_class: positive_class(model),
         declaration: declaration_view(&model.declaration),
+        retention: retention_view(&model.retention),
         features: model.schema.as_ref().map(field_views),
         versions: versions.collect(),
         references: references::views(references),
@@ -218,6 +284,11 @@ fn model_tables(
         writeln!(out, "positive class: {}", name(class))?;
     }
     write_declared("", &model.declaration, out)?;
+    if model.retention != Retention::default() {
+        let kept =
+            levels(&model.retention).map(|(level, kept)| format!("{level} {}", kept_text(kept)));
+        writeln!(out, "kept: {}", kept.join(", "))?;
+    }
     let versions: Vec<String> = model.versions.keys().map(|version| name(version)).collect();
     if !versions.is_empty() {
         writeln!(out, "versions: {}", versions.join(", "))?;

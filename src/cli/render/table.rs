@@ -182,6 +182,24 @@ pub(super) fn count(value: u64) -> String {
     text
 }
 
+/// A number of bytes in the unit that suits it: `12 B`, `3.4 MiB`.
+pub(super) fn bytes(value: u64) -> String {
+    if value < 1_024 {
+        return format!("{value} B");
+    }
+    let mut size = value as f64;
+    let mut unit = "B";
+    for next in ["KiB", "MiB", "GiB", "TiB"] {
+        // What would round to 1024 of a unit is 1 of the next.
+        if size < 1_023.95 {
+            break;
+        }
+        size /= 1_024.0;
+        unit = next;
+    }
+    format!("{size:.1} {unit}")
+}
+
 /// A count and its noun: `1 prediction`, `2 predictions`.
 pub(super) fn counted(value: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
@@ -246,6 +264,16 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(counted(1, "row"), "1 row");
+        for (value, want) in [
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (1_024, "1.0 KiB"),
+            (1_048_575, "1.0 MiB"),
+            (5 << 30, "5.0 GiB"),
+            (u64::MAX, "16777216.0 TiB"),
+        ] {
+            assert_eq!(bytes(value), want);
+        }
         assert_eq!(percent(1, 3), "33.3 %");
         assert_eq!(percent(0, 0), "-");
     }

@@ -30,9 +30,11 @@ mod planes;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod visit;
 mod write;
 
 pub use file::RowFile;
+pub use visit::Numbers;
 pub use write::{EncodedRows, write_rows};
 
 use crate::{column::Column, time::TimeRange};
@@ -44,7 +46,7 @@ const TIMES: &str = "ts";
 /// What a Parquet file begins and ends with.
 const MAGIC: &[u8; 4] = b"PAR1";
 /// The footer's key of the version and the hashes of the chunks.
-const HASHES_KEY: &str = "driftline.rows";
+pub(crate) const HASHES_KEY: &str = "driftline.rows";
 /// The version that this build writes under [`HASHES_KEY`], and the newest that it reads.
 const VERSION: u16 = 2;
 /// Rows of a page: the least that is decoded for the part of a minute that a window cuts off. A

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Magic and version of files of waiting labels.
-pub(super) const FORMAT: Format = Format { magic: *b"DROR", version: 2 };
+pub(crate) const FORMAT: Format = Format { magic: *b"DROR", version: 2 };
 const MODELS_V1: u32 = 1;
 const MODELS: u32 = 2;
 

@@ -9,6 +9,7 @@ mod queue;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+pub(crate) use self::file::FORMAT;
 use self::queue::Queue;
 use crate::{
     labels::{LabelEntry, Truth},
@@ -50,6 +51,19 @@ impl Waiting {
     /// How many wait.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// How many of a model wait.
+    pub fn count_of(&self, model: &str) -> usize {
+        self.models.get(model).map_or(0, Queue::len)
+    }
+
+    /// The models whose labels wait: how many, and since when the first one, in microseconds.
+    pub fn models(&self) -> impl Iterator<Item = (&str, usize, Option<i64>)> {
+        self.models.iter().map(|(model, queue)| {
+            let since = queue.view().labels().map(|label| label.arrived).min();
+            (model.as_ref(), queue.len(), since)
+        })
     }
 
     /// How many had to go for want of room since the last call.

@@ -112,7 +112,8 @@ version,feature,kind
         concat!(
             r#"{"name":"fraud","created":"1970-01-01T00:00:00Z","task":"binary","#,
             r#""positive_class":"fraud","declaration":{"task":null,"categorical":[],"#,
-            r#""numeric":[],"ignore":["request"],"positive_class":null},"features":["#,
+            r#""numeric":[],"ignore":["request"],"positive_class":null},"retention":{"#,
+            r#""rows_days":null,"minutes_days":null,"hours_days":null,"days_days":null},"features":["#,
             r#"{"name":"amount","kind":"numeric"},{"name":"country","kind":"categorical"}],"#,
             r#""versions":[{"version":"v1","declaration":null,"features":null},"#,
             r#"{"version":"v2","declaration":null,"features":null}],"references":["#,
@@ -147,4 +148,17 @@ fn a_version_with_features_of_its_own_is_told_apart() {
     assert!(shown.contains("v3: declared numeric: amount"), "{shown}");
     let csv = text(|out| model(&record, &[], out, Format::Csv, &Style::PLAIN));
     assert!(csv.contains("\nv3,country,categorical\n"), "{csv}");
+}
+
+#[test]
+fn retention_is_shown_by_level() {
+    let mut record = fraud();
+    record.retention = Retention { rows_days: Some(90), days_days: None, ..Retention::default() };
+    let shown = text(|out| model(&record, &[], out, Format::Table, &Style::PLAIN));
+    let line = "kept: rows 90 days, minutes for ever, hours for ever, days for ever";
+    assert!(shown.contains(line), "{shown}");
+    let csv = text(|out| retention(&record, out, Format::Csv, &Style::PLAIN));
+    assert_eq!(csv, "level,days\nrows,90\nminutes,\nhours,\ndays,\n");
+    let json = text(|out| retention(&record, out, Format::Json, &Style::PLAIN));
+    assert!(json.starts_with(r#"{"model":"fraud","retention":{"rows_days":90,"#), "{json}");
 }

@@ -1,0 +1,180 @@
+//! Our own file kinds: their sections, and what each reader makes of them.
+
+use std::{ops::Range, path::Path, sync::Arc};
+
+use super::{Datum, Found};
+use crate::{
+    binning::{Binning, ColumnBins},
+    day::HOUR_MINUTES,
+    error::Result,
+    files::FileRecord,
+    ids::{self, IdIndex},
+    label_delta,
+    labels::{self, LabelSet},
+    limits,
+    manifest::{ReferenceRecord, ReferenceSource},
+    partials_file::{self, MinuteCache, PartialsFile},
+    reference,
+    schema::{Schema, Task},
+    section::{Format, SectionReader},
+    tally::{Cells, Tallies},
+    time::DAY_MINUTES,
+    tombstones,
+    waiting::{self, Waiting},
+};
+
+/// Sections of partials from this kind on hold the minutes of an hour.
+const MINUTES_FROM: u32 = 100;
+
+const FORMATS: [(Format, &str); 7] = [
+    (partials_file::FORMAT, "partials"),
+    (ids::FORMAT, "ids"),
+    (labels::FORMAT, "labels"),
+    (label_delta::FORMAT, "labels since the sidecar before"),
+    (tombstones::FORMAT, "deleted rows"),
+    (reference::FORMAT, "counts of a reference"),
+    (waiting::FORMAT, "labels that wait for their prediction"),
+];
+
+/// Whether a file that begins so is one of ours.
+pub(super) fn is_ours(magic: [u8; 4]) -> bool {
+    FORMATS.iter().any(|(format, _)| format.magic == magic)
+}
+
+/// Reads a file of sections.
+///
+/// # Errors
+/// `Corruption` with file and offset, `FailedPrecondition` for a newer version.
+pub(super) fn inspect(path: &Path, bytes: &[u8]) -> Result<Found> {
+    let known = FORMATS.iter().find(|(format, _)| bytes.starts_with(&format.magic));
+    let Some((format, kind)) = known else { return Err(super::unknown(path, bytes)) };
+    let mut found = Found::of(kind);
+    let reader = SectionReader::open(path, bytes, *format)?;
+    found.fact("version", u32::from(reader.version()));
+    let mut sections = Vec::new();
+    for entry in reader.entries() {
+        // Unpacking checks the section.
+        reader.required(SectionReader::kind_of(entry))?;
+        sections.push(vec![
+            Datum::from(SectionReader::kind_of(entry)),
+            Datum::from(entry.offset),
+            Datum::from(entry.length),
+            Datum::from(entry.unpacked),
+            Datum::from(format!("{:08x}", entry.crc)),
+        ]);
+    }
+    match *format {
+        partials_file::FORMAT => {
+            let has_minutes = reader.entries().iter().any(|entry| entry.kind >= MINUTES_FROM);
+            partials(path, bytes, has_minutes, &mut found)?;
+        }
+        ids::FORMAT => {
+            let index = IdIndex::open(path, bytes)?;
+            found.fact("ids", index.len());
+        }
+        labels::FORMAT => label_set(path, bytes, &mut found)?,
+        label_delta::FORMAT => delta(path, bytes, &mut found)?,
+        tombstones::FORMAT => {
+            let rows = tombstones::decode(path, bytes)?;
+            found.fact("rows", rows.len());
+            found.fact("last row", rows.max());
+        }
+        reference::FORMAT => summary(path, bytes, &mut found)?,
+        _ => late_labels(path, bytes, &mut found)?,
+    }
+    let columns = ["section", "offset", "bytes", "unpacked", "crc32"];
+    found.list("sections", &columns, sections);
+    Ok(found)
+}
+
+fn partials(path: &Path, bytes: &[u8], has_minutes: bool, found: &mut Found) -> Result<()> {
+    let cache = MinuteCache::new(limits::MINUTES_OF_HOUR_BYTES);
+    let file = PartialsFile::open(path.into(), bytes.to_vec(), cache.into())?;
+    // Of no column, so that it takes no more than a number of rows per window.
+    let cells = Arc::new(Cells::fine(file.binning().clone(), &[]));
+    let count = |windows: Vec<Range<u16>>| -> Result<Vec<u64>> {
+        let mut tallies = Tallies::new(cells.clone(), windows.len());
+        let count = windows.len();
+        file.fold(windows.into_iter().enumerate(), &mut tallies)?;
+        Ok((0..count).map(|window| tallies.rows(window)).filter(|rows| *rows > 0).collect())
+    };
+    let minute = |first: u16, minutes: u16| first * minutes..(first + 1) * minutes;
+    let hours =
+        count((0..DAY_MINUTES / HOUR_MINUTES).map(|hour| minute(hour, HOUR_MINUTES)).collect())?;
+    found.fact("rows", hours.iter().sum::<u64>());
+    found.fact("hours", hours.len());
+    if has_minutes {
+        found.fact("minutes", count((0..DAY_MINUTES).map(|at| minute(at, 1)).collect())?.len());
+    }
+    binning(file.binning(), found);
+    Ok(())
+}
+
+fn binning(binning: &Binning, found: &mut Found) {
+    found.fact("binning", format!("{:016x}", binning.id()));
+    let rows = binning.columns().iter().map(|(name, bins)| {
+        let kind = match bins {
+            ColumnBins::Numeric { .. } => "numeric",
+            ColumnBins::Categories { .. } => "categories",
+        };
+        vec![Datum::from(name.as_str()), Datum::from(kind), Datum::from(bins.len())]
+    });
+    found.list("columns", &["column", "kind", "bins"], rows.collect());
+}
+
+fn label_set(path: &Path, bytes: &[u8], found: &mut Found) -> Result<()> {
+    // How many rows the segment has stands in the catalog; any row may have a label here.
+    let set = LabelSet::decode(path, bytes, u32::MAX)?;
+    found.fact("labels", set.len());
+    found.fact("last row", set.rows().max());
+    found.fact("left the history", set.dropped());
+    let classes = set.outcomes().names().iter().map(|name| vec![Datum::from(&**name)]);
+    found.list("classes", &["class"], classes.collect());
+    Ok(())
+}
+
+fn delta(path: &Path, bytes: &[u8], found: &mut Found) -> Result<()> {
+    let labels = label_delta::decode(path, bytes)?;
+    found.fact("labels", labels.len());
+    found.fact("last row", labels.iter().map(|label| label.row).max());
+    found.fact("first arrival", labels.iter().map(|label| label.seq).min());
+    found.fact("last arrival", labels.iter().map(|label| label.seq).max());
+    let time = |time: Option<i64>| time.map_or(Datum::None, Datum::Time);
+    found.fact("first label time", time(labels.iter().map(|label| label.time).min()));
+    found.fact("last label time", time(labels.iter().map(|label| label.time).max()));
+    Ok(())
+}
+
+fn summary(path: &Path, bytes: &[u8], found: &mut Found) -> Result<()> {
+    let file = reference::read_summary(path, bytes, nameless().into())?;
+    found.fact("rows", file.tally.rows);
+    binning(&file.binning, found);
+    Ok(())
+}
+
+/// What the catalog says of a reference whose summary is read without the catalog: nothing.
+fn nameless() -> ReferenceRecord {
+    ReferenceRecord {
+        id: 0,
+        model: String::new(),
+        version: None,
+        name: String::new(),
+        created: 0,
+        source: ReferenceSource::Rows,
+        row_count: 0,
+        schema: Schema { task: Task::Binary, features: Vec::new(), positive_class: None },
+        binning: 0,
+        rows: FileRecord::default(),
+        summary: FileRecord::default(),
+    }
+}
+
+fn late_labels(path: &Path, bytes: &[u8], found: &mut Found) -> Result<()> {
+    let waiting = Waiting::decode(path, bytes)?;
+    found.fact("labels", waiting.count());
+    let rows = waiting.models().map(|(model, labels, since)| {
+        vec![model.into(), labels.into(), since.map_or(Datum::None, Datum::Time)]
+    });
+    found.list("models", &["model", "labels", "waiting since"], rows.collect());
+    Ok(())
+}
