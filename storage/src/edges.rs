@@ -199,7 +199,7 @@ mod tests {
             prop_assert_eq!(&counts, &wanted);
             counts.fill(0);
             let counted: Vec<(f64, u64)> = values.iter().map(|value| (*value, 3)).collect();
-            EdgeCounter::new(edges.clone()).count_each(&counted, &mut counts);
+            EdgeCounter::new(edges).count_each(&counted, &mut counts);
             wanted.iter_mut().for_each(|count| *count *= 3);
             prop_assert_eq!(counts, wanted);
         }
