@@ -39,6 +39,7 @@ impl IngestService for Ingest {
         let v1::WritePredictionsRequest { model, version, rows, producer_id, sequence } =
             request.into_inner();
         let about = About::model(&model);
+        let name = model.clone();
         let work = move |shared: &Shared| {
             let version = or_default(&version);
             let schema = schema_of(&shared.monitor, &model, Some(version))?;
@@ -46,13 +47,13 @@ impl IngestService for Ingest {
             let producer = producer(producer_id, sequence);
             let monitor = &shared.monitor;
             let pending = monitor.write_predictions_from(producer, &model, version, taken.batch)?;
-            let receipt = pending.wait()?;
-            shared.metrics.predictions(&model, receipt.accepted, receipt.duplicates);
-            let PredictionReceipt { accepted, duplicates } = receipt;
-            let ignored_columns = taken.ignored;
-            Ok(v1::WritePredictionsResponse { accepted, duplicates, ignored_columns })
+            Ok((pending, taken.ignored))
         };
-        self.0.run(about, work).await.map(Response::new)
+        let (pending, ignored_columns) = self.0.run(about.clone(), work).await?;
+        let receipt = pending.done().await.map_err(|error| self.0.refuse(&error, &about))?;
+        self.0.metrics.predictions(&name, receipt.accepted, receipt.duplicates);
+        let PredictionReceipt { accepted, duplicates } = receipt;
+        Ok(Response::new(v1::WritePredictionsResponse { accepted, duplicates, ignored_columns }))
     }
 
     async fn stream_predictions(
@@ -68,16 +69,18 @@ impl IngestService for Ingest {
     ) -> Result<Response<v1::WriteLabelsResponse>, Status> {
         let v1::WriteLabelsRequest { model, rows, producer_id, sequence } = request.into_inner();
         let about = About::model(&model);
+        let name = model.clone();
         let work = move |shared: &Shared| {
             let schema = schema_of(&shared.monitor, &model, None)?;
             let batch = wire::rows::labels(&rows, &schema)?;
             let producer = producer(producer_id, sequence);
-            let receipt = shared.monitor.write_labels_from(producer, &model, batch)?.wait()?;
-            shared.metrics.labels(&model, taken(receipt));
-            let LabelReceipt { matched, waiting, unchanged } = receipt;
-            Ok(v1::WriteLabelsResponse { matched, waiting, unchanged })
+            shared.monitor.write_labels_from(producer, &model, batch)
         };
-        self.0.run(about, work).await.map(Response::new)
+        let pending = self.0.run(about.clone(), work).await?;
+        let receipt = pending.done().await.map_err(|error| self.0.refuse(&error, &about))?;
+        self.0.metrics.labels(&name, taken(receipt));
+        let LabelReceipt { matched, waiting, unchanged } = receipt;
+        Ok(Response::new(v1::WriteLabelsResponse { matched, waiting, unchanged }))
     }
 
     async fn stream_labels(
@@ -116,7 +119,7 @@ fn taken(receipt: LabelReceipt) -> u64 {
 }
 
 /// Waits until a batch is on disk, and gives its answer.
-type Wait<T> = Box<dyn FnOnce() -> Result<T> + Send>;
+type Wait<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
 /// A batch of a stream.
 trait Batch: Send + Sized + 'static {
@@ -147,8 +150,8 @@ impl Batch for v1::StreamPredictionsRequest {
         let monitor = &shared.monitor;
         let pending = monitor.write_predictions_from(producer, &model, version, taken.batch)?;
         let (ignored_columns, shared) = (taken.ignored, shared.clone());
-        Ok(Box::new(move || {
-            let PredictionReceipt { accepted, duplicates } = pending.wait()?;
+        Ok(Box::pin(async move {
+            let PredictionReceipt { accepted, duplicates } = pending.done().await?;
             shared.metrics.predictions(&model, accepted, duplicates);
             Ok(Self::Answer { sequence, accepted, duplicates, ignored_columns })
         }))
@@ -169,8 +172,8 @@ impl Batch for v1::StreamLabelsRequest {
         let producer = producer(producer_id, sequence);
         let pending = shared.monitor.write_labels_from(producer, &model, batch)?;
         let shared = shared.clone();
-        Ok(Box::new(move || {
-            let receipt = pending.wait()?;
+        Ok(Box::pin(async move {
+            let receipt = pending.done().await?;
             shared.metrics.labels(&model, taken(receipt));
             let LabelReceipt { matched, waiting, unchanged } = receipt;
             Ok(Self::Answer { sequence, matched, waiting, unchanged })
@@ -240,11 +243,7 @@ async fn answer_all<T: Send + 'static>(
     while let Some(next) = submitted.recv().await {
         let answer = match next {
             Err(status) => Err(status),
-            Ok((about, wait)) => {
-                let done = tokio::task::spawn_blocking(wait).await;
-                let answer = done.unwrap_or_else(|_| Err(panicked()));
-                answer.map_err(|error| shared.refuse(&error, &about))
-            }
+            Ok((about, wait)) => wait.await.map_err(|error| shared.refuse(&error, &about)),
         };
         let last = answer.is_err();
         if answers.send(answer).await.is_err() || last {

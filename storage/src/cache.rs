@@ -47,6 +47,8 @@ pub(crate) enum Of {
     File,
     /// Of a row file, the answers of its rows.
     Answers,
+    /// Of a file of deleted rows, the labels that the sidecars of its segment leave without them.
+    Labels(u64),
 }
 
 /// Path, offset, and what of it.

@@ -11,7 +11,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use redb::{
@@ -90,12 +90,20 @@ pub struct Contents {
     pub state: StateRecord,
 }
 
+/// The database of an open catalog.
+#[derive(Default)]
+struct Slot {
+    /// Empty while it cannot be opened again after a failure.
+    database: Option<Database>,
+    /// The commit that failed, while it is not known whether it happened.
+    doubt: Option<u64>,
+}
+
 /// An open catalog.
 pub struct Catalog {
     vfs: Arc<dyn Vfs>,
     path: Arc<Path>,
-    /// Empty while, and if, it cannot be opened again after a failure.
-    database: Mutex<Option<Database>>,
+    database: Mutex<Slot>,
     /// Schemas that the catalog has.
     schemas: Mutex<BTreeSet<u64>>,
 }
@@ -123,7 +131,7 @@ impl Catalog {
         }
         let database = open_database(&*vfs, &path)?;
         check_format(&database, &path)?;
-        let database = Mutex::new(Some(database));
+        let database = Mutex::new(Slot { database: Some(database), doubt: None });
         Ok(Self { vfs, path, database, schemas: Mutex::default() })
     }
 
@@ -151,14 +159,30 @@ impl Catalog {
             Err(error) if error.kind() == ErrorKind::ResourceExhausted => error,
             Err(error) => return Err(error),
         };
-        let mut slot = self.database.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(slot.take());
-        let file = self.vfs.open(&self.path).map_err(|e| Error::io(&self.path, "open", e))?;
-        settle(&*file).map_err(|error| Error::io(&self.path, "settle", error))?;
-        *slot = Some(open_database(&*self.vfs, &self.path)?);
-        drop(slot);
-        let state = self.load()?.state;
-        if state.commits >= change.state.commits { Ok(()) } else { Err(error) }
+        let mut slot = self.slot();
+        drop(slot.database.take());
+        slot.doubt = Some(change.state.commits);
+        match self.open_again(&mut slot) {
+            Ok(true) => Ok(()),
+            Err(still) if still.kind() != ErrorKind::ResourceExhausted => Err(still),
+            _ => Err(error),
+        }
+    }
+
+    /// Opens the database again after a failure. Returns whether the commit in doubt happened.
+    fn open_again(&self, slot: &mut Slot) -> Result<bool> {
+        let path = &self.path;
+        let file = self.vfs.open(path).map_err(|error| Error::io(path, "open", error))?;
+        settle(&*file).map_err(|error| Error::io(path, "settle", error))?;
+        let database = open_database(&*self.vfs, path)?;
+        let read = Reader { read: database.begin_read().at(path)?, path };
+        let state: StateRecord = read.by_text(META)?.remove(STATE_KEY).unwrap_or_default();
+        slot.database = Some(database);
+        Ok(slot.doubt.take().is_some_and(|doubt| state.commits >= doubt))
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Checks every page of the catalog.
@@ -166,8 +190,8 @@ impl Catalog {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn verify(&self) -> Result<()> {
-        let mut slot = self.database.lock().unwrap_or_else(PoisonError::into_inner);
-        let database = slot.as_mut().ok_or_else(|| closed(&self.path))?;
+        let mut slot = self.slot();
+        let database = slot.database.as_mut().ok_or_else(|| closed(&self.path))?;
         if database.check_integrity().at(&self.path)? {
             return Ok(());
         }
@@ -175,8 +199,13 @@ impl Catalog {
     }
 
     fn with<T>(&self, run: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
-        let slot = self.database.lock().unwrap_or_else(PoisonError::into_inner);
-        run(slot.as_ref().ok_or_else(|| closed(&self.path))?)
+        let mut slot = self.slot();
+        if slot.database.is_none() && self.open_again(&mut slot)? {
+            // Whoever made it was told that it did not happen.
+            let text = "a change that found no space had happened; reopen the database";
+            return Err(Error::new(ErrorKind::Io, text));
+        }
+        run(slot.database.as_ref().ok_or_else(|| closed(&self.path))?)
     }
 
     fn write(&self, database: &Database, change: &Change) -> Result<()> {
@@ -567,7 +596,7 @@ mod tests {
             let catalog = Catalog::open(vfs.clone(), dir.path()).expect("reopens");
             assert_eq!(catalog.load().expect("loads").state, state);
             let slot = catalog.database.lock().expect("alone");
-            let write = slot.as_ref().expect("open").begin_write().expect("writes");
+            let write = slot.database.as_ref().expect("open").begin_write().expect("writes");
             {
                 let mut meta = write.open_table(META).expect("opens");
                 let newer = encode(&(FORMAT_VERSION + 1)).expect("encodes");

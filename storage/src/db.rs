@@ -86,11 +86,11 @@ impl Options {
     }
 }
 
-/// A batch on its way: durable once [`Pending::wait`] returns.
+/// A batch on its way: durable once [`Pending::wait`] returns or [`Pending::done`] ends.
 #[derive(Debug)]
 pub struct Pending<T> {
     shared: Arc<Shared>,
-    receiver: Receiver<Result<T>>,
+    receiver: oneshot::Receiver<Result<T>>,
 }
 
 impl<T> Pending<T> {
@@ -101,6 +101,14 @@ impl<T> Pending<T> {
     /// then nothing of it is visible.
     pub fn wait(self) -> Result<T> {
         self.receiver.recv().unwrap_or_else(|_| Err(gone(&self.shared)))
+    }
+
+    /// The same without blocking a thread, whatever runs the future.
+    ///
+    /// # Errors
+    /// As [`Pending::wait`].
+    pub async fn done(self) -> Result<T> {
+        self.receiver.await.unwrap_or_else(|_| Err(gone(&self.shared)))
     }
 }
 
@@ -269,7 +277,7 @@ impl Db {
             (state.segments.clone(), state.epoch)
         };
         let key = (model.to_owned(), version.to_owned());
-        let fresh = segments.fresh_rows(&key, &batch.times, &hashes);
+        let fresh = segments.fresh_rows(&key, &batch.times, &hashes)?;
         let duplicates = (hashes.len() - fresh.len()) as u64;
         let (batch, hashes) = if duplicates == 0 {
             (batch, hashes)
@@ -277,7 +285,7 @@ impl Db {
             let kept = fresh.iter().filter_map(|row| hashes.get(*row as usize)).copied().collect();
             (batch.take(&fresh), kept)
         };
-        let (reply, receiver) = bounded(1);
+        let (reply, receiver) = oneshot::channel();
         let shard = shard_of(model, version, self.keeper.shards());
         let schema = Arc::new(schema);
         let write =
@@ -315,11 +323,11 @@ impl Db {
             let state = self.shared.read();
             (state.segments.clone(), state.epoch)
         };
-        let targets = Targets::find(&segments, epoch, model, &hashes);
+        let targets = Targets::find(&segments, epoch, model, &hashes)?;
         let known = targets.known(&batch.times, &batch.truths);
         let arrived = (self.shared.clock)();
         let labels = LoggedLabels { arrived, hashes, times: batch.times, truths: batch.truths };
-        let (reply, receiver) = bounded(1);
+        let (reply, receiver) = oneshot::channel();
         let shard = shard_of(model, "", self.keeper.shards());
         let model = model.to_owned();
         let write = LabelsWrite { producer, model, labels, targets, known, unchanged: 0, reply };
@@ -480,14 +488,24 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 /// Serves the commands of a shard, in groups, until the database closes.
 fn serve(keeper: &Keeper, shard: usize, commands: &Receiver<Command>, wake: &Sender<()>) {
     let _guard = PoisonOnPanic(keeper.shared.clone());
+    let mut last = 0;
     while let Ok(first) = commands.recv() {
         let mut bytes = first.bytes();
         let mut group = vec![first];
+        // A lone sender is not kept waiting; where there were several they come again, and get the
+        // core for a moment to do so.
+        let until = Instant::now() + Duration::from_micros(limits::GROUP_WAIT_MICROS);
         while group.len() < limits::GROUP_BATCHES_MAX && bytes < limits::GROUP_BYTES_MAX {
-            let Ok(command) = commands.try_recv() else { break };
-            bytes += command.bytes();
-            group.push(command);
+            match commands.try_recv() {
+                Ok(command) => {
+                    bytes += command.bytes();
+                    group.push(command);
+                }
+                Err(_) if group.len() < last && Instant::now() < until => std::thread::yield_now(),
+                Err(_) => break,
+            }
         }
+        last = group.len();
         keeper.writer(shard).serve(group);
         if keeper.is_full() {
             // A wake that waits already is as good.

@@ -3,7 +3,7 @@
 //! What is in the heads is sealed first, so that the log and the heads hold nothing of them. Then
 //! tombstones of all segments are published in one transaction: from there on no answer has the
 //! deleted rows, though a segment with tombstones answers from its rows until maintenance has
-//! written it again without them.
+//! written it again without them. Labels that wait for a deleted id go in the same transaction.
 
 use std::sync::Arc;
 
@@ -12,9 +12,11 @@ use roaring::RoaringBitmap;
 use crate::{
     db::Db,
     error::{Error, Result},
+    files,
     id_column::Ids,
     limits,
     publication::{Publication, replace},
+    seal,
     segment::Segment,
     state::Shared,
     targets::Targets,
@@ -45,7 +47,7 @@ fn bury(shared: &Shared, model: &str, hashes: &[u64]) -> Result<u64> {
         let state = shared.read();
         (state.segments.clone(), state.epoch)
     };
-    let targets = Targets::find(&segments, epoch, model, hashes);
+    let targets = Targets::find(&segments, epoch, model, hashes)?;
     let mut publication = Publication::new(shared);
     let mut changed = Vec::new();
     let mut records = Vec::new();
@@ -64,8 +66,20 @@ fn bury(shared: &Shared, model: &str, hashes: &[u64]) -> Result<u64> {
         changed.push(segment.clone());
     }
     publication.change.segments.clone_from(&records);
+    let mut waiting = seal::read_waiting(shared)?;
+    for hash in hashes {
+        drop(waiting.claim(model, *hash));
+    }
+    let orphans = match waiting.view().settle(i64::MIN, |_| |_| false).encode()? {
+        Some(content) => {
+            let path = format!("{}/{:012}.orphans", files::ORPHANS, shared.next_id());
+            Some(publication.file(path, &content)?)
+        }
+        None => None,
+    };
+    let mut replaced = None;
     publication.publish(
-        |_| {},
+        |state| replaced = std::mem::replace(&mut state.orphans, orphans),
         |state, _| {
             let fresh = replace(shared, state, &changed, records);
             hand_over(&changed, &fresh);
@@ -74,6 +88,11 @@ fn bury(shared: &Shared, model: &str, hashes: &[u64]) -> Result<u64> {
             }
         },
     )?;
+    if let Some(path) = replaced.map(|record| shared.root.join(record.path))
+        && let Err(error) = shared.vfs.remove(&path)
+    {
+        tracing::warn!(path = %path.display(), %error, "a replaced file stays until reopening");
+    }
     Ok(count)
 }
 

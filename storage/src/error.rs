@@ -117,6 +117,13 @@ impl Error {
         Self::new(ErrorKind::Corruption, text)
     }
 
+    /// Whether stored bytes are damaged or gone, which trying again does not change.
+    pub(crate) fn is_damage(&self) -> bool {
+        let source = self.source.as_ref().and_then(|source| source.downcast_ref::<io::Error>());
+        self.kind == ErrorKind::Corruption
+            || source.is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// A bound on the number of things that is reached.
     pub(crate) fn exhausted(what: &str, bound: usize) -> Self {
         Self::new(

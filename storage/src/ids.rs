@@ -1,64 +1,43 @@
 //! Id files: where in a segment a prediction id is.
 //!
-//! Sections: 1 = binary fuse filter descriptor, 2 = its fingerprints, 3 = the ids' hashes
-//! ascending, 8 bytes each, 4 = the row of each hash, 4 bytes each. The filter answers "not here"
-//! for 99.6 % of foreign ids; the sorted hashes answer the rest. Ids are taken as equal when their
-//! 64-bit hashes are: with a billion rows probed by a million labels the chance of one wrong join
-//! is below 1 in 10,000.
+//! Ids are taken as equal when their 64-bit hashes are: with a billion rows probed by a million
+//! labels the chance of one wrong join is below 1 in 10,000.
+//!
+//! Sections of version 2: 5 = the table, see `id_table.rs`, stored as it is. Of version 1, which is
+//! read only: 1 and 2 = a filter, 3 = the ids' hashes ascending, 8 bytes each, 4 = the row of each
+//! hash, 4 bytes each.
 
 use std::path::Path;
 
-use xorf::{BinaryFuse8, BinaryFuse8Ref, DmaSerializable as _, Filter as _, FilterRef as _};
-
 use crate::{
-    codec::Put as _,
     error::{Error, ErrorKind, Result},
+    id_table::IdTable,
     section::{Format, SectionReader, SectionWriter},
 };
 
 /// Magic and version of id files.
-pub const FORMAT: Format = Format { magic: *b"DRID", version: 1 };
-const DESCRIPTOR: u32 = 1;
-const FINGERPRINTS: u32 = 2;
+pub const FORMAT: Format = Format { magic: *b"DRID", version: 2 };
 const HASHES: u32 = 3;
 const ROWS: u32 = 4;
+const TABLE: u32 = 5;
 
 /// Writes the id file of rows whose ids have these hashes.
 ///
 /// # Errors
-/// `Io` if the filter cannot be built, which has no known cause for distinct hashes.
+/// `ResourceExhausted` for more rows than four bytes count.
 pub fn write_ids(hashes: &[u64]) -> Result<Vec<u8>> {
-    let mut pairs: Vec<(u64, u32)> = hashes.iter().copied().zip(0..).collect();
-    pairs.sort_unstable();
-    // Two ids of one hash: the first row answers for both, see the module.
-    pairs.dedup_by_key(|pair| pair.0);
-    let keys: Vec<u64> = pairs.iter().map(|pair| pair.0).collect();
-    let filter = BinaryFuse8::try_from(&keys)
-        .map_err(|error| Error::new(ErrorKind::Io, format!("build an id filter: {error}")))?;
-    let mut descriptor = vec![0; BinaryFuse8::DESCRIPTOR_LEN];
-    filter.dma_copy_descriptor_to(&mut descriptor);
-    let mut hashes = Vec::with_capacity(pairs.len() * 8);
-    let mut rows = Vec::with_capacity(pairs.len() * 4);
-    for (hash, row) in &pairs {
-        hashes.put_u64(*hash);
-        rows.put_u32(*row);
-    }
+    let many = || Error::new(ErrorKind::ResourceExhausted, "an id file has at most 2^32 rows");
+    // Rows are below 2^32: the table refuses more.
+    let entries = hashes.iter().enumerate().map(|(row, hash)| (*hash, row as u32));
+    let table = IdTable::build(entries).ok_or_else(many)?;
     let mut writer = SectionWriter::new(FORMAT);
-    writer.push(DESCRIPTOR, &descriptor)?;
-    writer.push(FINGERPRINTS, filter.dma_fingerprints())?;
-    writer.push(HASHES, &hashes)?;
-    writer.push(ROWS, &rows)?;
+    writer.push_stored(TABLE, table.encoded())?;
     Ok(writer.finish())
 }
 
 /// The id file of a segment in memory.
 #[derive(Debug)]
-pub struct IdIndex {
-    descriptor: Vec<u8>,
-    fingerprints: Vec<u8>,
-    hashes: Vec<u64>,
-    rows: Vec<u32>,
-}
+pub struct IdIndex(IdTable);
 
 impl IdIndex {
     /// Reads an id file.
@@ -67,68 +46,68 @@ impl IdIndex {
     /// `Corruption` with the file.
     pub fn open(path: &Path, bytes: &[u8]) -> Result<Self> {
         let reader = SectionReader::open(path, bytes, FORMAT)?;
-        let descriptor = reader.required(DESCRIPTOR)?;
-        let fingerprints = reader.required(FINGERPRINTS)?;
-        let hashes = reader.required(HASHES)?;
-        let rows = reader.required(ROWS)?;
+        if reader.version() < 2 {
+            return Self::open_first(path, &reader);
+        }
+        let table = IdTable::decode(reader.required(TABLE)?);
+        table.map(Self).map_err(|error| Error::corruption(path, 0, format!("expected {}", error.0)))
+    }
+
+    fn open_first(path: &Path, reader: &SectionReader<'_>) -> Result<Self> {
+        let (hashes, rows) = (reader.required(HASHES)?, reader.required(ROWS)?);
         let (hashes, rest) = hashes.as_chunks::<8>();
         let (rows, more) = rows.as_chunks::<4>();
-        let whole = rest.is_empty()
-            && more.is_empty()
-            && hashes.len() == rows.len()
-            && descriptor.len() == BinaryFuse8::DESCRIPTOR_LEN;
-        if !whole {
+        if !rest.is_empty() || !more.is_empty() || hashes.len() != rows.len() {
             return Err(Error::corruption(path, 0, "sections of different lengths"));
         }
-        Ok(Self {
-            descriptor,
-            fingerprints,
-            hashes: hashes.iter().map(|chunk| u64::from_le_bytes(*chunk)).collect(),
-            rows: rows.iter().map(|chunk| u32::from_le_bytes(*chunk)).collect(),
-        })
+        let entries = hashes.iter().zip(rows);
+        let entry = |(hash, row): (&[u8; 8], &[u8; 4])| {
+            (u64::from_le_bytes(*hash), u32::from_le_bytes(*row))
+        };
+        let table = IdTable::build(entries.map(entry));
+        table.map(Self).ok_or_else(|| Error::corruption(path, 0, "more ids than rows can be"))
     }
 
     /// The row of an id by its hash.
     pub fn find(&self, hash: u64) -> Option<u32> {
-        if self.hashes.is_empty() {
-            return None;
-        }
-        let filter = BinaryFuse8Ref::from_dma(&self.descriptor, &self.fingerprints);
-        if !filter.contains(&hash) {
-            return None;
-        }
-        let place = self.hashes.binary_search(&hash).ok()?;
-        self.rows.get(place).copied()
+        self.0.find(hash)
+    }
+
+    /// Looks up many hashes and tells place and row of each that is here; ascending ones are faster.
+    pub fn find_each(&self, hashes: &[u64], found: impl FnMut(usize, u32)) {
+        self.0.find_each(hashes, found);
     }
 
     /// How many ids there are.
     pub fn len(&self) -> usize {
-        self.hashes.len()
+        self.0.len()
     }
 
-    /// Approximate bytes in memory.
+    /// Bytes in memory.
     pub fn bytes(&self) -> usize {
-        self.fingerprints.len() + self.hashes.len() * 12
+        self.0.bytes()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id_column::id_hash;
 
     #[test]
-    fn every_id_is_found_in_its_row_and_no_other_is() {
-        let hash = |n: u32| id_hash(&format!("id {n}"));
-        for count in [0_u32, 1, 2, 10, 5_000] {
-            let hashes: Vec<u64> = (0..count).map(hash).collect();
-            let bytes = write_ids(&hashes).expect("builds");
+    fn files_of_either_version_find_every_id_in_its_row() {
+        let hashes: Vec<u64> =
+            (0..500_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+        let mut sorted: Vec<(u64, u32)> = hashes.iter().copied().zip(0..).collect();
+        sorted.sort_unstable();
+        let mut first = SectionWriter::new(Format { version: 1, ..FORMAT });
+        let bytes = sorted.iter().flat_map(|entry| entry.0.to_le_bytes());
+        first.push(HASHES, &bytes.collect::<Vec<u8>>()).expect("fits");
+        let bytes = sorted.iter().flat_map(|entry| entry.1.to_le_bytes());
+        first.push(ROWS, &bytes.collect::<Vec<u8>>()).expect("fits");
+        for bytes in [first.finish(), write_ids(&hashes).expect("builds")] {
             let index = IdIndex::open(Path::new("i"), &bytes).expect("opens");
-            for row in 0..count {
-                assert_eq!(index.find(hash(row)), Some(row));
-            }
-            for foreign in count..count + 5_000 {
-                assert_eq!(index.find(hash(foreign)), None);
+            for (row, hash) in (0..).zip(&hashes) {
+                assert_eq!((index.find(*hash), index.find(hash ^ 1)), (Some(row), None));
             }
         }
     }

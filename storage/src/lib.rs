@@ -28,6 +28,7 @@ mod wal;
 mod replay;
 mod record;
 mod rows;
+mod id_table;
 mod ids;
 mod special;
 mod edges;

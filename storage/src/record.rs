@@ -7,9 +7,10 @@
 //! 2 labels      = model arrived:i64 hash:u64* times column                      version 1
 //! 3 predictions = producer model version ids times column*
 //! 4 labels      = producer first:u64 model arrived:i64 hash:u64* times column
-//! producer      = id sequence                           the id is empty where none is named
+//! producer      = id sequence left_out                  only an empty id where none is named
 //! ```
-//! `first` is the first label's order of arrival in the database.
+//! `first` is the first label's order of arrival in the database. `left_out` counts what the batch
+//! had besides: rows that were duplicates, or labels that were known; its receipt tells of them.
 
 use crate::{
     batch::PredictionBatch,
@@ -41,12 +42,14 @@ pub(crate) struct LoggedLabels {
 pub(crate) enum Record {
     Predictions {
         producer: Option<Producer>,
+        left_out: u64,
         model: String,
         version: String,
         batch: PredictionBatch,
     },
     Labels {
         producer: Option<Producer>,
+        left_out: u64,
         /// Order of arrival of the first label, where it was logged.
         first: Option<u64>,
         model: String,
@@ -57,7 +60,7 @@ pub(crate) enum Record {
 /// Appends predictions to a payload.
 pub(crate) fn put_predictions(
     out: &mut Vec<u8>,
-    producer: Option<&Producer>,
+    producer: Option<(&Producer, u64)>,
     (model, version): (&str, &str),
     batch: &PredictionBatch,
 ) {
@@ -75,7 +78,7 @@ pub(crate) fn put_predictions(
 /// Appends labels to a payload.
 pub(crate) fn put_labels(
     out: &mut Vec<u8>,
-    producer: Option<&Producer>,
+    producer: Option<(&Producer, u64)>,
     first: u64,
     model: &str,
     labels: &LoggedLabels,
@@ -92,14 +95,19 @@ pub(crate) fn put_labels(
     });
 }
 
-fn put_producer(out: &mut Vec<u8>, producer: Option<&Producer>) {
-    out.put_bytes(producer.map_or(&[], |producer| producer.id.as_bytes()));
-    out.put_varint(producer.map_or(0, |producer| producer.sequence));
+fn put_producer(out: &mut Vec<u8>, producer: Option<(&Producer, u64)>) {
+    let Some((producer, left_out)) = producer else { return out.put_bytes(&[]) };
+    out.put_bytes(producer.id.as_bytes());
+    out.put_varint(producer.sequence);
+    out.put_varint(left_out);
 }
 
-fn get_producer(get: &mut Get<'_>) -> Decoded<Option<Producer>> {
-    let (id, sequence) = (get.text()?, get.varint()?);
-    Ok((!id.is_empty()).then(|| Producer { id: id.to_owned(), sequence }))
+fn get_producer(get: &mut Get<'_>) -> Decoded<(Option<Producer>, u64)> {
+    let id = get.text()?;
+    if id.is_empty() {
+        return Ok((None, 0));
+    }
+    Ok((Some(Producer { id: id.to_owned(), sequence: get.varint()? }), get.varint()?))
 }
 
 fn put_record(out: &mut Vec<u8>, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
@@ -120,9 +128,9 @@ pub(crate) fn get_records(payload: &[u8]) -> Decoded<Vec<Record>> {
         let length = get.u32()? as usize;
         let mut body = Get::new(get.take(length)?);
         records.push(match kind {
-            PREDICTIONS_V1 => get_predictions(None, &mut body, get_ids)?,
+            PREDICTIONS_V1 => get_predictions((None, 0), &mut body, get_ids)?,
             PREDICTIONS => get_predictions(get_producer(&mut body)?, &mut body, get_ids_tagged)?,
-            LABELS_V1 => get_labels(None, None, &mut body)?,
+            LABELS_V1 => get_labels((None, 0), None, &mut body)?,
             LABELS => {
                 let producer = get_producer(&mut body)?;
                 get_labels(producer, Some(body.u64()?), &mut body)?
@@ -135,7 +143,7 @@ pub(crate) fn get_records(payload: &[u8]) -> Decoded<Vec<Record>> {
 }
 
 fn get_predictions(
-    producer: Option<Producer>,
+    (producer, left_out): (Option<Producer>, u64),
     get: &mut Get<'_>,
     ids: impl FnOnce(&mut Get<'_>) -> Decoded<Ids>,
 ) -> Decoded<Record> {
@@ -148,11 +156,11 @@ fn get_predictions(
         return Err(DecodeError("columns of one length"));
     }
     let batch = PredictionBatch { ids, times, columns };
-    Ok(Record::Predictions { producer, model, version, batch })
+    Ok(Record::Predictions { producer, left_out, model, version, batch })
 }
 
 fn get_labels(
-    producer: Option<Producer>,
+    (producer, left_out): (Option<Producer>, u64),
     first: Option<u64>,
     get: &mut Get<'_>,
 ) -> Decoded<Record> {
@@ -165,7 +173,7 @@ fn get_labels(
         return Err(DecodeError("columns of one length"));
     }
     let labels = LoggedLabels { arrived, hashes, times, truths };
-    Ok(Record::Labels { producer, first, model, labels })
+    Ok(Record::Labels { producer, left_out, first, model, labels })
 }
 
 #[cfg(test)]
@@ -188,12 +196,14 @@ mod tests {
         };
         let mut out = Vec::new();
         let producer = Some(Producer { id: "p".to_owned(), sequence: 300 });
-        put_predictions(&mut out, producer.as_ref(), ("m", "1"), &batch);
+        let left_out = 2;
+        let named = producer.as_ref().map(|producer| (producer, left_out));
+        put_predictions(&mut out, named, ("m", "1"), &batch);
         put_labels(&mut out, None, 12, "m", &labels);
         let (model, version) = ("m".to_owned(), "1".to_owned());
         let want = vec![
-            Record::Predictions { producer, model: model.clone(), version, batch },
-            Record::Labels { producer: None, first: Some(12), model, labels },
+            Record::Predictions { producer, left_out, model: model.clone(), version, batch },
+            Record::Labels { producer: None, left_out: 0, first: Some(12), model, labels },
         ];
         assert_eq!(get_records(&out), Ok(want));
     }
@@ -211,7 +221,7 @@ mod tests {
         let ids = Ids::from_iter(["a", "bc"]);
         let batch = PredictionBatch { ids, times: vec![1, 2], columns: Vec::new() };
         let (model, version) = ("m".to_owned(), "1".to_owned());
-        let want = Record::Predictions { producer: None, model, version, batch };
+        let want = Record::Predictions { producer: None, left_out: 0, model, version, batch };
         assert_eq!(get_records(&out), Ok(vec![want]));
     }
 

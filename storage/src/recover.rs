@@ -38,17 +38,27 @@ fn cannot_use(root: &Path, error: std::io::Error) -> Error {
 }
 
 /// Makes a directory, and lets its name and those above survive a crash, whoever made them: an
-/// earlier opening may have ended between the two. One that cannot be synced is no reason to refuse
-/// a directory that can be written.
+/// earlier opening may have ended between the two. One that this user may not sync, or whose file
+/// system does not know how, is no reason to refuse a directory that can be written.
 pub(crate) fn make_directory(vfs: &dyn Vfs, root: &Path) -> Result<()> {
     vfs.create_dir_all(root).map_err(|error| cannot_use(root, error))?;
     for above in root.ancestors().skip(1) {
         let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-        if let Err(error) = vfs.sync_dir(above) {
-            tracing::debug!(%error, "a directory above cannot be synced");
+        match vfs.sync_dir(above) {
+            Ok(()) => {}
+            Err(error) if cannot_be_asked_for(&error) => {
+                tracing::debug!(%error, "a directory above cannot be synced");
+            }
+            Err(error) => return Err(Error::io(above, "sync", error)),
         }
     }
     Ok(())
+}
+
+fn cannot_be_asked_for(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Os;
+    let kinds = [Os::PermissionDenied, Os::Unsupported, Os::InvalidInput, Os::ReadOnlyFilesystem];
+    kinds.contains(&error.kind())
 }
 
 /// Takes the lock of a directory.
@@ -206,7 +216,7 @@ fn apply(
         }
         let shard = shard_of(&key.0, &key.1, writers.len());
         if let Some(writer) = writers.get_mut(shard) {
-            writer.replay(record, &schema);
+            writer.replay(record, &schema)?;
         }
     }
     Ok(())

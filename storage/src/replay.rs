@@ -142,7 +142,7 @@ impl<'a> ShardLog<'a> {
                 self.open(file)?;
                 continue;
             }
-            let Some(frame) = frame_at(&self.bytes, self.at) else {
+            let Some(frame) = frame_at(&self.bytes, self.at, self.previous) else {
                 self.skip_damage()?;
                 continue;
             };
@@ -195,7 +195,8 @@ impl<'a> ShardLog<'a> {
 
     /// Leaves out what does not check, up to the next frame that does or the end of the file.
     fn skip_damage(&mut self) -> Result<()> {
-        let end = valid_frame_after(&self.bytes, self.at).unwrap_or(self.bytes.len());
+        let end =
+            valid_frame_after(&self.bytes, self.at, self.previous).unwrap_or(self.bytes.len());
         self.tell_damage(self.at, end)?;
         self.at = end;
         Ok(())
@@ -251,7 +252,9 @@ fn read_header(bytes: &[u8]) -> Option<(u16, u16, u64)> {
     whole.then_some((version, shard, first))
 }
 
-fn frame_at(bytes: &[u8], at: usize) -> Option<FrameAt> {
+/// A frame that checks and comes after the one before it: what older frames left on the disk does
+/// not count.
+fn frame_at(bytes: &[u8], at: usize, previous: u64) -> Option<FrameAt> {
     let mut get = Get::new(bytes.get(at..)?);
     if get.take(4).ok()? != FRAME_MAGIC {
         return None;
@@ -262,13 +265,14 @@ fn frame_at(bytes: &[u8], at: usize) -> Option<FrameAt> {
     let payload = get.take(length).ok()?;
     let covered = bytes.get(at + 4..at + 16)?;
     let start = at + FRAME_BYTES;
-    (frame_crc(covered, payload) == crc).then_some(FrameAt { sequence, start, end: start + length })
+    let good = sequence > previous && frame_crc(covered, payload) == crc;
+    good.then_some(FrameAt { sequence, start, end: start + length })
 }
 
-fn valid_frame_after(bytes: &[u8], at: usize) -> Option<usize> {
+fn valid_frame_after(bytes: &[u8], at: usize, previous: u64) -> Option<usize> {
     (at + 1..bytes.len().saturating_sub(FRAME_BYTES)).find(|place| {
         bytes.get(*place..).is_some_and(|rest| rest.starts_with(&FRAME_MAGIC))
-            && frame_at(bytes, *place).is_some()
+            && frame_at(bytes, *place, previous).is_some()
     })
 }
 
@@ -307,16 +311,17 @@ pub(crate) fn survey(path: &Path, bytes: &[u8]) -> Result<Survey> {
     let link = if version == 1 { 0 } else { 8 };
     let mut seen = Survey { version, shard, first, frames: Vec::new(), damage: Vec::new() };
     let mut at = HEADER_BYTES;
+    let mut previous = first.saturating_sub(1);
     while at < bytes.len() {
-        match frame_at(bytes, at) {
+        match frame_at(bytes, at, previous) {
             Some(frame) => {
                 let records = (frame.end.min(frame.start + link), frame.end);
                 let (sequence, offset) = (frame.sequence, at as u64);
                 seen.frames.push(FrameSeen { sequence, offset, records });
-                at = frame.end;
+                (at, previous) = (frame.end, sequence);
             }
             None => {
-                let end = valid_frame_after(bytes, at).unwrap_or(bytes.len());
+                let end = valid_frame_after(bytes, at, previous).unwrap_or(bytes.len());
                 seen.damage.push((at as u64, end as u64));
                 at = end;
             }

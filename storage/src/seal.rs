@@ -136,19 +136,27 @@ fn show(
         segment.published(sidecar, taken);
     }
     let late = state.frozen.take().map(|head| head.late).unwrap_or_default();
-    give_late(&fresh, late);
+    give_late(shared, &fresh, late);
     state.waiting.forget(waiting);
 }
 
 /// Labels that came for rows while these were sealed go to the new segments.
-fn give_late(fresh: &[Arc<Segment>], late: Vec<LateLabel>) {
+fn give_late(shared: &Shared, fresh: &[Arc<Segment>], late: Vec<LateLabel>) {
     if late.is_empty() {
         return;
     }
     for segment in fresh {
         let record = segment.record();
         let mine = |key: &VersionKey| key.0 == record.model && key.1 == record.version;
-        let Some(ids) = Searched::open(segment) else { continue };
+        let ids = match Searched::open(segment) {
+            Ok(Some(ids)) => ids,
+            Ok(None) => continue,
+            Err(error) => {
+                // The log has them, and what it has must not be passed by.
+                shared.poison(&error.to_string());
+                continue;
+            }
+        };
         segment.add_labels(late.iter().filter(|late| mine(&late.key)).filter_map(|late| {
             let LabelEntry { seq, hash, time, ref truth, .. } = late.entry;
             Some(RowLabel { seq, row: ids.find(hash)?, time, truth: truth.clone() })
@@ -358,7 +366,9 @@ fn write_sidecar(
 /// Decides which labels that wait need to wait no longer.
 fn settle_waiting(shared: &Shared, segments: &SegmentSet, waiting: View) -> Settled {
     waiting.settle((shared.clock)(), |model| {
-        let ids: Vec<Searched> = segments.of_model(model).filter_map(Searched::open).collect();
+        // What cannot be searched now answers no label: it goes on waiting.
+        let opened = segments.of_model(model).map(Searched::open);
+        let ids: Vec<Searched> = opened.filter_map(|opened| opened.ok().flatten()).collect();
         move |hash| ids.iter().any(|ids| ids.find(hash).is_some())
     })
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! file      = header section* directory trailer
 //! header    = magic[4] version:u16 0:u16
-//! section   = bytes, zstd-compressed
+//! section   = bytes, zstd-compressed, or as they are if the kind has its top bit set
 //! directory = (kind:u32 offset:u64 length:u64 unpacked:u64 crc:u32)*
 //! trailer   = directory_offset:u64 sections:u32 crc:u32 magic[4]
 //! ```
@@ -22,6 +22,8 @@ use crate::{
 const HEADER_BYTES: usize = 8;
 const ENTRY_BYTES: usize = 32;
 const TRAILER_BYTES: usize = 20;
+/// Says of a kind that its section is not compressed.
+const STORED: u32 = 1 << 31;
 /// Level 3 is where our integer sections stop shrinking.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -54,20 +56,29 @@ impl SectionWriter {
 
     /// Adds a section; kinds must be unique and not 0.
     pub fn push(&mut self, kind: u32, content: &[u8]) -> Result<()> {
-        assert_ne!(kind, 0, "kind 0 is reserved so that zeroed bytes never decode");
-        if content.len() > limits::SECTION_BYTES_MAX {
-            let text = format!("a section of {} bytes is larger than its bound", content.len());
-            return Err(Error::new(crate::error::ErrorKind::ResourceExhausted, text));
-        }
         let packed = zstd::bulk::compress(content, ZSTD_LEVEL).map_err(|error| {
             Error::new(crate::error::ErrorKind::Io, format!("compress a section: {error}"))
         })?;
+        self.add(kind, content.len(), &packed)
+    }
+
+    /// Adds a section of bytes that do not compress.
+    pub fn push_stored(&mut self, kind: u32, content: &[u8]) -> Result<()> {
+        self.add(kind | STORED, content.len(), content)
+    }
+
+    fn add(&mut self, kind: u32, unpacked: usize, packed: &[u8]) -> Result<()> {
+        assert_ne!(kind & !STORED, 0, "kind 0 is reserved so that zeroed bytes never decode");
+        if unpacked > limits::SECTION_BYTES_MAX {
+            let text = format!("a section of {unpacked} bytes is larger than its bound");
+            return Err(Error::new(crate::error::ErrorKind::ResourceExhausted, text));
+        }
         self.directory.put_u32(kind);
         self.directory.put_u64(self.bytes.len() as u64);
         self.directory.put_u64(packed.len() as u64);
-        self.directory.put_u64(content.len() as u64);
-        self.directory.put_u32(crc32fast::hash(&packed));
-        self.bytes.extend_from_slice(&packed);
+        self.directory.put_u64(unpacked as u64);
+        self.directory.put_u32(crc32fast::hash(packed));
+        self.bytes.extend_from_slice(packed);
         self.sections += 1;
         Ok(())
     }
@@ -92,8 +103,8 @@ impl SectionWriter {
 /// A section as the directory tells of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    /// What it is, unique in its file.
-    pub kind: u32,
+    /// What it is, unique in its file; the top bit says that it is stored as it is.
+    kind: u32,
     /// Where it begins.
     pub offset: u64,
     /// Its bytes as stored.
@@ -102,6 +113,18 @@ pub struct Entry {
     pub unpacked: u64,
     /// The crc32 of its stored bytes.
     pub crc: u32,
+}
+
+impl Entry {
+    /// What it is, unique in its file.
+    pub fn number(&self) -> u32 {
+        self.kind & !STORED
+    }
+
+    /// Whether it is stored as it is.
+    pub fn is_stored(&self) -> bool {
+        self.kind & STORED != 0
+    }
 }
 
 /// A file that was opened: its directory is checked, its sections are checked as they are read.
@@ -150,7 +173,7 @@ impl<'a> SectionReader<'a> {
     /// # Errors
     /// `Corruption` with file and offset.
     pub fn section(&self, kind: u32) -> Result<Option<Vec<u8>>> {
-        let Some(entry) = self.entries.iter().find(|entry| entry.kind == kind) else {
+        let Some(entry) = self.entries.iter().find(|entry| entry.number() == kind) else {
             return Ok(None);
         };
         self.unpack(entry)
@@ -179,7 +202,11 @@ impl<'a> SectionReader<'a> {
         if unpacked > limits::SECTION_BYTES_MAX {
             return Err("a section larger than its bound");
         }
-        let content = zstd::bulk::decompress(packed, unpacked).map_err(|_| "not zstd")?;
+        let content = if entry.is_stored() {
+            packed.to_vec()
+        } else {
+            zstd::bulk::decompress(packed, unpacked).map_err(|_| "not zstd")?
+        };
         if content.len() == unpacked { Ok(content) } else { Err("a section of another length") }
     }
 }
@@ -236,7 +263,7 @@ mod tests {
     fn file() -> Vec<u8> {
         let mut writer = SectionWriter::new(FORMAT);
         writer.push(1, b"one one one one").expect("fits");
-        writer.push(2, b"").expect("fits");
+        writer.push_stored(2, b"two").expect("fits");
         writer.finish()
     }
 
@@ -248,7 +275,7 @@ mod tests {
     #[test]
     fn sections_come_back() {
         let (one, two) = read(&file()).expect("whole");
-        assert_eq!((one.as_slice(), two.as_slice()), (&b"one one one one"[..], &b""[..]));
+        assert_eq!((one.as_slice(), two.as_slice()), (&b"one one one one"[..], &b"two"[..]));
     }
 
     #[test]

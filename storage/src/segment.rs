@@ -216,11 +216,13 @@ impl Segment {
 
     fn merge(&self, live: &mut Live) -> Result<Arc<LabelSet>> {
         if live.merged < live.unpublished.len() {
-            let mut labels = match live.labels.take() {
-                Some(labels) => labels,
-                None => self.published_labels(&live.sidecars)?,
+            // What fails below leaves nothing merged, to be begun again.
+            let merged = std::mem::take(&mut live.merged);
+            let (from, mut labels) = match live.labels.take() {
+                Some(labels) => (merged, labels),
+                None => (0, self.published_labels(&live.sidecars)?),
             };
-            let fresh = live.unpublished.get(live.merged..).unwrap_or_default();
+            let fresh = live.unpublished.get(from..).unwrap_or_default();
             let set = Arc::make_mut(&mut labels);
             self.lay_over(set, fresh)?;
             self.without_deleted(set)?;
@@ -236,7 +238,12 @@ impl Segment {
     /// The labels of all sidecars.
     fn published_labels(&self, sidecars: &[SidecarRecord]) -> Result<Arc<LabelSet>> {
         let Some(last) = sidecars.last() else { return Ok(Arc::default()) };
-        let item = self.files.cached(&last.file, Of::File, || {
+        // The labels hang on the deleted rows as well as on the sidecars.
+        let (record, of) = match &self.record.tombstones {
+            Some(tombstones) => (tombstones, Of::Labels(last.generation)),
+            None => (&last.file, Of::File),
+        };
+        let item = self.files.cached(record, of, || {
             let mut labels = LabelSet::default();
             for sidecar in sidecars {
                 let (path, bytes) = self.files.read(&sidecar.file)?;

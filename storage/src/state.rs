@@ -91,22 +91,35 @@ impl SegmentSet {
     }
 
     /// The rows whose id no segment of the same version and day has.
-    pub(crate) fn fresh_rows(&self, key: &VersionKey, times: &[i64], hashes: &[u64]) -> Vec<u32> {
+    ///
+    /// # Errors
+    /// `Io`, `ResourceExhausted` as for [`Searched::open`].
+    pub(crate) fn fresh_rows(
+        &self,
+        key: &VersionKey,
+        times: &[i64],
+        hashes: &[u64],
+    ) -> Result<Vec<u32>> {
         let Some(days) = self.versions.get(key) else {
-            return (0..u32::try_from(hashes.len()).unwrap_or(u32::MAX)).collect();
+            return Ok((0..u32::try_from(hashes.len()).unwrap_or(u32::MAX)).collect());
         };
         let mut fresh = Vec::with_capacity(hashes.len());
         let mut known: BTreeMap<i64, Vec<Searched>> = BTreeMap::new();
         for (row, (time, hash)) in (0_u32..).zip(times.iter().zip(hashes)) {
-            let indexes = known.entry(day_of(*time)).or_insert_with_key(|day| {
-                let segments = days.get(day).into_iter().flatten();
-                segments.filter_map(Searched::open).collect()
-            });
+            let indexes = match known.entry(day_of(*time)) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    let segments = days.get(entry.key()).into_iter().flatten();
+                    let opened = segments.filter_map(|segment| Searched::open(segment).transpose());
+                    let opened = opened.collect::<Result<_>>()?;
+                    entry.insert(opened)
+                }
+            };
             if !indexes.iter().any(|index| index.find(*hash).is_some()) {
                 fresh.push(row);
             }
         }
-        fresh
+        Ok(fresh)
     }
 
     /// All segments.
@@ -131,14 +144,35 @@ pub(crate) struct Searched {
 }
 
 impl Searched {
-    /// None if the segment has no rows left, or if its ids cannot be read: then it answers no
-    /// query either, and what is sent again is stored again.
-    pub(crate) fn open(segment: &Arc<Segment>) -> Option<Self> {
+    /// None if the segment has no rows left, or if they are gone for good: then it answers no query
+    /// of rows either, and what is sent again is stored again.
+    ///
+    /// # Errors
+    /// `Io`, `ResourceExhausted` if the ids may be readable another time: to take them as absent
+    /// would store a row twice, or lose a label.
+    pub(crate) fn open(segment: &Arc<Segment>) -> Result<Option<Self>> {
         if !segment.has_rows() {
-            return None;
+            return Ok(None);
         }
         let open = || Ok::<_, Error>(Self { ids: segment.ids()?, deleted: segment.deleted()? });
-        open().inspect_err(|error| tracing::error!(%error, "ids of a segment cannot be read")).ok()
+        match open() {
+            Ok(searched) => Ok(Some(searched)),
+            Err(error) if error.is_damage() => {
+                tracing::error!(%error, "the ids of a segment are lost");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks up many ids and tells place and row of each that is here; hashes in ascending order
+    /// are faster.
+    pub(crate) fn find_each(&self, hashes: &[u64], mut found: impl FnMut(usize, u32)) {
+        self.ids.find_each(hashes, |place, row| {
+            if self.deleted.as_ref().is_none_or(|rows| !rows.contains(row)) {
+                found(place, row);
+            }
+        });
     }
 
     /// The row of an id.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     column::Column,
+    error::Result,
     label_delta::RowLabel,
     labels::Truth,
     segment::Segment,
@@ -30,19 +31,31 @@ pub(crate) struct Targets {
 
 impl Targets {
     /// Searches the segments of a model.
-    pub(crate) fn find(segments: &SegmentSet, epoch: u64, model: &str, hashes: &[u64]) -> Self {
+    ///
+    /// # Errors
+    /// `Io`, `ResourceExhausted` as for [`Searched::open`].
+    pub(crate) fn find(
+        segments: &SegmentSet,
+        epoch: u64,
+        model: &str,
+        hashes: &[u64],
+    ) -> Result<Self> {
         let mut found = Self { epoch, segments: Vec::new() };
+        let mut order: Vec<(u64, u32)> = hashes.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        let sorted: Vec<u64> = order.iter().map(|(hash, _)| *hash).collect();
         for segment in segments.of_model(model) {
-            let Some(ids) = Searched::open(segment) else { continue };
-            let hits = (0_u32..)
-                .zip(hashes)
-                .filter_map(|(label, hash)| ids.find(*hash).map(|row| Target { label, row }));
-            let targets: Vec<Target> = hits.collect();
+            let Some(ids) = Searched::open(segment)? else { continue };
+            let mut targets = Vec::new();
+            ids.find_each(&sorted, |place, row| {
+                targets.extend(order.get(place).map(|(_, label)| Target { label: *label, row }));
+            });
+            targets.sort_unstable_by_key(|target| target.label);
             if !targets.is_empty() {
                 found.segments.push((segment.clone(), targets));
             }
         }
-        found
+        Ok(found)
     }
 
     /// For each label whether a published row has its id.

@@ -10,8 +10,6 @@ use std::{
     sync::Arc,
 };
 
-use crossbeam::channel::Sender;
-
 use crate::{
     batch::PredictionBatch,
     binner::Binner,
@@ -49,7 +47,7 @@ pub struct LabelReceipt {
 }
 
 /// Where the answer to a command goes.
-pub(crate) type Reply<T> = Sender<Result<T>>;
+pub(crate) type Reply<T> = oneshot::Sender<Result<T>>;
 
 #[derive(Debug)]
 pub(crate) struct PredictionsWrite {
@@ -141,7 +139,13 @@ impl Writer {
             let _ = write.reply.send(Ok(PredictionReceipt { accepted, duplicates }));
             return;
         }
-        let frozen = self.refuse_published(&mut write);
+        let frozen = match self.refuse_published(&mut write) {
+            Ok(frozen) => frozen,
+            Err(error) => {
+                let _ = write.reply.send(Err(error));
+                return;
+            }
+        };
         let index = self.ensure_version(&write.key, &write.schema);
         let keep = {
             let frozen = frozen.as_ref().map(|index| read_index(index));
@@ -182,18 +186,19 @@ impl Writer {
     fn refuse_published(
         &self,
         write: &mut PredictionsWrite,
-    ) -> Option<Arc<std::sync::RwLock<RowIndex>>> {
+    ) -> Result<Option<Arc<std::sync::RwLock<RowIndex>>>> {
         loop {
             let segments = {
                 let state = self.shared.read();
                 if state.epoch == write.epoch {
-                    let frozen = state.frozen.as_ref()?.versions.get(&write.key)?;
-                    return Some(frozen.index.clone());
+                    let frozen = state.frozen.as_ref().map(|head| &head.versions);
+                    let frozen = frozen.and_then(|versions| versions.get(&write.key));
+                    return Ok(frozen.map(|head| head.index.clone()));
                 }
                 write.epoch = state.epoch;
                 state.segments.clone()
             };
-            let fresh = segments.fresh_rows(&write.key, &write.batch.times, &write.hashes);
+            let fresh = segments.fresh_rows(&write.key, &write.batch.times, &write.hashes)?;
             write.duplicates += (write.hashes.len() - fresh.len()) as u64;
             keep_rows(write, &fresh);
         }
@@ -224,7 +229,10 @@ impl Writer {
             return;
         }
         // Predictions that were in a head may have been published since they were looked for.
-        self.find_again(&mut write);
+        if let Err(error) = self.find_again(&mut write) {
+            let _ = write.reply.send(Err(error));
+            return;
+        }
         let state = self.shared.read();
         let heads = HeadRows::of(&state, &write.model);
         let truths = truths(&write.labels.truths);
@@ -241,7 +249,6 @@ impl Writer {
                 write.unchanged += 1;
             } else {
                 changed.insert(*hash);
-                changed.insert(*hash);
                 keep.push(row);
             }
         }
@@ -251,15 +258,16 @@ impl Writer {
     }
 
     /// Looks for the labels' rows again if segments were published since.
-    fn find_again(&self, write: &mut LabelsWrite) {
+    fn find_again(&self, write: &mut LabelsWrite) -> Result<()> {
         let (segments, epoch) = {
             let state = self.shared.read();
             (state.segments.clone(), state.epoch)
         };
         if epoch != write.targets.epoch {
-            write.targets = Targets::find(&segments, epoch, &write.model, &write.labels.hashes);
+            write.targets = Targets::find(&segments, epoch, &write.model, &write.labels.hashes)?;
             write.known.fill(false);
         }
+        Ok(())
     }
 
     /// Logs, syncs, applies and answers.
@@ -300,7 +308,7 @@ impl Writer {
                     let (model, version) = &write.key;
                     record::put_predictions(
                         self.frame.records(),
-                        write.producer.as_ref(),
+                        write.producer.as_ref().map(|producer| (producer, write.duplicates)),
                         (model, version),
                         prepared.rows(),
                     );
@@ -308,7 +316,7 @@ impl Writer {
                 Step::Labels(write) if !write.labels.hashes.is_empty() => {
                     record::put_labels(
                         self.frame.records(),
-                        write.producer.as_ref(),
+                        write.producer.as_ref().map(|producer| (producer, write.unchanged)),
                         next,
                         &write.model,
                         &write.labels,
@@ -389,7 +397,12 @@ impl Writer {
         let mut receipt = LabelReceipt { unchanged: write.unchanged, ..LabelReceipt::default() };
         let truths = truths(&write.labels.truths);
         loop {
-            self.find_again(&mut write);
+            if let Err(error) = self.find_again(&mut write) {
+                // The log has them, and what it has must not be passed by.
+                self.shared.poison(&error.to_string());
+                let _ = write.reply.send(Err(error));
+                return;
+            }
             let mut state = self.shared.write();
             if state.epoch == write.targets.epoch {
                 give_labels(&mut state, &write, first, &truths, &mut receipt);
@@ -433,13 +446,16 @@ impl Writer {
     }
 
     /// Applies a record of the log at open.
-    pub(crate) fn replay(&mut self, record: Record, schema: &Arc<Schema>) {
+    ///
+    /// # Errors
+    /// `Io` if segments cannot be searched.
+    pub(crate) fn replay(&mut self, record: Record, schema: &Arc<Schema>) -> Result<()> {
         match record {
-            Record::Predictions { producer, model, version, batch } => {
+            Record::Predictions { producer, left_out, model, version, batch } => {
                 let key = (model, version);
                 if let Some(producer) = producer {
                     let remembered = producer_key(&producer, &key.0, &key.1);
-                    let answered = [batch.len() as u64, 0, 0];
+                    let answered = [batch.len() as u64, left_out, 0];
                     self.shared.producers().remember(remembered, producer.sequence, answered);
                 }
                 let index = self.ensure_version(&key, schema);
@@ -451,26 +467,27 @@ impl Writer {
                         index.insert(*hash, day_of(*time), row);
                     }
                 }
-                let Some(binner) = self.binners.get_mut(&key) else { return };
+                let Some(binner) = self.binners.get_mut(&key) else { return Ok(()) };
                 let prepared = prepare(batch, schema.monitored_len(), binner);
                 self.link(&key, &hashes, prepared);
             }
-            Record::Labels { producer, first, model, labels } => {
+            Record::Labels { producer, left_out, first, model, labels } => {
                 let (segments, epoch) = {
                     let state = self.shared.read();
                     (state.segments.clone(), state.epoch)
                 };
-                let targets = Targets::find(&segments, epoch, &model, &labels.hashes);
+                let targets = Targets::find(&segments, epoch, &model, &labels.hashes)?;
                 let count = labels.hashes.len();
                 let first = first.unwrap_or_else(|| self.shared.next_labels(count));
                 self.shared.skip_labels(first + count as u64);
-                let (reply, _) = crossbeam::channel::bounded(1);
-                let (known, unchanged) = (Vec::new(), 0);
+                let (reply, _) = oneshot::channel();
+                let (known, unchanged) = (Vec::new(), left_out);
                 let write =
                     LabelsWrite { producer, model, labels, targets, known, unchanged, reply };
                 self.apply_labels(write, first);
             }
         }
+        Ok(())
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Op {
         version: usize,
         /// The rows.
         rows: Vec<RowSpec>,
+        /// Number of the producer and of the batch, if it numbers its batches.
+        producer: Option<(u8, u64)>,
     },
     /// Labels of a model.
     Label {
@@ -28,6 +30,13 @@ pub enum Op {
         model: usize,
         /// The labels.
         labels: Vec<LabelSpec>,
+    },
+    /// Predictions of a model that are to be forgotten, by id.
+    Delete {
+        /// Place of the model.
+        model: usize,
+        /// The ids.
+        ids: Vec<u16>,
     },
     /// A reference of a model.
     Reference {
@@ -40,6 +49,10 @@ pub enum Op {
     },
     /// Seal the head.
     Seal,
+    /// Do some pieces of maintenance, if there are any.
+    Maintain(u8),
+    /// Compact everything.
+    Compact,
     /// Read everything and compare.
     Check,
     /// Move the clock by microseconds.
@@ -84,8 +97,11 @@ pub fn ops(seed: u64) -> Vec<Op> {
             0..30 => maker.predict(),
             30..50 => maker.label(),
             50..54 => maker.reference(),
-            54..64 => Op::Seal,
-            64..70 => Op::Check,
+            54..56 => maker.delete(),
+            56..63 => Op::Seal,
+            63..66 => Op::Maintain(maker.rng.random_range(1..4)),
+            66..68 => Op::Compact,
+            68..70 => Op::Check,
             70..73 => maker.clock(),
             73..76 => Op::Reopen,
             76..80 => Op::Kill,
@@ -136,6 +152,16 @@ impl Maker {
             model: self.rng.random_range(0..2),
             version: self.rng.random_range(0..2),
             rows: (0..count).map(|_| row(self)).collect(),
+            producer: (self.rng.random_range(0..3) == 0)
+                .then(|| (self.rng.random_range(0..2), self.made.len() as u64)),
+        }
+    }
+
+    fn delete(&mut self) -> Op {
+        let count = self.rng.random_range(1..6);
+        Op::Delete {
+            model: self.rng.random_range(0..2),
+            ids: (0..count).map(|_| self.id()).collect(),
         }
     }
 

@@ -48,6 +48,8 @@ pub struct ModelState {
     pub waiting: Vec<Waiting>,
     /// The salt of each reference by name.
     pub references: BTreeMap<&'static str, u32>,
+    /// What was answered to batches that their producer numbered, by version, producer and number.
+    pub answered: BTreeMap<(usize, u8, u64), PredictionReceipt>,
 }
 
 /// A change that a caller asked for.
@@ -61,6 +63,8 @@ pub enum Change {
         version: usize,
         /// The rows.
         rows: Vec<RowSpec>,
+        /// Number of the producer and of the batch, if it numbers its batches.
+        producer: Option<(u8, u64)>,
     },
     /// Labels of a model that arrived at a time.
     Label {
@@ -70,6 +74,13 @@ pub enum Change {
         labels: Vec<LabelSpec>,
         /// When they arrived, in microseconds.
         arrived: i64,
+    },
+    /// Predictions of a model that are to be forgotten, by id.
+    Delete {
+        /// Place of the model.
+        model: usize,
+        /// The ids.
+        ids: Vec<u16>,
     },
     /// A reference of a model.
     Reference {
@@ -93,7 +104,23 @@ impl Oracle {
     /// Makes a change. Returns what became of predictions.
     pub fn apply(&mut self, change: &Change) -> PredictionReceipt {
         match change {
-            Change::Predict { model, version, rows } => self.models[*model].predict(*version, rows),
+            Change::Predict { model, version, rows, producer } => {
+                let model = &mut self.models[*model];
+                let key = producer.map(|(producer, sequence)| (*version, producer, sequence));
+                if let Some(known) = key.and_then(|key| model.answered.get(&key)) {
+                    return *known;
+                }
+                let receipt = model.predict(*version, rows);
+                if let Some(key) = key {
+                    model.answered.insert(key, receipt);
+                }
+                receipt
+            }
+            Change::Delete { model, ids } => {
+                self.models[*model].rows.retain(|(_, _, id), _| !ids.contains(id));
+                self.models[*model].waiting.retain(|one| !ids.contains(&one.label.id));
+                PredictionReceipt::default()
+            }
             Change::Label { model, labels, arrived } => {
                 self.models[*model].label(labels, *arrived);
                 PredictionReceipt::default()

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use driftline_storage::{Db, Declaration, Drive, Error, ErrorKind, Options};
+use driftline_storage::{Db, Declaration, Drive, Error, ErrorKind, Ids, Options, Producer};
 
 use crate::{
     clock::SimClock,
@@ -147,7 +147,7 @@ impl Run {
             vfs: Arc::new(self.vfs.clone()),
             clock: Arc::new(move || clock.now()),
             drive: Drive::Caller,
-            shards: 2,
+            shards: 1 + self.seed as usize % 2,
         }
     }
 
@@ -245,9 +245,14 @@ impl Run {
 
     fn step(&mut self, op: &Op) -> Result<(), String> {
         match op {
-            Op::Predict { model, version, rows } => {
-                let (model, version) = (*model, *version);
-                self.write(Change::Predict { model, version, rows: rows.clone() })
+            Op::Predict { model, version, rows, producer } => {
+                let (model, version, producer) = (*model, *version, *producer);
+                self.write(Change::Predict { model, version, rows: rows.clone(), producer })
+            }
+            Op::Delete { model, ids } => {
+                // What is in the heads is sealed first.
+                self.expire();
+                self.write(Change::Delete { model: *model, ids: ids.clone() })
             }
             Op::Label { model, labels } => {
                 let arrived = self.clock.now();
@@ -257,6 +262,25 @@ impl Run {
                 self.write(Change::Reference { model: *model, name, salt: *salt })
             }
             Op::Seal => self.seal(),
+            Op::Maintain(pieces) => {
+                self.disturbed |= self.vfs.is_faulty();
+                for _ in 0..*pieces {
+                    match self.db()?.maintain() {
+                        Ok(true) => {}
+                        Ok(false) => break,
+                        Err(error) => return self.excuse(&error),
+                    }
+                }
+                self.check()
+            }
+            Op::Compact => {
+                self.disturbed |= self.vfs.is_faulty();
+                self.expire();
+                match self.db()?.compact(&mut || {}) {
+                    Ok(()) => self.check(),
+                    Err(error) => self.excuse(&error),
+                }
+            }
             Op::Check => self.check(),
             Op::Clock(micros) => {
                 self.clock.jump(*micros);
@@ -319,9 +343,12 @@ impl Run {
             }
             Err(error) => {
                 // Refused writes did not happen; others may have.
-                let refused =
-                    matches!(error.kind(), ErrorKind::Poisoned | ErrorKind::ResourceExhausted);
-                if !refused || matches!(change, Change::Reference { .. }) {
+                let refused = matches!(
+                    error.kind(),
+                    ErrorKind::Poisoned | ErrorKind::ResourceExhausted | ErrorKind::Unavailable
+                );
+                let logged = matches!(change, Change::Predict { .. } | Change::Label { .. });
+                if !refused || !logged {
                     self.doubts.push(change);
                 }
                 self.excuse(&error)?;
@@ -336,18 +363,21 @@ impl Run {
 
     fn seal(&mut self) -> Result<(), String> {
         self.disturbed |= self.vfs.is_faulty();
+        self.expire();
+        match self.db()?.seal() {
+            Ok(()) => self.check(),
+            Err(error) => self.excuse(&error),
+        }
+    }
+
+    /// Labels whose time is up go with a seal that has something to publish.
+    fn expire(&mut self) {
         let now = self.clock.now();
-        let sealed = self.db()?.seal();
-        // Labels whose time is up go with a seal that has something to publish.
         let expired: Vec<Oracle> = self.states.iter().map(|s| s.without_expired(now)).collect();
         for state in expired {
             if !self.states.contains(&state) {
                 self.states.push(state);
             }
-        }
-        match sealed {
-            Ok(()) => self.check(),
-            Err(error) => self.excuse(&error),
         }
     }
 
@@ -373,9 +403,18 @@ fn create_models(db: Db) -> Result<Db, Error> {
 /// Makes a change and waits for it. Returns the receipt of predictions.
 fn ask(db: &Db, change: &Change) -> Result<Option<driftline_storage::PredictionReceipt>, Error> {
     match change {
-        Change::Predict { model, version, rows } => {
+        Change::Predict { model, version, rows, producer } => {
             let batch = data::predictions(*model, rows);
-            db.write_predictions(MODELS[*model], VERSIONS[*version], batch)?.wait().map(Some)
+            let (model, version) = (MODELS[*model], VERSIONS[*version]);
+            let producer = producer
+                .map(|(producer, sequence)| Producer { id: format!("p{producer}"), sequence });
+            db.write_predictions_from(producer, model, version, batch)?.wait().map(Some)
+        }
+        Change::Delete { model, ids } => {
+            let ids: Vec<String> = ids.iter().map(|id| data::id_text(*id)).collect();
+            let ids: Ids = ids.iter().map(String::as_str).collect();
+            db.delete_predictions(MODELS[*model], &ids)?;
+            Ok(None)
         }
         Change::Label { model, labels, .. } => {
             db.write_labels(MODELS[*model], data::labels(*model, labels))?.wait()?;

@@ -313,13 +313,13 @@ impl SimVfs {
 }
 
 impl Machine {
+    /// Pages of the files that have a name: a removed one gives its space back at once.
     fn used(&self) -> usize {
-        let live: BTreeSet<u64> = self.names.files().collect();
-        self.files
-            .iter()
-            .filter(|(number, _)| live.contains(number))
-            .map(|(_, file)| file.current().allocated())
-            .sum()
+        let pages = |(_, node): (&PathBuf, Node)| match node {
+            Node::File(number) => self.files.get(&number).map(|file| file.current().allocated()),
+            Node::Directory => None,
+        };
+        self.names.iter().filter_map(pages).sum()
     }
 
     fn find(&self, path: &Path) -> io::Result<u64> {

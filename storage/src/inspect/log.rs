@@ -46,7 +46,7 @@ fn list_records(
         };
         for record in get_records(payload).map_err(bad)? {
             let (kind, model, version, count, producer) = match &record {
-                Record::Predictions { producer, model, version, batch } => {
+                Record::Predictions { producer, model, version, batch, .. } => {
                     predictions += batch.len();
                     ("predictions", model, Some(version.as_str()), batch.len(), producer)
                 }

@@ -52,7 +52,7 @@ impl Disk {
         let vfs = Arc::new(self.vfs.clone());
         Db::open(
             Path::new(ROOT),
-            Options { vfs, clock: Arc::new(move || clock.now()), drive: Drive::Caller, shards: 2 },
+            Options { vfs, clock: Arc::new(move || clock.now()), drive: Drive::Caller, shards: 1 },
         )
     }
 
@@ -74,7 +74,7 @@ impl Disk {
     ) -> Result<PredictionReceipt> {
         let batch = data::predictions(0, rows);
         let receipt = db.write_predictions(MODELS[0], VERSIONS[version], batch)?.wait()?;
-        let change = Change::Predict { model: 0, version, rows: rows.to_vec() };
+        let change = Change::Predict { model: 0, version, rows: rows.to_vec(), producer: None };
         assert_eq!(receipt, self.oracle.apply(&change));
         Ok(receipt)
     }

@@ -4,5 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod fixture;
+mod log;
 mod simulation;
+mod space;
 mod steps;
+mod sync;

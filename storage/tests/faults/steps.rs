@@ -12,7 +12,7 @@ use crate::{
 };
 
 fn predict(model: usize, version: usize, rows: Vec<RowSpec>) -> Op {
-    Op::Predict { model, version, rows }
+    Op::Predict { model, version, rows, producer: Some((0, 1)).filter(|_| model == 1) }
 }
 
 fn label(model: usize, labels: Vec<LabelSpec>) -> Op {
@@ -34,6 +34,8 @@ fn life() -> Vec<Op> {
         Op::Reopen,
         label(1, labels(0..3, 3, 2)),
         Op::Seal,
+        Op::Delete { model: 0, ids: vec![1, 4, 70] },
+        Op::Compact,
         predict(1, 1, rows(9..12)),
         label(0, labels(7..9, 4, 0)),
         Op::Reopen,
