@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use driftline_storage::{
     Binning, Cells, Column, ColumnBins, ColumnCounts, ColumnTally, Db, Field, Reference, Result,
-    RowChunk, Special, Tally,
+    RowChunk, Special, Tally, Wanted,
 };
 
 use crate::{
@@ -48,7 +48,7 @@ pub(crate) struct Comparison {
 
 /// What a query asks of a comparison.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct Asked<'a> {
     /// Features by name; none means all.
     pub(crate) names: &'a [String],
     /// Quantile bins of PSI.
@@ -62,9 +62,9 @@ pub(crate) struct Wanted<'a> {
 ///
 /// The reference's own binning serves when its percentiles hold the wanted quantiles; otherwise
 /// the quantiles are computed from its rows, and the windows must be read from rows as well.
-pub(crate) fn compare(db: &Db, reference: &Reference, wanted: Wanted<'_>) -> Result<Comparison> {
-    let mut places = Vec::with_capacity(wanted.names.len());
-    for name in wanted.names {
+pub(crate) fn compare(db: &Db, reference: &Reference, asked: Asked<'_>) -> Result<Comparison> {
+    let mut places = Vec::with_capacity(asked.names.len());
+    for name in asked.names {
         let place = match reference.binning.column(name) {
             Some((place, _)) => place,
             None => reference.record.schema.monitored_index(name)?,
@@ -77,31 +77,31 @@ pub(crate) fn compare(db: &Db, reference: &Reference, wanted: Wanted<'_>) -> Res
         places = (0..reference.binning.columns().len()).collect();
     }
     let fields = reference.record.schema.monitored();
-    if FINE_PARTS.is_multiple_of(wanted.parts) {
-        return Ok(by_percentiles(reference, &fields, &places, wanted));
+    if FINE_PARTS.is_multiple_of(asked.parts) {
+        return Ok(by_percentiles(reference, &fields, &places, asked));
     }
-    by_rows(db, reference, &fields, &places, wanted)
+    by_rows(db, reference, &fields, &places, asked)
 }
 
 fn by_percentiles(
     reference: &Reference,
     fields: &[Field],
     places: &[usize],
-    wanted: Wanted<'_>,
+    asked: Asked<'_>,
 ) -> Comparison {
-    let stride = FINE_PARTS / wanted.parts;
+    let stride = FINE_PARTS / asked.parts;
     let feature = |place: &usize| {
         let percentiles = reference.percentiles.get(*place)?;
-        let mut edges: Vec<f64> = (1..wanted.parts)
+        let mut edges: Vec<f64> = (1..asked.parts)
             .filter_map(|part| percentiles.get(part * stride - 1).copied())
             .collect();
         edges.dedup();
         let (_, bins) = reference.binning.columns().get(*place)?;
         let counts = reference.tally.columns.get(*place)?.clone();
-        Some(Compared::new(fields.get(*place)?, bins, edges, counts, wanted))
+        Some(Compared::new(fields.get(*place)?, bins, edges, counts, asked))
     };
     let features: Vec<Compared> = places.iter().filter_map(feature).collect();
-    comparison(reference.binning.clone(), places, features, wanted.detail)
+    comparison(reference.binning.clone(), places, features, asked.detail)
 }
 
 fn by_rows(
@@ -109,7 +109,7 @@ fn by_rows(
     reference: &Reference,
     fields: &[Field],
     places: &[usize],
-    wanted: Wanted<'_>,
+    asked: Asked<'_>,
 ) -> Result<Comparison> {
     let rows = db.reference_rows(reference)?;
     let mut columns = Vec::with_capacity(places.len());
@@ -123,14 +123,14 @@ fn by_rows(
             continue;
         };
         let (bins, edges, counts) = match known {
-            ColumnBins::Numeric { .. } => count_quantiles(rows.column(field)?, wanted.parts),
+            ColumnBins::Numeric { .. } => count_quantiles(rows.column(field)?, asked.parts),
             ColumnBins::Categories { .. } => (known.clone(), Vec::new(), counts.clone()),
         };
-        features.push(Compared::new(field, &bins, edges, counts, wanted));
+        features.push(Compared::new(field, &bins, edges, counts, asked));
         columns.push((field.name.clone(), bins));
     }
     let places: Vec<usize> = (0..features.len()).collect();
-    Ok(comparison(Arc::new(Binning::new(columns)), &places, features, wanted.detail))
+    Ok(comparison(Arc::new(Binning::new(columns)), &places, features, asked.detail))
 }
 
 /// The quantile bins of a column, and its counts in them.
@@ -153,8 +153,8 @@ fn comparison(
     detail: Detail,
 ) -> Comparison {
     let cuts = |feature: &Compared| match detail {
-        Detail::Psi if feature.field.kind.is_numeric() => Some(feature.cuts.clone()),
-        _ => None,
+        Detail::Psi if feature.field.kind.is_numeric() => Wanted::Runs(feature.cuts.clone()),
+        _ => Wanted::Bins,
     };
     let cells: Vec<_> =
         places.iter().copied().zip(&features).map(|(place, f)| (place, cuts(f))).collect();
@@ -169,13 +169,13 @@ impl Compared {
         bins: &ColumnBins,
         edges: Vec<f64>,
         reference: ColumnTally,
-        wanted: Wanted<'_>,
+        asked: Asked<'_>,
     ) -> Self {
         let cuts: Vec<u32> = match bins {
             ColumnBins::Numeric { edges: fine } => cuts(fine, &edges),
             ColumnBins::Categories { .. } => (1..bins.len() as u32).collect(),
         };
-        let bounds = match wanted.detail {
+        let bounds = match asked.detail {
             Detail::Psi => (0..=cuts.len() as u32 + u32::from(!bins.is_empty())).collect(),
             Detail::Fine => {
                 let mut bounds = vec![0];
@@ -196,7 +196,7 @@ impl Compared {
         compared.psi = PsiReference::new(
             compared.reference_counts().into_iter(),
             compared.reference_other(),
-            wanted.epsilon,
+            asked.epsilon,
         );
         compared
     }
@@ -267,10 +267,10 @@ mod tests {
         let fine = vec![0.0, 1.0, 2.0, 3.0];
         let field = Field { name: "x".to_owned(), kind: driftline_storage::Kind::Numeric };
         let counts = ColumnTally { bins: vec![1, 10, 100, 1000, 10_000], ..ColumnTally::default() };
-        let wanted = Wanted { names: &[], parts: 10, epsilon: 1e-4, detail: Detail::Fine };
+        let asked = Asked { names: &[], parts: 10, epsilon: 1e-4, detail: Detail::Fine };
         let check = |coarse: &[f64], want: &[u64]| {
             let bins = ColumnBins::Numeric { edges: fine.clone() };
-            let compared = Compared::new(&field, &bins, coarse.to_vec(), counts.clone(), wanted);
+            let compared = Compared::new(&field, &bins, coarse.to_vec(), counts.clone(), asked);
             assert_eq!(compared.reference_counts(), want);
         };
         check(&[], &[11_111]);

@@ -3,7 +3,7 @@
 use driftline_storage::{ColumnBins, ColumnCounts, Db, Result, Special};
 
 use crate::{
-    bins::{Compared, Detail, Wanted, compare},
+    bins::{Asked, Compared, Detail, compare},
     gather::tallies,
     report::{Both, DistributionBin, DistributionReport, DistributionRequest},
     stats::PSI_EPSILON,
@@ -25,14 +25,17 @@ pub fn distribution(db: &Db, request: &DistributionRequest) -> Result<Distributi
     let reference = db.reference(&scope.model, version, request.reference.as_deref())?;
     // An empty list of names would mean all features.
     reference.record.schema.monitored_index(&request.feature)?;
-    let wanted = Wanted {
+    let asked = Asked {
         names: std::slice::from_ref(&request.feature),
         parts: PARTS,
         epsilon: PSI_EPSILON,
         detail: Detail::Fine,
     };
-    let comparison = compare(db, &reference, wanted)?;
+    let comparison = compare(db, &reference, asked)?;
     let gathered = tallies(&snapshot, &windows, &comparison.selection)?;
+    if let Some(missing) = gathered.missing.first() {
+        return Err(missing.error());
+    }
     let current = gathered.tallies.column(0, 0);
     let binning = comparison.selection.cells.binning();
     let known = binning.column(&request.feature).map(|(_, bins)| bins);

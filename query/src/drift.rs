@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 
 use driftline_storage::{
-    Column, ColumnCounts, Db, Error, ErrorKind, Reference, Result, Snapshot, TimeRange,
+    Column, ColumnCounts, Db, Error, ErrorKind, Field, Numbers, Part, Reference, Result, Snapshot,
+    TimeRange,
 };
 
 use crate::{
-    bins::{Compared, Comparison, Detail, Wanted, compare},
-    gather::{Gathered, scan, tallies},
+    bins::{Asked, Compared, Comparison, Detail, compare},
+    gather::{Gathered, Missing, leave_out, missing_in, scan, tallies},
     limits,
     reference::finite_sorted,
     report::{DriftReport, DriftRequest, DriftResult, DriftWindow, Method},
-    stats::{self, Measured, Undefined},
+    stats::{self, KsCounts, KsReference, Measured, Undefined},
     window::windows,
 };
 
@@ -36,13 +37,13 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
     let methods =
         if request.methods.is_empty() { vec![Method::Psi] } else { request.methods.clone() };
     let binned_ks = methods.contains(&Method::Ks) && !request.exact;
-    let wanted = Wanted {
+    let asked = Asked {
         names: &request.features,
         parts: request.bins,
         epsilon: request.epsilon,
         detail: if binned_ks { Detail::Fine } else { Detail::Psi },
     };
-    let comparison = compare(db, &reference, wanted)?;
+    let comparison = compare(db, &reference, asked)?;
     check_size(windows.len(), comparison.features.len() * methods.len())?;
     let gathered = tallies(&snapshot, &windows, &comparison.selection)?;
     let exact = if request.exact && methods.contains(&Method::Ks) {
@@ -92,6 +93,7 @@ fn report_windows(
     exact: &Exact,
     request: &DriftRequest,
 ) -> Vec<DriftWindow> {
+    let missing: Vec<Missing> = gathered.missing.iter().chain(&exact.missing).cloned().collect();
     let one = |(place, window): (usize, &TimeRange)| {
         let mut results = Vec::with_capacity(comparison.features.len() * methods.len());
         for (column, feature) in comparison.features.iter().enumerate() {
@@ -106,7 +108,8 @@ fn report_windows(
             }
         }
         let predictions = gathered.tallies.rows(place);
-        DriftWindow { start: window.start, end: window.end, predictions, results }
+        let missing = missing_in(&missing, *window);
+        DriftWindow { start: window.start, end: window.end, predictions, results, missing }
     };
     windows.iter().enumerate().map(one).collect()
 }
@@ -158,6 +161,7 @@ fn result(feature: &Compared, method: Method, measured: Measured<Statistic>) -> 
 struct Exact {
     results: Vec<Vec<Measured<Statistic>>>,
     rows_scanned: u64,
+    missing: Vec<Missing>,
 }
 
 impl Exact {
@@ -167,7 +171,8 @@ impl Exact {
     }
 }
 
-/// KS from rows, one feature after the other so that memory holds one column of the windows.
+/// KS from rows, one feature after the other, as many windows at a time as memory may hold the
+/// counters of.
 fn exact_ks(
     db: &Db,
     snapshot: &Snapshot,
@@ -186,48 +191,99 @@ fn exact_ks(
             Column::Numeric(values) => finite_sorted(&values),
             Column::Categories(_) => Vec::new(),
         };
-        let current = values_by_window(snapshot, windows, feature, &mut exact.rows_scanned)?;
-        exact.results.push(current.iter().map(|current| ks(&reference, current)).collect());
+        let (reference, size) = (KsReference::new(&reference), reference.len() as u64);
+        let at_once = (limits::EXACT_COUNTERS_MAX / reference.slots()).max(1);
+        let mut results = Vec::with_capacity(windows.len());
+        for windows in windows.chunks(at_once) {
+            let counts =
+                counts_by_window(snapshot, windows, &feature.field, &reference, &mut exact)?;
+            results.extend(counts.iter().map(|counts| ks(&reference, size, counts)));
+        }
+        exact.results.push(results);
     }
     Ok(exact)
 }
 
-fn values_by_window(
+/// Counts of a column in each window. A part that fails is left out, and as it may have given some
+/// counts before, the windows are then counted anew.
+fn counts_by_window(
     snapshot: &Snapshot,
     windows: &[TimeRange],
-    feature: &Compared,
-    rows_scanned: &mut u64,
-) -> Result<Vec<Vec<f64>>> {
-    let mut values = vec![Vec::new(); windows.len()];
-    let mut held = 0;
-    let fields = std::slice::from_ref(&feature.field);
-    for part in &snapshot.parts {
-        let range = part.range();
-        let mine: Vec<(usize, TimeRange)> =
-            windows.iter().copied().enumerate().filter(|(_, w)| w.overlaps(range)).collect();
-        scan(part, &mine, fields, &mut |chunk, runs| {
-            for (place, rows) in runs {
-                *rows_scanned += rows.len() as u64;
-                held += rows.len();
-                if let Some(Column::Numeric(column)) = chunk.columns.first() {
-                    let column = column.get(rows.clone()).unwrap_or_default();
-                    values[*place].extend(column.iter().filter(|value| value.is_finite()));
+    field: &Field,
+    reference: &KsReference,
+    exact: &mut Exact,
+) -> Result<Vec<KsCounts>> {
+    let mut left_out = vec![false; snapshot.parts.len()];
+    'anew: loop {
+        let mut counts = vec![reference.counts(); windows.len()];
+        let mut rows = 0;
+        for (part, left_out) in snapshot.parts.iter().zip(&mut left_out) {
+            if *left_out {
+                continue;
+            }
+            match count_part(part, windows, field, reference, &mut counts) {
+                Ok(scanned) => rows += scanned,
+                Err(error) => {
+                    exact.missing.push(leave_out(part, error)?);
+                    *left_out = true;
+                    continue 'anew;
                 }
             }
-        })?;
-        if held > limits::EXACT_VALUES_MAX {
-            let text = format!(
-                "an exact test holds at most {} rows in memory; choose a shorter interval",
-                limits::EXACT_VALUES_MAX
-            );
-            return Err(Error::new(ErrorKind::ResourceExhausted, text));
         }
+        exact.rows_scanned += rows;
+        return Ok(counts);
     }
-    Ok(values.iter().map(|values| finite_sorted(values)).collect())
 }
 
-fn ks(reference: &[f64], current: &[f64]) -> Measured<Statistic> {
-    let value = stats::ks_statistic(reference, current)?;
-    let (p_value, _) = stats::ks_p_value(reference.len() as u64, current.len() as u64, value)?;
+/// Counts the values of a part in each window. Returns how many rows were read.
+fn count_part(
+    part: &Part,
+    windows: &[TimeRange],
+    field: &Field,
+    reference: &KsReference,
+    counts: &mut [KsCounts],
+) -> Result<u64> {
+    let range = part.range();
+    let mine: Vec<(usize, TimeRange)> =
+        windows.iter().copied().enumerate().filter(|(_, w)| w.overlaps(range)).collect();
+    if mine.is_empty() {
+        return Ok(0);
+    }
+    let ranges: Vec<TimeRange> = mine.iter().map(|(_, range)| *range).collect();
+    if let Some(runs) = part.runs(&ranges)? {
+        part.visit_numbers(field, &runs, &mut |run, numbers| {
+            let place = mine.get(run).map_or(0, |(place, _)| *place);
+            let Some(counts) = counts.get_mut(place) else { return };
+            match numbers {
+                Numbers::Values(values) => {
+                    values.iter().for_each(|value| reference.count(counts, *value, 1));
+                }
+                Numbers::Counted(counted) => counted
+                    .iter()
+                    .for_each(|(value, times)| reference.count(counts, *value, *times)),
+            }
+        })?;
+        return Ok(runs.iter().map(|rows| rows.len() as u64).sum());
+    }
+    let mut scanned = 0;
+    scan(part, &mine, std::slice::from_ref(field), &mut |chunk, runs| {
+        for (place, rows) in runs {
+            scanned += rows.len() as u64;
+            let (Some(Column::Numeric(values)), Some(counts)) =
+                (chunk.columns.first(), counts.get_mut(*place))
+            else {
+                continue;
+            };
+            for value in values.get(rows.clone()).unwrap_or_default() {
+                reference.count(counts, *value, 1);
+            }
+        }
+    })?;
+    Ok(scanned)
+}
+
+fn ks(reference: &KsReference, size: u64, counts: &KsCounts) -> Measured<Statistic> {
+    let value = reference.statistic(counts)?;
+    let (p_value, _) = stats::ks_p_value(size, counts.total(), value)?;
     Ok(Statistic { value, p_value: Some(p_value), error_bound: 0.0, exact: true })
 }

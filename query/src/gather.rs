@@ -3,20 +3,73 @@
 //! A part is read once, whatever the number of windows. Where its partials have the wanted binning
 //! the whole minutes of each window come from them, and only what a window cuts off a minute is
 //! read from rows; otherwise all of its rows in the windows are read and binned.
+//!
+//! A part whose partials cannot be read is read by its rows; one whose rows cannot be read either is
+//! left out, and the windows that it overlaps say so. What a part had given before it failed must
+//! not stay, so the windows are then gathered anew.
 
 use std::{ops::Range, sync::Arc};
 
 use driftline_storage::{
-    Cells, Field, OutcomeTally, Part, Result, RowChunk, RowCounter, Snapshot, Tallies, TimeRange,
+    Cells, Error, ErrorKind, Field, OutcomeTally, Part, Result, RowChunk, RowCounter, Snapshot,
+    Tallies, TimeRange,
 };
 
-use crate::{limits, window::split};
+use crate::{limits, report::MissingRows, window::split};
+
+/// How a part is read; each is tried when the one before failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Partials,
+    Rows,
+    Nothing,
+}
+
+/// A part that is left out.
+#[derive(Debug, Clone)]
+pub(crate) struct Missing {
+    range: TimeRange,
+    rows: u64,
+    reason: String,
+}
+
+impl Missing {
+    /// The error of an answer that cannot do without the part.
+    pub(crate) fn error(&self) -> Error {
+        Error::new(ErrorKind::Corruption, self.reason.clone())
+    }
+}
+
+/// What the parts that are left out leave to be said of a window.
+pub(crate) fn missing_in(missing: &[Missing], window: TimeRange) -> Vec<MissingRows> {
+    let mut said: Vec<MissingRows> = Vec::new();
+    for Missing { rows, reason, .. } in missing.iter().filter(|m| m.range.overlaps(window)) {
+        if !said.iter().any(|known| known.reason == *reason) {
+            said.push(MissingRows { rows: *rows, reason: reason.clone() });
+        }
+    }
+    said
+}
+
+/// Whether an error is about stored bytes, and not about the request or the engine.
+fn is_missing(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Corruption | ErrorKind::Io | ErrorKind::FailedPrecondition)
+}
+
+/// Leaves a part out for an error that is about its stored bytes.
+pub(crate) fn leave_out(part: &Part, error: Error) -> Result<Missing> {
+    if !is_missing(&error) {
+        return Err(error);
+    }
+    Ok(Missing { range: part.range(), rows: part.row_count(), reason: error.to_string() })
+}
 
 /// Counts per window, and how many rows were read for them.
 #[derive(Debug)]
 pub(crate) struct Gathered {
     pub(crate) tallies: Tallies,
     pub(crate) rows_scanned: u64,
+    pub(crate) missing: Vec<Missing>,
 }
 
 /// What is counted, and the columns that rows are read of for it.
@@ -70,46 +123,150 @@ pub(crate) fn tallies(
     selection: &Selection,
 ) -> Result<Gathered> {
     let cells = &selection.cells;
-    let mut tallies = Tallies::new(cells.clone(), windows.len());
-    let mut rows_scanned = 0;
-    let mut counter = None;
-    let mut task = Task::default();
-    for part in &snapshot.parts {
+    let first = |part: &Part| {
         let partials = cells.columns() == 0 || part.binning() == cells.binning().id();
-        task.plan(part, windows, partials);
-        part.fold_windows(&task.folds, &mut tallies)?;
-        scan(part, &task.scans, &selection.fields, &mut |chunk, runs| {
-            let counter = counter.get_or_insert_with(|| RowCounter::new(cells));
-            counter.begin(cells, chunk);
-            for (place, rows) in runs {
-                rows_scanned += rows.len() as u64;
-                counter.add(&mut tallies, *place, chunk, rows.clone());
+        if partials { Source::Partials } else { Source::Rows }
+    };
+    let mut sources: Vec<Source> = snapshot.parts.iter().map(first).collect();
+    let mut missing = Vec::new();
+    'anew: loop {
+        let mut gathered = Gathered {
+            tallies: Tallies::new(cells.clone(), windows.len()),
+            rows_scanned: 0,
+            missing: Vec::new(),
+        };
+        let mut counter = None;
+        let mut task = Task::default();
+        for (part, source) in snapshot.parts.iter().zip(&mut sources) {
+            if *source == Source::Nothing {
+                continue;
             }
-        })?;
+            task.plan(part, windows, *source == Source::Partials);
+            match count(part, &task, selection, &mut counter, &mut gathered) {
+                Ok(()) => {}
+                Err(error) if *source == Source::Partials && is_missing(&error) => {
+                    *source = Source::Rows;
+                    continue 'anew;
+                }
+                Err(error) => {
+                    missing.push(leave_out(part, error)?);
+                    *source = Source::Nothing;
+                    continue 'anew;
+                }
+            }
+        }
+        return Ok(Gathered { missing, ..gathered });
     }
-    Ok(Gathered { tallies, rows_scanned })
+}
+
+/// Adds what a part has.
+fn count(
+    part: &Part,
+    task: &Task,
+    selection: &Selection,
+    counter: &mut Option<RowCounter>,
+    gathered: &mut Gathered,
+) -> Result<()> {
+    let cells = &selection.cells;
+    part.fold_windows(&task.folds, &mut gathered.tallies)?;
+    if task.scans.is_empty() {
+        return Ok(());
+    }
+    let counter = counter.get_or_insert_with(|| RowCounter::new(cells));
+    let ranges: Vec<TimeRange> = task.scans.iter().map(|(_, range)| *range).collect();
+    if let Some(rows) = part.runs(&ranges)? {
+        let runs: Vec<(usize, Range<u32>)> =
+            task.scans.iter().map(|(place, _)| *place).zip(rows).collect();
+        gathered.rows_scanned +=
+            count_runs(part, &runs, selection, counter, &mut gathered.tallies)?;
+        return Ok(());
+    }
+    scan(part, &task.scans, &selection.fields, &mut |chunk, runs| {
+        counter.begin(cells, chunk);
+        for (place, rows) in runs {
+            gathered.rows_scanned += rows.len() as u64;
+            counter.add(&mut gathered.tallies, *place, chunk, rows.clone());
+        }
+    })
+}
+
+/// Counts runs of rows of a segment in their windows. Returns how many rows they are.
+fn count_runs(
+    part: &Part,
+    runs: &[(usize, Range<u32>)],
+    selection: &Selection,
+    counter: &mut RowCounter,
+    tallies: &mut Tallies,
+) -> Result<u64> {
+    let rows: Vec<Range<u32>> = runs.iter().map(|(_, rows)| rows.clone()).collect();
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(0) };
+    let (start, all) = (first.start, first.start..last.end.max(first.start));
+    for (window, rows) in runs {
+        tallies.add_row_count(*window, rows.len() as u64);
+    }
+    for (number, field) in selection.fields.iter().enumerate() {
+        if field.kind.is_numeric() {
+            part.visit_numbers(field, &rows, &mut |run, numbers| {
+                if let Some((window, _)) = runs.get(run) {
+                    counter.add_numbers(tallies, *window, number, numbers);
+                }
+            })?;
+            continue;
+        }
+        let column = part.column(field, all.clone())?;
+        counter.begin_column(&selection.cells, number, &column);
+        for (window, rows) in runs {
+            let rows = (rows.start - start) as usize..(rows.end - start) as usize;
+            counter.add_column(tallies, *window, number, &column, rows);
+        }
+    }
+    Ok(rows.iter().map(|rows| rows.len() as u64).sum())
 }
 
 /// Rows of each window, whatever they hold.
-pub(crate) fn predictions(snapshot: &Snapshot, windows: &[TimeRange]) -> Result<Vec<u64>> {
+pub(crate) fn predictions(
+    snapshot: &Snapshot,
+    windows: &[TimeRange],
+) -> Result<(Vec<u64>, Vec<Missing>)> {
     let selection = Selection { cells: Arc::new(Cells::none()), fields: Vec::new() };
     let gathered = tallies(snapshot, windows, &selection)?;
-    Ok((0..windows.len()).map(|window| gathered.tallies.rows(window)).collect())
+    let rows = (0..windows.len()).map(|window| gathered.tallies.rows(window)).collect();
+    Ok((rows, gathered.missing))
 }
 
 /// Outcomes of each window.
-pub(crate) fn outcomes(snapshot: &Snapshot, windows: &[TimeRange]) -> Result<Vec<OutcomeTally>> {
-    let mut tallies = vec![OutcomeTally::default(); windows.len()];
-    for part in &snapshot.parts {
-        for (place, window) in overlapping(part, windows) {
-            let (inner, edges) = split(window);
-            part.fold_outcomes(inner, &mut tallies[place])?;
-            for edge in edges.into_iter().flatten().filter(|edge| edge.overlaps(part.range())) {
-                part.scan_outcomes(edge, &mut tallies[place])?;
+pub(crate) fn outcomes(
+    snapshot: &Snapshot,
+    windows: &[TimeRange],
+) -> Result<(Vec<OutcomeTally>, Vec<Missing>)> {
+    let mut missing: Vec<Missing> = Vec::new();
+    let mut left_out = vec![false; snapshot.parts.len()];
+    'anew: loop {
+        let mut tallies = vec![OutcomeTally::default(); windows.len()];
+        for (part, left_out) in snapshot.parts.iter().zip(&mut left_out) {
+            if *left_out {
+                continue;
+            }
+            if let Err(error) = add_outcomes(part, windows, &mut tallies) {
+                missing.push(leave_out(part, error)?);
+                *left_out = true;
+                continue 'anew;
             }
         }
+        return Ok((tallies, missing));
     }
-    Ok(tallies)
+}
+
+fn add_outcomes(part: &Part, windows: &[TimeRange], tallies: &mut [OutcomeTally]) -> Result<()> {
+    for (place, window) in overlapping(part, windows) {
+        let Some(tally) = tallies.get_mut(place) else { continue };
+        let (inner, edges) = split(window);
+        part.fold_outcomes(inner, tally)?;
+        for edge in edges.into_iter().flatten().filter(|edge| edge.overlaps(part.range())) {
+            part.scan_outcomes(edge, tally)?;
+        }
+    }
+    Ok(())
 }
 
 /// Neighbouring rows of a chunk that lie in one interval, with the place of the interval.

@@ -22,7 +22,7 @@ pub use performance::performance;
 pub use reference::{ReferenceName, pin_reference, set_reference};
 pub use report::{
     Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
-    DriftRequest, DriftResult, DriftWindow, Method, Metric, MetricResult, PerformanceReport,
-    PerformanceRequest, PerformanceWindow, Scope,
+    DriftRequest, DriftResult, DriftWindow, Method, Metric, MetricResult, MissingRows,
+    PerformanceReport, PerformanceRequest, PerformanceWindow, Scope,
 };
 pub use window::windows;

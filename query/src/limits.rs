@@ -4,9 +4,11 @@
 pub const WINDOWS_MAX: usize = 8_784;
 /// Results of one answer, windows times features times methods: some 100 MB as JSON.
 pub const RESULTS_MAX: usize = 1_000_000;
+/// Counts in the confusion matrices of one answer, windows times classes squared (8 bytes each).
+pub const CONFUSION_COUNTS_MAX: usize = 10_000_000;
 /// Bins of a PSI: more than a reference can tell apart.
 pub const BINS_MAX: usize = 1_000;
-/// Values of one feature that an exact test holds in memory (8 bytes each).
-pub const EXACT_VALUES_MAX: usize = 50_000_000;
+/// Counters of values that an exact test of several windows holds in memory (4 bytes each).
+pub const EXACT_COUNTERS_MAX: usize = 10_000_000;
 /// Parts of a window's edge read as rows beside partials; past it all of the part is read once.
 pub const EDGES_MAX: usize = 8;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use driftline_storage::{
-    ColumnBins, Db, ErrorKind, OutcomeTally, PREDICTION, Result, Task, TimeRange,
+    ColumnBins, Db, Error, ErrorKind, OutcomeTally, PREDICTION, Result, Task, TimeRange,
 };
 
 use crate::{
-    gather::{outcomes, predictions},
+    gather::{missing_in, outcomes, predictions},
+    limits,
     report::{
         ConfusionReport, Metric, MetricResult, PerformanceReport, PerformanceRequest,
         PerformanceWindow,
@@ -24,17 +25,19 @@ use crate::{
 ///
 /// # Errors
 /// `NotFound` for a model or version that does not exist, `InvalidArgument` for a window that ends
-/// before it starts.
+/// before it starts and for more confusion matrices than [`limits::CONFUSION_COUNTS_MAX`] allows.
 pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceReport> {
     let scope = &request.scope;
     let windows = windows(scope.from, scope.to, scope.step)?;
     let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
     let schema = snapshot.model.schema_of(scope.version.as_deref());
     let task = schema.map_or(Task::Binary, |schema| schema.task);
-    let predictions = predictions(&snapshot, &windows)?;
-    let outcomes = outcomes(&snapshot, &windows)?;
+    let (predictions, mut missing) = predictions(&snapshot, &windows)?;
+    let (outcomes, unlabelled) = outcomes(&snapshot, &windows)?;
+    missing.extend(unlabelled);
     let classes =
         if task.is_classification() { Some(known_classes(db, request, &outcomes)?) } else { None };
+    check_counts(classes.as_ref().map_or(0, Vec::len), windows.len())?;
     let metrics = match (request.metrics.as_slice(), task.is_classification()) {
         ([], true) => vec![Metric::Accuracy],
         ([], false) => vec![Metric::Mae, Metric::Rmse],
@@ -53,10 +56,24 @@ pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceR
             labelled: u64::try_from(outcome.labelled).unwrap_or(0),
             results,
             confusion: confusion.as_ref().map(confusion_report),
+            missing: missing_in(&missing, *window),
         }
     };
     let windows = windows.iter().zip(predictions.iter().zip(&outcomes)).map(report).collect();
     Ok(PerformanceReport { scope: scope.clone(), windows })
+}
+
+fn check_counts(classes: usize, windows: usize) -> Result<()> {
+    let counts = classes.saturating_mul(classes).saturating_mul(windows);
+    if counts <= limits::CONFUSION_COUNTS_MAX {
+        return Ok(());
+    }
+    let text = format!(
+        "makes {windows} confusion matrices of {classes} classes, {counts} counts; at most {} are \
+         answered at once; choose a longer step",
+        limits::CONFUSION_COUNTS_MAX
+    );
+    Err(Error::invalid("step", text))
 }
 
 /// The classes that the default reference predicts and those of all windows, so that each window's
@@ -116,5 +133,19 @@ fn result(metric: Metric, measured: Measured<f64>) -> MetricResult {
         class: None,
         value: measured.ok(),
         undefined: measured.err().map(|undefined| undefined.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matrices_are_answered_up_to_their_bound() {
+        assert!(check_counts(1_001, 9).is_ok());
+        assert!(check_counts(100, 1_000).is_ok());
+        assert!(check_counts(2, limits::WINDOWS_MAX).is_ok());
+        let error = check_counts(100, 1_001).expect_err("one more");
+        assert!(error.to_string().contains("choose a longer step"), "{error}");
     }
 }

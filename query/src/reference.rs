@@ -156,8 +156,20 @@ pub(crate) fn fine_bins(column: &Column) -> (ColumnBins, Vec<f64>) {
 pub(crate) fn finite_sorted(values: &[f64]) -> Vec<f64> {
     let mut sorted: Vec<f64> =
         values.iter().copied().filter(|value| value.is_finite()).map(|value| value + 0.0).collect();
-    sorted.sort_unstable_by(f64::total_cmp);
+    sort(&mut sorted);
     sorted
+}
+
+/// Values from which on sorting by digits is faster than by comparing.
+const RADIX_VALUES_MIN: usize = 4_096;
+
+/// Sorts finite values.
+fn sort(values: &mut [f64]) {
+    if values.len() < RADIX_VALUES_MIN {
+        values.sort_unstable_by(f64::total_cmp);
+    } else {
+        radsort::sort(values);
+    }
 }
 
 fn percentiles(sorted: &[f64]) -> Vec<f64> {

@@ -145,6 +145,15 @@ pub struct DriftResult {
     pub undefined: Option<Cow<'static, str>>,
 }
 
+/// Rows of a window that could not be read, so that no answer of it has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingRows {
+    /// Rows of the segment, of which the window may have only some.
+    pub rows: u64,
+    /// What could not be read of it, and why.
+    pub reason: String,
+}
+
 /// All statistics of one window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DriftWindow {
@@ -156,6 +165,8 @@ pub struct DriftWindow {
     pub predictions: u64,
     /// By feature, then method.
     pub results: Vec<DriftResult>,
+    /// What it lacks.
+    pub missing: Vec<MissingRows>,
 }
 
 /// The answer to a [`DriftRequest`].
@@ -218,6 +229,8 @@ pub struct PerformanceWindow {
     pub results: Vec<MetricResult>,
     /// Of a classification.
     pub confusion: Option<ConfusionReport>,
+    /// What it lacks: predictions, or their labels.
+    pub missing: Vec<MissingRows>,
 }
 
 /// The answer to a [`PerformanceRequest`].

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use driftline_proto::v1;
 use driftline_query::{
     Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
-    DriftRequest, DriftResult, DriftWindow, Method, Metric, MetricResult, PerformanceReport,
-    PerformanceRequest, PerformanceWindow, Scope,
+    DriftRequest, DriftResult, DriftWindow, Method, Metric, MetricResult, MissingRows,
+    PerformanceReport, PerformanceRequest, PerformanceWindow, Scope,
 };
 use driftline_storage::{Error, Result};
 
@@ -142,7 +142,8 @@ pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport
     let window = |window: v1::DriftWindow| {
         let (start, end) = model::window(window.window)?;
         let results = each(window.results, result)?;
-        Ok(DriftWindow { start, end, predictions: window.predictions, results })
+        let missing = window.missing.into_iter().map(missing).collect();
+        Ok(DriftWindow { start, end, predictions: window.predictions, results, missing })
     };
     Ok(DriftReport {
         scope: scope(report.scope)?,
@@ -167,6 +168,7 @@ pub(crate) fn write_drift_report(report: DriftReport) -> v1::QueryDriftResponse 
         window: Some(model::write_window(window.start, window.end)),
         predictions: window.predictions,
         results: window.results.into_iter().map(result).collect(),
+        missing: window.missing.into_iter().map(write_missing).collect(),
     };
     v1::QueryDriftResponse {
         scope: Some(write_scope(&report.scope)),
@@ -223,6 +225,7 @@ pub(crate) fn performance_report(
             labelled: window.labelled,
             results: each(window.results, result)?,
             confusion: window.confusion.map(confusion).transpose()?,
+            missing: window.missing.into_iter().map(missing).collect(),
         })
     };
     Ok(PerformanceReport { scope: scope(report.scope)?, windows: each(report.windows, window)? })
@@ -245,11 +248,20 @@ pub(crate) fn write_performance_report(report: PerformanceReport) -> v1::QueryPe
             classes: confusion.classes,
             counts: confusion.counts.into_iter().flatten().collect(),
         }),
+        missing: window.missing.into_iter().map(write_missing).collect(),
     };
     v1::QueryPerformanceResponse {
         scope: Some(write_scope(&report.scope)),
         windows: report.windows.into_iter().map(window).collect(),
     }
+}
+
+fn missing(missing: v1::MissingRows) -> MissingRows {
+    MissingRows { rows: missing.rows, reason: missing.reason }
+}
+
+fn write_missing(missing: MissingRows) -> v1::MissingRows {
+    v1::MissingRows { rows: missing.rows, reason: missing.reason }
 }
 
 fn confusion(confusion: v1::Confusion) -> Result<ConfusionReport> {
@@ -387,6 +399,7 @@ mod tests {
             labelled: 1,
             results: vec![result],
             confusion: Some(confusion),
+            missing: Vec::new(),
         };
         let report = PerformanceReport { scope: asked(), windows: vec![window] };
         let wire = write_performance_report(report.clone());

@@ -1,13 +1,13 @@
 //! Answers: minute and prediction of every row of a segment, which is what a label is laid against.
 //!
 //! Rows of a segment are sorted by time, so minutes are kept as the first row of each minute, and
-//! predicted classes as codes of as few bytes as they need: a byte per row for most models. Exact
+//! predicted classes as codes of as few bits as they need: two per row for yes or no. Exact
 //! event times, which only the edges of a window need, stay in the row file.
 
 use std::{ops::Range, sync::Arc};
 
 use crate::{
-    column::{Categories, Column},
+    column::{Categories, Column, NULL_CODE},
     time::{DAY_MINUTES, MINUTE_MICROS},
 };
 
@@ -65,11 +65,33 @@ enum Predictions {
     Classes { codes: Codes, names: Vec<Arc<str>> },
 }
 
-/// Class codes; the largest of each kind stands for null.
+/// Codes in as few bits as the largest needs, of a power of two so that none crosses a word; all ones
+/// stand for null.
 #[derive(Debug)]
-enum Codes {
-    Bytes(Vec<u8>),
-    Words(Vec<u32>),
+struct Codes {
+    bits: u32,
+    words: Vec<u64>,
+}
+
+impl Codes {
+    /// Codes below `bound`, or null.
+    fn new(codes: &[u32], bound: usize) -> Self {
+        let bits = (usize::BITS - bound.leading_zeros()).max(1).next_power_of_two();
+        let mask = u64::MAX >> (64 - bits);
+        let pack = |codes: &[u32]| {
+            let code = |code: &u32| if *code == NULL_CODE { mask } else { u64::from(*code) };
+            codes.iter().rev().fold(0, |word, next| word << bits | code(next))
+        };
+        Self { bits, words: codes.chunks((64 / bits) as usize).map(pack).collect() }
+    }
+
+    fn get(&self, row: u32) -> Option<u32> {
+        let mask = u64::MAX >> (64 - self.bits);
+        let per_word = 64 / self.bits;
+        let word = self.words.get((row / per_word) as usize)?;
+        let code = word >> (row % per_word * self.bits) & mask;
+        (code != mask).then_some(code as u32)
+    }
 }
 
 /// What was predicted for a row, a class by its place in [`Answers::names`].
@@ -133,18 +155,14 @@ impl Answers {
 
     /// What was predicted for a row.
     pub(crate) fn code(&self, row: u32) -> PredictedCode {
-        let row = row as usize;
-        let class = |code: Option<u32>| code.map_or(PredictedCode::Nothing, PredictedCode::Class);
         match &self.predictions {
-            Predictions::Numbers(values) => {
-                values.get(row).map_or(PredictedCode::Nothing, |v| PredictedCode::Number(*v))
+            Predictions::Numbers(values) => values
+                .get(row as usize)
+                .map_or(PredictedCode::Nothing, |v| PredictedCode::Number(*v)),
+            Predictions::Classes { codes, .. } if row < self.rows => {
+                codes.get(row).map_or(PredictedCode::Nothing, PredictedCode::Class)
             }
-            Predictions::Classes { codes: Codes::Bytes(codes), .. } => {
-                class(codes.get(row).filter(|code| **code != u8::MAX).map(|code| (*code).into()))
-            }
-            Predictions::Classes { codes: Codes::Words(codes), .. } => {
-                class(codes.get(row).filter(|code| **code != u32::MAX).copied())
-            }
+            Predictions::Classes { .. } => PredictedCode::Nothing,
         }
     }
 
@@ -169,8 +187,7 @@ impl Answers {
     pub fn bytes(&self) -> usize {
         let predictions = match &self.predictions {
             Predictions::Numbers(values) => values.len() * 8,
-            Predictions::Classes { codes: Codes::Bytes(codes), .. } => codes.len(),
-            Predictions::Classes { codes: Codes::Words(codes), .. } => codes.len() * 4,
+            Predictions::Classes { codes, .. } => codes.words.len() * 8,
         };
         let names: usize = self.names().iter().map(|name| name.len() + 32).sum();
         predictions + names + self.starts.len() * 4 + self.hints.len() * 2
@@ -183,12 +200,7 @@ fn compact(column: Column) -> Predictions {
         Column::Numeric(values) => Predictions::Numbers(values),
         Column::Categories(Categories { codes, dictionary }) => {
             let names = dictionary.iter().map(|name| name.as_str().into()).collect();
-            let codes = if dictionary.len() < usize::from(u8::MAX) {
-                Codes::Bytes(codes.iter().map(|c| u8::try_from(*c).unwrap_or(u8::MAX)).collect())
-            } else {
-                Codes::Words(codes)
-            };
-            Predictions::Classes { codes, names }
+            Predictions::Classes { codes: Codes::new(&codes, dictionary.len()), names }
         }
     }
 }
@@ -243,7 +255,17 @@ mod tests {
     #[test]
     fn predictions_come_back_whatever_their_kind() {
         let many: Vec<String> = (0..300).map(|n| format!("c{n}")).collect();
+        let few = |classes: usize| {
+            let names = (0..100).map(|row| Some(many[row % (classes + 1)].as_str()));
+            texts(&names.map(|name| name.filter(|name| *name != many[classes])).collect::<Vec<_>>())
+        };
         let columns = [
+            few(1),
+            few(2),
+            few(3),
+            few(4),
+            few(15),
+            few(16),
             texts(&[Some("a"), None, Some("b"), Some("a")]),
             Column::Numeric(vec![1.5, NULL, -2.0, 0.0]),
             texts(&many.iter().map(|name| Some(name.as_str())).chain([None]).collect::<Vec<_>>()),

@@ -4,7 +4,7 @@
 //! or the batch is refused with the places where it does not.
 
 use crate::{
-    column::{Column, is_null},
+    column::{Categories, Column, NULL_CODE, is_null},
     error::{Error, Result, Violation},
     id_column::Ids,
     limits,
@@ -227,6 +227,7 @@ fn check_column(column: &Column, field: &Field, rows: usize, found: &mut Vec<Vio
         }
         Column::Numeric(_) => {}
         Column::Categories(column) => {
+            check_codes(column, &field.name, found);
             for text in &column.dictionary {
                 if field.kind == Kind::Boolean && text != "true" && text != "false" {
                     let text = format!("{text:?} must be \"true\" or \"false\"");
@@ -242,6 +243,16 @@ fn check_column(column: &Column, field: &Field, rows: usize, found: &mut Vec<Vio
                 }
             }
         }
+    }
+}
+
+/// The log takes nothing that it could not read back.
+fn check_codes(column: &Categories, field: &str, found: &mut Vec<Violation>) {
+    let known = column.dictionary.len();
+    let foreign = |code: &&u32| **code != NULL_CODE && **code as usize >= known;
+    if let Some(code) = column.codes.iter().find(foreign) {
+        let text = format!("code {code} in a dictionary of {known} texts");
+        found.push(violation(field, text));
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 
 /// Categories that a binning does not know, by slot behind those of the binning.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct NewNames {
+pub struct NewNames {
     names: Vec<(u32, Arc<str>)>,
 }
 
@@ -37,7 +37,7 @@ impl NewNames {
 
 /// Turns values into slots, learning the names of categories that the binning does not know.
 #[derive(Debug, Clone)]
-pub(crate) struct Binner {
+pub struct Binner {
     binning: Arc<Binning>,
     lookups: Arc<[Lookup]>,
     /// New names by column, each with its place among all.
@@ -50,7 +50,7 @@ pub(crate) type Translation = Vec<u32>;
 
 impl Binner {
     /// A binner that has met no new category.
-    pub(crate) fn new(binning: Arc<Binning>) -> Self {
+    pub fn new(binning: Arc<Binning>) -> Self {
         let lookups = binning.lookups();
         let index = vec![(NameIndex::default(), Vec::new()); lookups.len()];
         Self { binning, lookups, index, names: Arc::default() }
@@ -62,7 +62,7 @@ impl Binner {
     }
 
     /// New categories so far.
-    pub(crate) fn names(&self) -> &Arc<NewNames> {
+    pub fn names(&self) -> &Arc<NewNames> {
         &self.names
     }
 

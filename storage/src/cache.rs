@@ -15,6 +15,7 @@ use std::{
 
 use quick_cache::{Weighter, sync::Cache};
 use roaring::RoaringBitmap;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
     answers::Answers,
@@ -51,8 +52,13 @@ pub(crate) enum Of {
     Labels(u64),
 }
 
-/// Path, offset, and what of it.
-type Key = (String, u64, Of);
+/// Hash of path and offset, hash of the content, and what of it. Both together name a file: a hash of
+/// 128 bits costs no copy of the path.
+type Key = (u64, u64, Of);
+
+fn key(record: &FileRecord, of: Of) -> Key {
+    (xxh3_64_with_seed(record.path.as_bytes(), record.offset), record.hash, of)
+}
 
 #[derive(Debug, Clone)]
 struct ByBytes;
@@ -135,13 +141,12 @@ impl Files {
         of: Of,
         load: impl FnOnce() -> Result<Item>,
     ) -> Result<Item> {
-        let key = (record.path.clone(), record.offset, of);
-        self.cache.get_or_insert_with(&key, load)
+        self.cache.get_or_insert_with(&key(record, of), load)
     }
 
     /// Puts what is known already of a file.
     pub(crate) fn put(&self, record: &FileRecord, item: Item) {
-        self.cache.insert((record.path.clone(), record.offset, Of::File), item);
+        self.cache.insert(key(record, Of::File), item);
     }
 
     /// The bytes of a file, checked.

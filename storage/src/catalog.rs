@@ -10,6 +10,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -210,7 +211,7 @@ impl Catalog {
 
     fn write(&self, database: &Database, change: &Change) -> Result<()> {
         let path = &self.path;
-        let write = Writer { write: database.begin_write().at(path)?, path };
+        let write = Writer { write: begin_write(database, path)?, path };
         write.put(META, [(STATE_KEY, &change.state)])?;
         write.put(MODELS, change.models.iter().map(|model| (model.name.as_str(), model)))?;
         write.remove(REFERENCES, &change.references_removed)?;
@@ -318,12 +319,34 @@ fn closed(path: &Path) -> Error {
     Error::new(ErrorKind::Io, text)
 }
 
+/// Opens the database and checks every page: redb trusts pages that it reads later, and panics on
+/// some that are damaged.
 fn open_database(vfs: &dyn Vfs, path: &Path) -> Result<Database> {
     open_backend(vfs.open(path).map_err(|error| Error::io(path, "open", error))?, path)
 }
 
 fn open_backend(file: Arc<dyn VfsFile>, path: &Path) -> Result<Database> {
-    Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(Backend(file)).at(path)
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let builder = &mut Database::builder();
+        let builder = builder.set_cache_size(CACHE_BYTES);
+        let mut database = builder.create_with_backend(Backend(file)).at(path)?;
+        let whole = database.check_integrity().at(path)?;
+        Ok(Some(database).filter(|_| whole))
+    }));
+    match opened {
+        Ok(Ok(Some(database))) => Ok(database),
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(None)) | Err(_) => Err(Error::corruption(path, 0, "its pages do not check")),
+    }
+}
+
+/// Begins a transaction whose pages are synced before the one that makes them count is written. So
+/// a commit that does not check at open is damage, and not a crash that redb would answer with the
+/// commit before it.
+fn begin_write(database: &Database, path: &Path) -> Result<redb::WriteTransaction> {
+    let mut write = database.begin_write().at(path)?;
+    write.set_two_phase_commit(true);
+    Ok(write)
 }
 
 /// Bytes of pages that redb keeps: the catalog is read once and then mostly written.
@@ -331,7 +354,7 @@ const CACHE_BYTES: usize = 4 << 20;
 
 /// Checks the format version, makes it the newest and every table exist. Returns what it was.
 fn check_format(database: &Database, path: &Path) -> Result<u32> {
-    let write = Writer { write: database.begin_write().at(path)?, path };
+    let write = Writer { write: begin_write(database, path)?, path };
     let found: Option<u32> = {
         let meta = write.write.open_table(META).at(path)?;
         let value = meta.get(FORMAT_KEY).at(path)?;

@@ -15,11 +15,13 @@ use crate::{
 
 /// The counts of one minute.
 #[derive(Debug)]
-pub(crate) struct MinuteCounts {
-    pub(crate) day: i64,
+pub struct MinuteCounts {
+    /// Its day, counted from 1970-01-01.
+    pub day: i64,
     /// Minute of the day.
-    pub(crate) minute: u16,
-    pub(crate) counts: Counts,
+    pub minute: u16,
+    /// Its counts.
+    pub counts: Counts,
 }
 
 /// Neighbouring rows of one minute.
@@ -35,7 +37,7 @@ enum Bucket {
 }
 
 /// Counts rows by minute, in order of their first row.
-pub(crate) fn count_by_minute<'a>(
+pub fn count_by_minute<'a>(
     times: &[i64],
     columns: impl Iterator<Item = &'a Column> + Clone,
     binner: &mut Binner,

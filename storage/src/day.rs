@@ -65,7 +65,7 @@ pub struct DayPartials {
 impl DayPartials {
     /// Adds the counts of rows to their minute, hour and day. Returns the bytes in memory before
     /// and after of what changed.
-    pub(crate) fn add(&mut self, minute: u16, counts: Counts) -> (usize, usize) {
+    pub fn add(&mut self, minute: u16, counts: Counts) -> (usize, usize) {
         let total = Arc::make_mut(&mut self.total);
         let Some(hour) = self.hours.get_mut(usize::from(minute / HOUR_MINUTES)) else {
             return (0, 0);

@@ -97,6 +97,16 @@ impl EdgeCounter {
         Self { edges, search }
     }
 
+    /// Adds values that occur so many times, as [`EdgeCounter::count`] adds values.
+    pub(crate) fn count_each(&self, counted: &[(f64, u64)], counts: &mut [u64]) {
+        for (value, times) in counted {
+            let place = slot_by(*value, |value| self.edges.partition_point(|edge| *edge <= value));
+            if let Some(count) = counts.get_mut(place as usize) {
+                *count += times;
+            }
+        }
+    }
+
     /// Adds values to counts: of the specials, then of one bin more than there are edges.
     pub(crate) fn count(&self, values: &[f64], counts: &mut [u64]) {
         let Some(search) = &self.search else {
@@ -186,6 +196,11 @@ mod tests {
             EdgeCounter::new(edges.clone()).count(&values, &mut counts);
             let mut wanted = vec![0; counts.len()];
             values.iter().for_each(|value| wanted[plain(&edges, *value)] += 1);
+            prop_assert_eq!(&counts, &wanted);
+            counts.fill(0);
+            let counted: Vec<(f64, u64)> = values.iter().map(|value| (*value, 3)).collect();
+            EdgeCounter::new(edges.clone()).count_each(&counted, &mut counts);
+            wanted.iter_mut().for_each(|count| *count *= 3);
             prop_assert_eq!(counts, wanted);
         }
     }

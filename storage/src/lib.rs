@@ -93,13 +93,13 @@ pub use producers::Producer;
 pub use reference::Reference;
 pub use references::{NewReference, ReferenceRows};
 pub use replay::Damage;
-pub use rows::{EncodedRows, RowChunk, RowFile, write_rows};
+pub use rows::{EncodedRows, Numbers, RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
 };
 pub use snapshot::{Part, Snapshot};
 pub use special::{SPECIALS, Special};
-pub use tally::{Cells, ColumnCounts, ColumnTally, RowCounter, Tallies, Tally};
+pub use tally::{Cells, ColumnCounts, ColumnTally, RowCounter, Tallies, Tally, Wanted};
 pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};
 pub use verify::{Checked, Problem, Verified};
 pub use vfs::{OsVfs, Vfs, VfsFile};
@@ -110,7 +110,11 @@ pub use writer::{LabelReceipt, PredictionReceipt};
 pub mod parts {
     pub use crate::{
         answers::{Answers, Labelled, Predicted},
+        binner::{Binner, NewNames},
+        counting::{MinuteCounts, count_by_minute},
+        day::DayPartials,
         labels::{Applied, LabelSet, Truth},
         outcome::Outcomes,
+        partials_file::{MinuteCache, PartialsFile, write_partials},
     };
 }

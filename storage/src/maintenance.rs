@@ -11,7 +11,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     limits,
     manifest::{Level, Retention},
-    rewrite::{drop_segment, fold, rewrite, thin},
+    rewrite::{Group, drop_segment, fold, rewrite, thin},
     segment::Segment,
     state::{Shared, State},
     time::day_of,
@@ -23,19 +23,19 @@ enum Work {
     Drop(Arc<Segment>),
     /// Takes the finer levels of a segment.
     Thin(Arc<Segment>, Level),
-    /// Writes segments of one version and day as one.
-    Rewrite(Vec<Arc<Segment>>),
+    /// Writes the segments of each group as one.
+    Rewrite(Vec<Group>),
     /// Writes the labels of a segment as one sidecar.
     Fold(Arc<Segment>),
 }
 
 impl Work {
-    fn segments(&self) -> &[Arc<Segment>] {
+    fn set_broken(&self) {
         match self {
             Self::Drop(segment) | Self::Thin(segment, _) | Self::Fold(segment) => {
-                std::slice::from_ref(segment)
+                segment.set_broken();
             }
-            Self::Rewrite(segments) => segments,
+            Self::Rewrite(groups) => groups.iter().flatten().for_each(|s| s.set_broken()),
         }
     }
 }
@@ -48,16 +48,35 @@ pub(crate) fn step(shared: &Shared, everything: bool) -> Result<bool> {
     let outcome = match &work {
         Work::Drop(segment) => drop_segment(shared, segment),
         Work::Thin(segment, level) => thin(shared, segment, *level),
-        Work::Rewrite(segments) => rewrite(shared, segments),
+        Work::Rewrite(groups) => rewrite_each(shared, groups),
         Work::Fold(segment) => fold(shared, segment),
     };
     match outcome {
         Err(error) if is_damage(&error) => {
             tracing::error!(%error, "maintenance leaves a damaged segment alone");
-            work.segments().iter().for_each(|segment| segment.set_broken());
+            work.set_broken();
             Ok(true)
         }
         other => other.map(|()| true),
+    }
+}
+
+/// Rewrites groups together; if one of them is damaged, each by itself, so that it is found.
+fn rewrite_each(shared: &Shared, groups: &[Group]) -> Result<()> {
+    match rewrite(shared, groups) {
+        Err(error) if groups.len() > 1 && is_damage(&error) => {
+            for group in groups {
+                if let Err(error) = rewrite(shared, std::slice::from_ref(group)) {
+                    if !is_damage(&error) {
+                        return Err(error);
+                    }
+                    tracing::error!(%error, "maintenance leaves damaged segments alone");
+                    group.iter().for_each(|segment| segment.set_broken());
+                }
+            }
+            Ok(())
+        }
+        other => other,
     }
 }
 
@@ -116,7 +135,7 @@ fn whole<'a>(
 fn to_purge(state: &State) -> Option<Work> {
     let mut segments = whole(state.segments.all());
     let deleted = segments.find(|segment| segment.record().tombstones.is_some())?;
-    Some(Work::Rewrite(vec![deleted.clone()]))
+    Some(Work::Rewrite(vec![vec![deleted.clone()]]))
 }
 
 fn to_rebin(state: &State) -> Option<Work> {
@@ -130,7 +149,7 @@ fn to_rebin(state: &State) -> Option<Work> {
             segment.record().binning != wanted && *segment.record().schema == *schema
         };
         if let Some(segment) = whole(segments).find(other) {
-            return Some(Work::Rewrite(vec![segment.clone()]));
+            return Some(Work::Rewrite(vec![vec![segment.clone()]]));
         }
     }
     None
@@ -141,31 +160,39 @@ fn tier(rows: u32) -> u32 {
     rows.max(1).ilog2() / 2
 }
 
+/// Days with many segments of one size class. Small ones of many versions are taken together, so
+/// that a fleet of quiet versions costs one publication and one pack.
 fn to_compact(state: &State, everything: bool) -> Option<Work> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut rows = 0;
     for days in state.segments.versions.values() {
         for segments in days.values().filter(|segments| segments.len() > 1) {
-            let mut classes: BTreeMap<u32, Vec<Arc<Segment>>> = BTreeMap::new();
-            for segment in whole(segments.iter()) {
-                let class = if everything { 0 } else { tier(segment.record().row_count) };
-                classes.entry(class).or_default().push(segment.clone());
-            }
-            let least = if everything { 2 } else { limits::COMPACT_SEGMENTS };
-            for class in classes.into_values() {
-                let chosen = fitting(class);
-                if chosen.len() >= least {
-                    return Some(Work::Rewrite(chosen));
-                }
+            let Some(group) = many_of_a_class(segments, everything) else { continue };
+            rows += group.iter().map(|segment| segment.record().row_count).sum::<u32>();
+            groups.push(group);
+            if rows >= limits::COMPACT_ROWS || groups.len() >= limits::COMPACT_GROUPS {
+                return Some(Work::Rewrite(groups));
             }
         }
     }
-    None
+    (!groups.is_empty()).then_some(Work::Rewrite(groups))
+}
+
+fn many_of_a_class(segments: &[Arc<Segment>], everything: bool) -> Option<Group> {
+    let mut classes: BTreeMap<u32, Group> = BTreeMap::new();
+    for segment in whole(segments.iter()) {
+        let class = if everything { 0 } else { tier(segment.record().row_count) };
+        classes.entry(class).or_default().push(segment.clone());
+    }
+    let least = if everything { 2 } else { limits::COMPACT_SEGMENTS };
+    classes.into_values().map(fitting).find(|group| group.len() >= least)
 }
 
 /// The smallest segments, as many as fit one and have one schema.
-fn fitting(mut segments: Vec<Arc<Segment>>) -> Vec<Arc<Segment>> {
+fn fitting(mut segments: Group) -> Group {
     segments.sort_by_key(|segment| segment.record().row_count);
     let mut rows = 0;
-    let mut chosen: Vec<Arc<Segment>> = Vec::new();
+    let mut chosen = Group::new();
     for segment in segments {
         rows += segment.record().row_count;
         let alike =

@@ -34,7 +34,7 @@ use crate::{
     partials_v1,
     section::{Format, SectionReader, SectionWriter},
     sums::Sums,
-    tally::{Cells, Running, Tallies},
+    tally::{Cells, Running, Tallies, Until},
 };
 
 /// Magic and version of partials files.
@@ -47,11 +47,7 @@ const MINUTES_OF_HOUR: u32 = 100;
 ///
 /// # Errors
 /// `Io` if compression fails.
-pub(crate) fn write_partials(
-    binning: &Binning,
-    names: &NewNames,
-    day: &DayPartials,
-) -> Result<Vec<u8>> {
+pub fn write_partials(binning: &Binning, names: &NewNames, day: &DayPartials) -> Result<Vec<u8>> {
     let packed = |error: std::io::Error| Error::new(ErrorKind::Io, format!("pack counts: {error}"));
     let seen = seen_names(binning, names, day);
     let mut columns: Vec<ColumnSlots> = (0..binning.columns().len())
@@ -99,23 +95,71 @@ fn seen_names(binning: &Binning, names: &NewNames, day: &DayPartials) -> Vec<boo
 
 /// Unpacked minutes by file and hour.
 #[derive(Debug)]
-pub(crate) struct MinuteCache {
-    cache: Cache<(u64, u16), Arc<Minutes>, ByBytes>,
+pub struct MinuteCache {
+    cache: Cache<(u64, u16), Arc<HourMinutes>, ByBytes>,
     next: AtomicU64,
 }
 
 #[derive(Debug, Clone)]
 struct ByBytes;
 
-impl Weighter<(u64, u16), Arc<Minutes>> for ByBytes {
-    fn weight(&self, _: &(u64, u16), minutes: &Arc<Minutes>) -> u64 {
-        minutes_bytes(minutes) as u64
+impl Weighter<(u64, u16), Arc<HourMinutes>> for ByBytes {
+    fn weight(&self, _: &(u64, u16), minutes: &Arc<HourMinutes>) -> u64 {
+        minutes.bytes() as u64
+    }
+}
+
+/// The minutes of an hour that have rows, unpacked.
+#[derive(Debug)]
+enum HourMinutes {
+    /// All of them keep a byte a slot: one after the other, which memory reads fastest.
+    Bytes {
+        slots: usize,
+        minutes: Vec<(u8, u32)>,
+        cells: Vec<u8>,
+    },
+    Buckets(Minutes),
+}
+
+impl HourMinutes {
+    fn new(minutes: Minutes, slots: usize) -> Self {
+        let bytes = |of: &Counts| of.as_bytes().filter(|cells| cells.len() == slots).is_some();
+        if slots == 0 || !minutes.iter().all(|(_, counts)| bytes(counts)) {
+            return Self::Buckets(minutes);
+        }
+        let mut cells = Vec::with_capacity(slots * minutes.len());
+        minutes.iter().for_each(|(_, of)| cells.extend(of.as_bytes().unwrap_or_default()));
+        let minutes = minutes.iter().map(|(minute, counts)| (*minute, counts.rows())).collect();
+        Self::Bytes { slots, minutes, cells }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes { minutes, cells, .. } => cells.len() + minutes.len() * 8,
+            Self::Buckets(minutes) => minutes_bytes(minutes),
+        }
+    }
+
+    /// Adds the buckets of minutes `[start, end)`.
+    fn sum(&self, start: u16, end: u16, spans: &[Range<usize>], sums: &mut Sums) {
+        match self {
+            Self::Buckets(minutes) => sums.add(between(minutes, start, end), spans),
+            Self::Bytes { slots, minutes, cells } => {
+                let at = |bound| minutes.partition_point(|(minute, _)| u16::from(*minute) < bound);
+                let (first, last) = (at(start), at(end));
+                let inside = minutes.get(first..last).unwrap_or_default();
+                let rows = inside.iter().map(|(_, rows)| rows).sum();
+                let cells = cells.get(first * slots..last * slots).unwrap_or_default();
+                let buckets: Vec<&[u8]> = cells.chunks_exact(*slots).collect();
+                sums.add_bytes(rows, &buckets, spans);
+            }
+        }
     }
 }
 
 impl MinuteCache {
     /// An empty cache of at most so many bytes.
-    pub(crate) fn new(bytes: u64) -> Self {
+    pub fn new(bytes: u64) -> Self {
         let items = usize::try_from(bytes / limits::MINUTES_OF_HOUR_BYTES).unwrap_or(usize::MAX);
         Self { cache: Cache::with_weighter(items, bytes, ByBytes), next: AtomicU64::new(0) }
     }
@@ -199,7 +243,7 @@ impl PartialsFile {
     ///
     /// # Errors
     /// `Corruption` with the file.
-    pub(crate) fn open(path: Arc<Path>, bytes: Vec<u8>, minutes: Arc<MinuteCache>) -> Result<Self> {
+    pub fn open(path: Arc<Path>, bytes: Vec<u8>, minutes: Arc<MinuteCache>) -> Result<Self> {
         let (version, names, hours) = {
             let reader = SectionReader::open(&path, &bytes, FORMAT)?;
             (reader.version(), reader.required(NAMES)?, reader.required(HOURS)?)
@@ -237,7 +281,7 @@ impl PartialsFile {
     ///
     /// # Errors
     /// `Corruption` with the file.
-    pub(crate) fn fold(
+    pub fn fold(
         &self,
         windows: impl Iterator<Item = (usize, Range<u16>)>,
         tallies: &mut Tallies,
@@ -246,13 +290,16 @@ impl PartialsFile {
         let mut sums = Sums::default();
         match &self.hours {
             Hours::Running(hours) => {
-                let (mut from, mut to) = (Moment::default(), Moment::default());
+                let mut cuts = [Moment::default(), Moment::default()];
                 for (window, minutes) in windows {
                     // A series asks for the end of one window again as the start of the next.
-                    std::mem::swap(&mut from, &mut to);
-                    self.seek(&mut from, minutes.start, hours, &cells, &mut sums)?;
-                    self.seek(&mut to, minutes.end, hours, &cells, &mut sums)?;
-                    tallies.add_between(window, &from.sums, &to.sums, &self.names);
+                    cuts.swap(0, 1);
+                    for (cut, minute) in cuts.iter_mut().zip([minutes.start, minutes.end]) {
+                        self.seek(cut, minute, hours, &cells, &mut sums)?;
+                    }
+                    let [from, to] = &cuts;
+                    tallies.join(window, &to.at(hours), &self.names, u64::wrapping_add);
+                    tallies.join(window, &from.at(hours), &self.names, u64::wrapping_sub);
                 }
             }
             Hours::Lists(hours) => {
@@ -278,23 +325,21 @@ impl PartialsFile {
         if moment.minute == Some(minute) {
             return Ok(());
         }
-        moment.minute = None;
         let (hour, minutes) = (minute / HOUR_MINUTES, minute % HOUR_MINUTES);
-        let before = hours.before(hour);
-        let has_rows = hours.ends.get(before).is_some_and(|(known, _)| *known == hour);
-        if minutes == 0 || !has_rows {
-            cells.running_at(hours.end(before), &mut moment.sums);
-        } else {
+        moment.minute = None;
+        moment.hours = hours.before(hour);
+        moment.inside =
+            minutes > 0 && hours.ends.get(moment.hours).is_some_and(|(known, _)| *known == hour);
+        if moment.inside {
             let of_hour = self.minutes(hour)?;
             sums.clear(self.slots);
             if 2 * minutes <= HOUR_MINUTES {
-                cells.running_at(hours.end(before), &mut moment.sums);
-                sums.add(between(&of_hour, 0, minutes), cells.spans());
-                cells.join_running(sums, &mut moment.sums, u32::wrapping_add);
+                of_hour.sum(0, minutes, cells.spans(), sums);
+                cells.running(hours.end(moment.hours), sums, u32::wrapping_add, &mut moment.sums);
             } else {
-                cells.running_at(hours.end(before + 1), &mut moment.sums);
-                sums.add(between(&of_hour, minutes, HOUR_MINUTES), cells.spans());
-                cells.join_running(sums, &mut moment.sums, u32::wrapping_sub);
+                of_hour.sum(minutes, HOUR_MINUTES, cells.spans(), sums);
+                let end = hours.end(moment.hours + 1);
+                cells.running(end, sums, u32::wrapping_sub, &mut moment.sums);
             }
         }
         moment.minute = Some(minute);
@@ -317,14 +362,14 @@ impl PartialsFile {
                 sums.add(std::iter::once(counts), spans);
             } else if from < to {
                 let of_hour = self.minutes(*hour)?;
-                sums.add(between(&of_hour, from - first, to - first), spans);
+                of_hour.sum(from - first, to - first, spans, sums);
             }
         }
         Ok(())
     }
 
     /// The minutes of an hour that have rows.
-    fn minutes(&self, hour: u16) -> Result<Arc<Minutes>> {
+    fn minutes(&self, hour: u16) -> Result<Arc<HourMinutes>> {
         self.minutes.cache.get_or_insert_with(&(self.number, hour), || {
             let reader = SectionReader::open(&self.path, &self.bytes, FORMAT)?;
             let section = reader.section(MINUTES_OF_HOUR + u32::from(hour))?.unwrap_or_default();
@@ -342,7 +387,8 @@ impl PartialsFile {
             let bad = |error: DecodeError| {
                 Error::corruption(&self.path, 0, format!("expected {}", error.0))
             };
-            minutes.map(Arc::new).map_err(bad)
+            let minutes = minutes.map_err(bad)?;
+            Ok(Arc::new(HourMinutes::new(minutes, self.slots)))
         })
     }
 }
@@ -386,11 +432,24 @@ pub(crate) fn thin(file: &PartialsFile, level: Level) -> Result<Vec<u8>> {
     Ok(writer.finish())
 }
 
-/// Running sums up to a minute of the day.
+/// A minute of the day and the running sums up to it.
 #[derive(Debug, Default)]
 struct Moment {
     minute: Option<u16>,
+    /// Hours with rows that end before it.
+    hours: usize,
+    /// Whether it cuts an hour that has rows; only then `sums` are its own.
+    inside: bool,
     sums: Running,
+}
+
+impl Moment {
+    fn at<'a>(&'a self, hours: &'a RunningHours) -> Until<'a> {
+        if self.inside {
+            return Until::Marks(&self.sums);
+        }
+        hours.end(self.hours).map_or(Until::Nothing, |(rows, slots)| Until::Slots { rows, slots })
+    }
 }
 
 fn get_buckets(
@@ -440,8 +499,13 @@ fn get_binning(bytes: &[u8], version: u16) -> Decoded<(Binning, NewNames, Vec<Co
 mod tests {
     use super::*;
     use crate::{
-        binner::Binner, binning::ColumnBins, column::Column, counting::count_by_minute,
-        rows::RowChunk, tally::RowCounter, time::MINUTE_MICROS,
+        binner::Binner,
+        binning::ColumnBins,
+        column::Column,
+        counting::count_by_minute,
+        rows::RowChunk,
+        tally::{RowCounter, Wanted},
+        time::MINUTE_MICROS,
     };
     use proptest::prelude::*;
 
@@ -498,7 +562,12 @@ mod tests {
 
     fn cells() -> Arc<Cells> {
         // Out of order, and some bins joined.
-        let wanted = [(1, None), (0, Some(vec![3, 20, 40])), (3, None), (2, None)];
+        let wanted = [
+            (1, Wanted::Bins),
+            (0, Wanted::Runs(vec![3, 20, 40])),
+            (3, Wanted::Bins),
+            (2, Wanted::Bins),
+        ];
         Arc::new(Cells::new(binning(), &wanted))
     }
 

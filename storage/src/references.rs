@@ -13,6 +13,7 @@ use crate::{
     db::Db,
     error::{Error, ErrorKind, Result, near_misses},
     files,
+    head::VersionKey,
     id_column::Ids,
     limits,
     manifest::{ReferenceRecord, ReferenceSource},
@@ -239,15 +240,17 @@ impl Db {
             return Err(Error::not_found("version", version, text));
         }
         let state = self.shared.read();
-        let wanted = |key: &(String, String)| {
-            key.0 == model && version.is_none_or(|version| key.1 == version)
-        };
+        let from = (model.to_owned(), version.unwrap_or_default().to_owned());
+        let wanted =
+            |key: &VersionKey| key.0 == model && version.is_none_or(|version| key.1 == version);
         let mut parts = Vec::new();
         for head in state.heads() {
-            let heads = head.versions.iter().filter(|(key, head)| wanted(key) && head.rows > 0);
+            let heads = head.versions.range(from.clone()..).take_while(|(key, _)| wanted(key));
+            let heads = heads.filter(|(_, head)| head.rows > 0);
             parts.extend(heads.map(|(_, head)| Part::head(head.clone())));
         }
-        for (_, days) in state.segments.versions.iter().filter(|(key, _)| wanted(key)) {
+        let versions = state.segments.versions.range(from..).take_while(|(key, _)| wanted(key));
+        for (_, days) in versions {
             let segments = days.values().flatten();
             parts.extend(segments.map(|segment| Part::segment(segment.clone())));
         }

@@ -310,18 +310,17 @@ pub(crate) fn survey(path: &Path, bytes: &[u8]) -> Result<Survey> {
     }
     let link = if version == 1 { 0 } else { 8 };
     let mut seen = Survey { version, shard, first, frames: Vec::new(), damage: Vec::new() };
-    let mut at = HEADER_BYTES;
-    let mut previous = first.saturating_sub(1);
+    let (mut at, mut last) = (HEADER_BYTES, 0);
     while at < bytes.len() {
-        match frame_at(bytes, at, previous) {
+        match frame_at(bytes, at, last) {
             Some(frame) => {
                 let records = (frame.end.min(frame.start + link), frame.end);
                 let (sequence, offset) = (frame.sequence, at as u64);
                 seen.frames.push(FrameSeen { sequence, offset, records });
-                (at, previous) = (frame.end, sequence);
+                (at, last) = (frame.end, sequence);
             }
             None => {
-                let end = valid_frame_after(bytes, at, previous).unwrap_or(bytes.len());
+                let end = valid_frame_after(bytes, at, last).unwrap_or(bytes.len());
                 seen.damage.push((at as u64, end as u64));
                 at = end;
             }

@@ -35,39 +35,59 @@ struct Input {
     places: Vec<u32>,
 }
 
-/// Writes segments of one version and day as one, without their deleted rows and with the binning
-/// that their version's reference fixes.
-pub(crate) fn rewrite(shared: &Shared, segments: &[Arc<Segment>]) -> Result<()> {
-    let Some(first) = segments.first().map(|segment| segment.record()) else { return Ok(()) };
-    let (model, version) = (first.model.clone(), first.version.clone());
-    let (mut inputs, rows) = read(segments)?;
-    let rows = sort(&mut inputs, rows);
+/// Segments of one version and day that become one.
+pub(crate) type Group = Vec<Arc<Segment>>;
+
+/// Writes each group as one segment, without deleted rows and with the binning that their version's
+/// reference fixes, in one publication.
+pub(crate) fn rewrite(shared: &Shared, groups: &[Group]) -> Result<()> {
     let mut publication = Publication::new(shared);
-    let fresh = if rows.is_empty() {
-        None
-    } else {
-        let binning = shared.read().binning_for(&model, &version, &first.schema);
-        let head = head_of(first, rows, Binner::new(binning), &inputs);
-        let ingested = segments.iter().map(|segment| segment.record().ingested_bytes).sum();
-        let place = place_of(segments);
-        let of = (model.as_str(), &head, first.day);
-        let record = write_segment(shared, &mut publication, of, place)?;
-        Some(SegmentRecord { ingested_bytes: ingested, ..record })
-    };
-    let bytes = publication.bytes();
-    let change = &mut publication.change;
-    change.written.entry(model).or_default().rewritten_bytes += bytes;
-    change.segments.extend(fresh.clone());
-    change.segments_removed = segments.iter().map(|segment| segment.record().id).collect();
+    let mut rewritten = Vec::with_capacity(groups.len());
+    for group in groups {
+        rewritten.push(rewrite_group(shared, &mut publication, group)?);
+    }
+    for (_, record) in &rewritten {
+        publication.change.segments.extend(record.clone());
+    }
+    let gone = groups.iter().flatten().map(|segment| segment.record().id);
+    publication.change.segments_removed = gone.collect();
     publication.publish(
         |_| {},
         |state, _| {
-            let fresh = replace(shared, state, segments, fresh.into_iter().collect());
-            if let Some(fresh) = fresh.first() {
-                fresh.add_labels(handed_over(&inputs));
+            for (group, (inputs, record)) in groups.iter().zip(rewritten) {
+                let fresh = replace(shared, state, group, record.into_iter().collect());
+                if let Some(fresh) = fresh.first() {
+                    fresh.add_labels(handed_over(&inputs));
+                }
             }
         },
     )
+}
+
+/// Writes a group. Returns what it was made of, and its record unless all rows were deleted.
+fn rewrite_group(
+    shared: &Shared,
+    publication: &mut Publication<'_>,
+    group: &Group,
+) -> Result<(Vec<Input>, Option<SegmentRecord>)> {
+    let Some(first) = group.first().map(|segment| segment.record()) else {
+        return Ok((Vec::new(), None));
+    };
+    let (mut inputs, rows) = read(group)?;
+    let rows = sort(&mut inputs, rows);
+    if rows.is_empty() {
+        return Ok((inputs, None));
+    }
+    let binning = shared.read().binning_for(&first.model, &first.version, &first.schema);
+    let head = head_of(first, rows, Binner::new(binning), &inputs);
+    let before = publication.bytes();
+    let of = (first.model.as_str(), &head, first.day);
+    let record = write_segment(shared, publication, of, place_of(group))?;
+    let bytes = publication.bytes() - before;
+    let written = publication.change.written.entry(first.model.clone()).or_default();
+    written.rewritten_bytes += bytes;
+    let ingested_bytes = group.iter().map(|segment| segment.record().ingested_bytes).sum();
+    Ok((inputs, Some(SegmentRecord { ingested_bytes, ..record })))
 }
 
 /// Small segments that came out of packs go back into one while they stay small.

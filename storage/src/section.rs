@@ -103,8 +103,8 @@ impl SectionWriter {
 /// A section as the directory tells of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    /// What it is, unique in its file; the top bit says that it is stored as it is.
-    kind: u32,
+    /// What it is, unique in its file.
+    pub kind: u32,
     /// Where it begins.
     pub offset: u64,
     /// Its bytes as stored.
@@ -113,18 +113,6 @@ pub struct Entry {
     pub unpacked: u64,
     /// The crc32 of its stored bytes.
     pub crc: u32,
-}
-
-impl Entry {
-    /// What it is, unique in its file.
-    pub fn number(&self) -> u32 {
-        self.kind & !STORED
-    }
-
-    /// Whether it is stored as it is.
-    pub fn is_stored(&self) -> bool {
-        self.kind & STORED != 0
-    }
 }
 
 /// A file that was opened: its directory is checked, its sections are checked as they are read.
@@ -168,12 +156,17 @@ impl<'a> SectionReader<'a> {
         &self.entries
     }
 
+    /// What a section is, without how it is stored.
+    pub fn kind_of(entry: &Entry) -> u32 {
+        entry.kind & !STORED
+    }
+
     /// The unpacked bytes of a section; `None` if the file has none of this kind.
     ///
     /// # Errors
     /// `Corruption` with file and offset.
     pub fn section(&self, kind: u32) -> Result<Option<Vec<u8>>> {
-        let Some(entry) = self.entries.iter().find(|entry| entry.number() == kind) else {
+        let Some(entry) = self.entries.iter().find(|entry| entry.kind & !STORED == kind) else {
             return Ok(None);
         };
         self.unpack(entry)
@@ -202,10 +195,9 @@ impl<'a> SectionReader<'a> {
         if unpacked > limits::SECTION_BYTES_MAX {
             return Err("a section larger than its bound");
         }
-        let content = if entry.is_stored() {
-            packed.to_vec()
-        } else {
-            zstd::bulk::decompress(packed, unpacked).map_err(|_| "not zstd")?
+        let content = match entry.kind & STORED {
+            0 => zstd::bulk::decompress(packed, unpacked).map_err(|_| "not zstd")?,
+            _ => packed.to_vec(),
         };
         if content.len() == unpacked { Ok(content) } else { Err("a section of another length") }
     }

@@ -15,7 +15,7 @@ use crate::{
     head::{Chunk, VersionHead},
     manifest::ModelRecord,
     outcome::OutcomeTally,
-    rows::RowChunk,
+    rows::{Numbers, RowChunk, RowFile},
     schema::{Field, Schema},
     segment::Segment,
     sums::Sums,
@@ -89,6 +89,14 @@ impl Part {
                 let record = segment.record();
                 TimeRange { start: record.time_min, end: record.time_max + 1 }
             }
+        }
+    }
+
+    /// Its rows, deleted ones included.
+    pub fn row_count(&self) -> u64 {
+        match &self.0 {
+            Inner::Head(head) => u64::from(head.rows),
+            Inner::Segment(segment) => u64::from(segment.record().row_count),
         }
     }
 
@@ -187,7 +195,7 @@ impl Part {
             }
             Inner::Segment(segment) => {
                 let file = segment.rows()?;
-                let rows = file.rows_within(range)?;
+                let rows = rows_within(&file, range)?;
                 let column = |field| file.column_of(field, rows.clone());
                 let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
                 let chunk = RowChunk { times: file.times_of(rows.clone())?, columns };
@@ -199,6 +207,47 @@ impl Part {
                     None => chunk.within(range),
                 }])
             }
+        }
+    }
+
+    /// The rows of intervals, which ascend and do not overlap, if they are neighbours in the file
+    /// of a segment; nothing for a head or where rows are deleted. Then [`Part::scan`] has them.
+    ///
+    /// # Errors
+    /// `Corruption`, `Io`.
+    pub fn runs(&self, ranges: &[TimeRange]) -> Result<Option<Vec<Range<u32>>>> {
+        match &self.0 {
+            Inner::Segment(segment) if segment.deleted()?.is_none() => {
+                segment.rows()?.rows_within(ranges)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Visits the numbers of runs of [`Part::runs`], with the place of each.
+    ///
+    /// # Errors
+    /// `Corruption`, `Io`.
+    pub fn visit_numbers(
+        &self,
+        field: &Field,
+        runs: &[Range<u32>],
+        seen: &mut dyn FnMut(usize, Numbers<'_>),
+    ) -> Result<()> {
+        match &self.0 {
+            Inner::Segment(segment) => segment.rows()?.visit_numbers(field, runs, seen),
+            Inner::Head(_) => Ok(()),
+        }
+    }
+
+    /// A column of some rows of a segment.
+    ///
+    /// # Errors
+    /// `Corruption`, `Io`.
+    pub fn column(&self, field: &Field, rows: Range<u32>) -> Result<Column> {
+        match &self.0 {
+            Inner::Segment(segment) => segment.rows()?.column_of(field, rows),
+            Inner::Head(_) => Ok(Column::nulls(field.kind.is_numeric(), rows.len())),
         }
     }
 
@@ -216,7 +265,7 @@ impl Part {
             }
             Inner::Segment(segment) => {
                 let file = segment.rows()?;
-                let rows = file.rows_within(range)?;
+                let rows = rows_within(&file, range)?;
                 let (ids, times) = (file.ids_of(rows.clone())?, file.times_of(rows.clone())?);
                 let deleted = segment.deleted()?;
                 let deleted = deleted.as_deref().map(|deleted| (deleted, rows.start));
@@ -279,6 +328,12 @@ impl Part {
 }
 
 /// The rows inside an interval that are not deleted.
+/// The rows of an interval, or all if the file is not in the order of time.
+fn rows_within(file: &RowFile, range: TimeRange) -> Result<Range<u32>> {
+    let found = file.rows_within(&[range])?.and_then(|mut rows| rows.pop());
+    Ok(found.unwrap_or(0..u32::try_from(file.rows()).unwrap_or(u32::MAX)))
+}
+
 /// The places of the times in an interval; deleted rows, counted from the row of the first time,
 /// are left out.
 fn inside(times: &[i64], range: TimeRange, deleted: Option<(&RoaringBitmap, u32)>) -> Vec<u32> {

@@ -1,14 +1,12 @@
 //! Sums of the buckets of one part, by slot: what a window covers of a day that no running sum has.
 //!
 //! Minutes of a busy model keep a byte a slot, and a window's edge adds up to thirty of them. They
-//! are added block by block of slots in 16 bits, so that the sums stay in registers.
+//! are added four at a time in 16 bits, which compiles to vector code.
 
 use std::ops::Range;
 
 use crate::counts::Counts;
 
-/// Slots of a block: their 16-bit sums fill four vector registers of the least machine.
-const BLOCK_SLOTS: usize = 32;
 /// Buckets of bytes that 16 bits can sum.
 const BYTES_SUMMED_MAX: usize = (u16::MAX / u8::MAX as u16) as usize;
 
@@ -17,6 +15,8 @@ const BYTES_SUMMED_MAX: usize = (u16::MAX / u8::MAX as u16) as usize;
 pub(crate) struct Sums {
     rows: u32,
     slots: Vec<u32>,
+    /// Sums of bytes on their way to `slots`.
+    words: Vec<u16>,
 }
 
 impl Sums {
@@ -69,45 +69,52 @@ impl Sums {
                 None => bucket.join_to(spans, &mut self.slots, join),
             }
         }
-        for some in narrow.chunks(BYTES_SUMMED_MAX) {
-            for span in spans {
-                fold_bytes(some, span.clone(), &mut self.slots, join);
-            }
-        }
+        self.fold_bytes(&narrow, spans, join);
     }
-}
 
-fn fold_bytes(
-    buckets: &[&[u8]],
-    span: Range<usize>,
-    slots: &mut [u32],
-    join: impl Fn(u32, u32) -> u32 + Copy,
-) {
-    let end = span.end.min(slots.len());
-    let mut start = span.start;
-    while start < end {
-        let stop = end.min(start + BLOCK_SLOTS);
-        let mut sums = [0_u16; BLOCK_SLOTS];
-        for bucket in buckets {
-            match bucket.get(start..start + BLOCK_SLOTS).and_then(|b| b.as_array()) {
-                Some(block) => add_block(&mut sums, block),
-                None => {
-                    let rest = bucket.get(start..stop.min(bucket.len())).unwrap_or_default();
-                    sums.iter_mut().zip(rest).for_each(|(sum, byte)| *sum += u16::from(*byte));
+    /// Adds rows and buckets that keep a byte a slot.
+    pub(crate) fn add_bytes(&mut self, rows: u32, buckets: &[&[u8]], spans: &[Range<usize>]) {
+        self.rows = self.rows.wrapping_add(rows);
+        self.fold_bytes(buckets, spans, u32::wrapping_add);
+    }
+
+    fn fold_bytes(
+        &mut self,
+        buckets: &[&[u8]],
+        spans: &[Range<usize>],
+        join: impl Fn(u32, u32) -> u32 + Copy,
+    ) {
+        let all = self.slots.len();
+        for some in buckets.chunks(BYTES_SUMMED_MAX) {
+            for span in spans {
+                let span = span.start.min(all)..span.end.min(all);
+                self.words.clear();
+                self.words.resize(span.len(), 0);
+                sum_bytes(some, span.clone(), &mut self.words);
+                let slots = self.slots.get_mut(span).unwrap_or_default();
+                for (slot, word) in slots.iter_mut().zip(&self.words) {
+                    *slot = join(*slot, u32::from(*word));
                 }
             }
         }
-        if let Some(slots) = slots.get_mut(start..stop) {
-            slots.iter_mut().zip(sums).for_each(|(slot, sum)| *slot = join(*slot, sum.into()));
-        }
-        start = stop;
     }
 }
 
-#[inline]
-fn add_block(sums: &mut [u16; BLOCK_SLOTS], block: &[u8; BLOCK_SLOTS]) {
-    for (sum, byte) in sums.iter_mut().zip(block) {
-        *sum += u16::from(*byte);
+/// Adds the bytes of a span; a bucket may end inside it.
+fn sum_bytes(buckets: &[&[u8]], span: Range<usize>, words: &mut [u16]) {
+    let inside = |bucket: &'_ [u8]| span.start..span.end.min(bucket.len());
+    let (whole, short): (Vec<&[u8]>, Vec<&[u8]>) =
+        buckets.iter().partition(|bucket| bucket.len() >= span.end);
+    let (fours, rest) = whole.as_chunks::<4>();
+    for bucket in rest.iter().chain(&short) {
+        let bytes = bucket.get(inside(bucket)).unwrap_or_default();
+        words.iter_mut().zip(bytes).for_each(|(word, byte)| *word += u16::from(*byte));
+    }
+    for four in fours {
+        let [a, b, c, d] = four.map(|bucket| bucket.get(span.clone()).unwrap_or_default());
+        for ((((word, a), b), c), d) in words.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *word += u16::from(*a) + u16::from(*b) + u16::from(*c) + u16::from(*d);
+        }
     }
 }
 

@@ -12,22 +12,47 @@ use crate::{
     binning::{Binning, ColumnBins},
     column::Column,
     edges::EdgeCounter,
-    rows::RowChunk,
+    rows::{Numbers, RowChunk},
     special::{SPECIALS, Special},
     sums::Sums,
 };
+
+/// What of a column is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// Each special and each bin.
+    Bins,
+    /// Runs of bins, by the bins that begin one but for the first; specials are left out.
+    Runs(Vec<u32>),
+}
 
 /// A column of a query.
 #[derive(Debug, Clone)]
 struct CellColumn {
     /// Its place in the binning.
     place: usize,
-    /// Its cells among those of all columns: the specials, then the runs of bins.
+    /// Its cells among those of all columns: the specials, or one of all of them, then the bins.
     cells: Range<usize>,
+    /// Cells of specials.
+    specials: usize,
     /// Counts numbers by the edges between the runs; nothing for categories.
     counter: Option<EdgeCounter>,
-    /// The cell of each bin, counted within the column.
-    cell_of_bin: Vec<u32>,
+}
+
+impl CellColumn {
+    /// Counts of no row: each special by itself, then the bins.
+    fn zeros(&self) -> Vec<u64> {
+        vec![0; SPECIALS + self.cells.len() - self.specials]
+    }
+
+    /// Such counts by cell: where the specials have one cell, they stand in it together.
+    fn joined(&self, mut counts: Vec<u64>) -> Vec<u64> {
+        if self.specials < SPECIALS {
+            let all: u64 = counts.drain(..SPECIALS).sum();
+            counts.insert(0, all);
+        }
+        counts
+    }
 }
 
 /// What a query counts.
@@ -44,9 +69,8 @@ pub struct Cells {
 }
 
 impl Cells {
-    /// Cells of columns of a binning, by their places. `cuts` are the bins that begin a cell, but
-    /// for the first one; none asks for a cell per bin.
-    pub fn new(binning: Arc<Binning>, wanted: &[(usize, Option<Vec<u32>>)]) -> Self {
+    /// Cells of columns of a binning, by their places.
+    pub fn new(binning: Arc<Binning>, wanted: &[(usize, Wanted)]) -> Self {
         let mut cells = Self {
             binning,
             columns: Vec::new(),
@@ -54,8 +78,8 @@ impl Cells {
             spans: Vec::new(),
             wants_new: false,
         };
-        for (place, cuts) in wanted {
-            cells.push(*place, cuts.as_deref());
+        for (place, wanted) in wanted {
+            cells.push(*place, wanted);
         }
         cells.wants_new = cells.columns.iter().any(|column| column.counter.is_none());
         if cells.wants_new {
@@ -66,7 +90,7 @@ impl Cells {
 
     /// A cell per bin of some columns.
     pub fn fine(binning: Arc<Binning>, places: &[usize]) -> Self {
-        let wanted: Vec<_> = places.iter().map(|place| (*place, None)).collect();
+        let wanted: Vec<_> = places.iter().map(|place| (*place, Wanted::Bins)).collect();
         Self::new(binning, &wanted)
     }
 
@@ -75,17 +99,19 @@ impl Cells {
         Self::new(Arc::new(Binning::new(Vec::new())), &[])
     }
 
-    fn push(&mut self, place: usize, cuts: Option<&[u32]>) {
+    fn push(&mut self, place: usize, wanted: &Wanted) {
         let Some((_, bins)) = self.binning.columns().get(place) else { return };
         let slots = self.binning.column_slots(place);
         let count = bins.len() as u32;
-        let cuts: Vec<u32> = match cuts {
-            Some(cuts) => cuts.iter().copied().filter(|cut| (1..count).contains(cut)).collect(),
-            None => (1..count).collect(),
+        let inside = |cut: &u32| (1..count).contains(cut);
+        let (specials, mut cuts): (usize, Vec<u32>) = match wanted {
+            Wanted::Bins => (SPECIALS, (1..count).collect()),
+            Wanted::Runs(cuts) => (1, cuts.iter().copied().filter(inside).collect()),
         };
+        cuts.dedup();
         let first = self.marks.len();
         let bins_start = (slots.start + SPECIALS) as u32;
-        self.marks.extend((slots.start as u32)..bins_start);
+        self.marks.extend((bins_start - specials as u32)..bins_start);
         self.marks.extend(cuts.iter().map(|cut| bins_start + cut - 1));
         if count > 0 {
             self.marks.push(bins_start + count - 1);
@@ -97,10 +123,8 @@ impl Cells {
             ColumnBins::Numeric { edges } => Some(EdgeCounter::new(edge(edges))),
             ColumnBins::Categories { .. } => None,
         };
-        let cell = |bin| (SPECIALS + cuts.partition_point(|cut| *cut <= bin)) as u32;
-        let cell_of_bin = (0..count).map(cell).collect();
         let cells = first..self.marks.len();
-        self.columns.push(CellColumn { place, cells, counter, cell_of_bin });
+        self.columns.push(CellColumn { place, cells, specials, counter });
         match self.spans.last_mut() {
             Some(last) if last.end == slots.start => last.end = slots.end,
             _ => self.spans.push(slots),
@@ -122,43 +146,33 @@ impl Cells {
         &self.spans
     }
 
-    /// Looks up the marks in the running sums of a part: of the slots of the binning by column, and
-    /// behind them of each new category by itself. Nothing before the first rows.
-    pub(crate) fn running_at(&self, sums: Option<(u32, &[u32])>, out: &mut Running) {
-        let (rows, slots) = sums.unwrap_or_default();
-        out.rows = rows;
+    /// The running sums at the marks: those of a part, see [`Until::Slots`], with sums by slot
+    /// joined to them.
+    pub(crate) fn running(
+        &self,
+        part: Option<(u32, &[u32])>,
+        sums: &Sums,
+        join: impl Fn(u32, u32) -> u32,
+        out: &mut Running,
+    ) {
+        let (rows, slots) = part.unwrap_or_default();
+        out.rows = join(rows, sums.rows());
         out.marks.clear();
-        let at = |mark: &u32| slots.get(*mark as usize).copied().unwrap_or(0);
-        out.marks.extend(self.marks.iter().map(at));
+        self.sum_runs(sums.slots(), |mark, slot, sum| {
+            debug_assert_eq!(mark, out.marks.len());
+            out.marks.push(join(slots.get(slot).copied().unwrap_or(0), sum));
+        });
         out.new.clear();
         if self.wants_new {
-            out.new.extend_from_slice(slots.get(self.binning.slots()..).unwrap_or_default());
+            let known = self.binning.slots();
+            let new = sums.slots().get(known..).unwrap_or_default().iter().zip(known..);
+            let at = |slot: usize| slots.get(slot).copied().unwrap_or(0);
+            out.new.extend(new.map(|(sum, slot)| join(at(slot), *sum)));
         }
     }
 
-    /// Joins sums by slot to running sums.
-    pub(crate) fn join_running(
-        &self,
-        sums: &Sums,
-        out: &mut Running,
-        join: impl Fn(u32, u32) -> u32 + Copy,
-    ) {
-        out.rows = join(out.rows, sums.rows());
-        self.running(sums.slots(), |mark, sum| {
-            if let Some(mine) = out.marks.get_mut(mark) {
-                *mine = join(*mine, sum);
-            }
-        });
-        let new = sums.slots().get(self.binning.slots()..).unwrap_or_default();
-        if self.wants_new {
-            // Before the first rows there are no sums of new categories yet.
-            out.new.resize(new.len(), 0);
-            out.new.iter_mut().zip(new).for_each(|(mine, sum)| *mine = join(*mine, *sum));
-        }
-    }
-
-    /// Visits the running sum at each mark.
-    fn running(&self, slots: &[u32], mut seen: impl FnMut(usize, u32)) {
+    /// Visits mark, slot and running sum of each.
+    fn sum_runs(&self, slots: &[u32], mut seen: impl FnMut(usize, usize, u32)) {
         for column in &self.columns {
             let mut next = self.binning.column_slots(column.place).start;
             let mut sum = 0_u32;
@@ -166,7 +180,7 @@ impl Cells {
                 let last = self.marks.get(mark).map_or(0, |slot| *slot as usize);
                 let run = slots.get(next..=last).unwrap_or_default();
                 sum = run.iter().fold(sum, |sum, count| sum.wrapping_add(*count));
-                seen(mark, sum);
+                seen(mark, last, sum);
                 next = last + 1;
             }
         }
@@ -181,6 +195,19 @@ pub(crate) struct Running {
     pub(crate) marks: Vec<u32>,
     /// Of each category that the binning does not know.
     pub(crate) new: Vec<u32>,
+}
+
+/// What a part has up to a moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Until<'a> {
+    Nothing,
+    /// Running sums by slot: of the slots of the binning by column, and behind them of each new
+    /// category by itself.
+    Slots {
+        rows: u32,
+        slots: &'a [u32],
+    },
+    Marks(&'a Running),
 }
 
 /// Columns by place in a selection, and names of categories that the binning does not know.
@@ -218,7 +245,9 @@ impl Tallies {
         let range = self.cells.columns.get(column).map_or(0..0, |column| column.cells.clone());
         let first = window * self.cells.marks.len();
         let running = self.running.get(first + range.start..first + range.end);
-        ColumnCounts { running: running.unwrap_or_default(), new: self.new.get(window), column }
+        let specials = self.cells.columns.get(column).map_or(0, |column| column.specials);
+        let running = running.unwrap_or_default();
+        ColumnCounts { running, specials, new: self.new.get(window), column }
     }
 
     /// All counts of a window; the cells must be single bins.
@@ -235,7 +264,8 @@ impl Tallies {
         self.running.get_mut(window * cells..(window + 1) * cells).unwrap_or_default()
     }
 
-    fn add_row_count(&mut self, window: usize, rows: u64) {
+    /// Adds rows to the number of those of a window.
+    pub fn add_row_count(&mut self, window: usize, rows: u64) {
         if let Some(mine) = self.rows.get_mut(window) {
             *mine += rows;
         }
@@ -248,22 +278,35 @@ impl Tallies {
         }
     }
 
-    /// Adds what a part has between two moments of its running sums.
-    pub(crate) fn add_between(
+    /// Adds to a window what a part has up to a moment, or takes it away again.
+    pub(crate) fn join(
         &mut self,
         window: usize,
-        from: &Running,
-        to: &Running,
+        until: &Until<'_>,
         names: &NewNames,
+        join: impl Fn(u64, u64) -> u64 + Copy,
     ) {
-        self.add_row_count(window, u64::from(to.rows.wrapping_sub(from.rows)));
-        let both = to.marks.iter().zip(&from.marks);
-        for (mine, (to, from)) in self.running_mut(window).iter_mut().zip(both) {
-            *mine += u64::from(to.wrapping_sub(*from));
+        let cells = self.cells.clone();
+        let (rows, new) = match until {
+            Until::Nothing => return,
+            Until::Slots { rows, slots } => {
+                let mine = self.running_mut(window).iter_mut().zip(&cells.marks);
+                let at = |mark: &u32| slots.get(*mark as usize).copied().unwrap_or(0);
+                mine.for_each(|(mine, mark)| *mine = join(*mine, u64::from(at(mark))));
+                (*rows, slots.get(cells.binning.slots()..).unwrap_or_default())
+            }
+            Until::Marks(sums) => {
+                let mine = self.running_mut(window).iter_mut().zip(&sums.marks);
+                mine.for_each(|(mine, sum)| *mine = join(*mine, u64::from(*sum)));
+                (sums.rows, sums.new.as_slice())
+            }
+        };
+        if let Some(mine) = self.rows.get_mut(window) {
+            *mine = join(*mine, u64::from(rows));
         }
-        let from = from.new.iter().copied().chain(std::iter::repeat(0));
-        let new = to.new.iter().zip(from).map(|(to, from)| to.wrapping_sub(from));
-        self.add_new(window, new, names);
+        if cells.wants_new {
+            self.join_new(window, new, names, join);
+        }
     }
 
     /// Adds sums by slot of the buckets of a part.
@@ -271,22 +314,28 @@ impl Tallies {
         self.add_row_count(window, u64::from(rows));
         let cells = self.cells.clone();
         let running = self.running_mut(window);
-        cells.running(slots, |mark, sum| {
+        cells.sum_runs(slots, |mark, _, sum| {
             if let Some(mine) = running.get_mut(mark) {
                 *mine += u64::from(sum);
             }
         });
         let new = slots.get(cells.binning.slots()..).unwrap_or_default();
-        self.add_new(window, new.iter().copied(), names);
+        self.join_new(window, new, names, u64::wrapping_add);
     }
 
-    fn add_new(&mut self, window: usize, counts: impl Iterator<Item = u32>, names: &NewNames) {
-        for (count, (place, name)) in counts.zip(names.iter()) {
+    fn join_new(
+        &mut self,
+        window: usize,
+        counts: &[u32],
+        names: &NewNames,
+        join: impl Fn(u64, u64) -> u64 + Copy,
+    ) {
+        let Some(new) = self.new.get_mut(window) else { return };
+        for (count, (place, name)) in counts.iter().zip(names.iter()).filter(|(c, _)| **c > 0) {
             let column = self.cells.columns.iter().position(|column| column.place == place);
-            if let (Some(column), Some(new)) = (column, self.new.get_mut(window))
-                && count > 0
-            {
-                *new.entry((column, name.clone())).or_default() += u64::from(count);
+            if let Some(column) = column {
+                let known = new.entry((column, name.clone())).or_default();
+                *known = join(*known, u64::from(*count));
             }
         }
     }
@@ -306,13 +355,17 @@ impl Tallies {
 #[derive(Debug, Clone, Copy)]
 pub struct ColumnCounts<'a> {
     running: &'a [u64],
+    specials: usize,
     new: Option<&'a NewCounts>,
     column: usize,
 }
 
 impl<'a> ColumnCounts<'a> {
-    /// Rows of a special kind.
+    /// Rows of a special kind, if these are wanted.
     pub fn special(&self, special: Special) -> u64 {
+        if self.specials != SPECIALS {
+            return 0;
+        }
         let at = |place: usize| self.running.get(place).copied().unwrap_or(0);
         let place = special as usize;
         at(place) - place.checked_sub(1).map_or(0, at)
@@ -320,7 +373,7 @@ impl<'a> ColumnCounts<'a> {
 
     /// Running counts at the bounds of the runs of bins: neighbours differ by a run's count.
     pub fn bounds(&self) -> &'a [u64] {
-        self.running.get(SPECIALS - 1..).unwrap_or_default()
+        self.running.get(self.specials.saturating_sub(1)..).unwrap_or_default()
     }
 
     /// Counts of the runs of bins.
@@ -337,7 +390,7 @@ impl<'a> ColumnCounts<'a> {
         let some = self.new.filter(|new| !new.is_empty());
         let from = some.map(|new| new.range((column, Arc::from(""))..));
         let mine = from.into_iter().flatten().take_while(move |((of, _), _)| *of == column);
-        mine.map(|((_, name), count)| (name, *count))
+        mine.map(|((_, name), count)| (name, *count)).filter(|(_, count)| *count > 0)
     }
 
     fn to_tally(self) -> ColumnTally {
@@ -368,36 +421,77 @@ impl RowCounter {
 
     /// Turns to another chunk, whose columns are those of the cells, in their order.
     pub fn begin(&mut self, cells: &Cells, chunk: &RowChunk) {
-        let binner = &mut self.binner;
-        let columns = cells.columns.iter().zip(&chunk.columns);
-        self.translations =
-            columns.map(|(column, values)| binner.translate(column.place, values)).collect();
+        for (number, values) in chunk.columns.iter().enumerate() {
+            self.begin_column(cells, number, values);
+        }
+    }
+
+    /// Turns to other values of one column, by its number among those of the cells.
+    pub fn begin_column(&mut self, cells: &Cells, number: usize, values: &Column) {
+        let Some(column) = cells.columns.get(number) else { return };
+        self.translations.resize(cells.columns.len(), Vec::new());
+        self.translations[number] = self.binner.translate(column.place, values);
     }
 
     /// Adds rows of the chunk to a window.
     pub fn add(&self, tallies: &mut Tallies, window: usize, chunk: &RowChunk, rows: Range<usize>) {
         tallies.add_row_count(window, rows.len() as u64);
+        for (number, values) in chunk.columns.iter().enumerate() {
+            self.add_column(tallies, window, number, values, rows.clone());
+        }
+    }
+
+    /// Adds rows of one column to a window, without counting them as rows.
+    pub fn add_column(
+        &self,
+        tallies: &mut Tallies,
+        window: usize,
+        number: usize,
+        values: &Column,
+        rows: Range<usize>,
+    ) {
         let cells = tallies.cells.clone();
-        let mut counts = Vec::new();
-        for (number, (column, values)) in cells.columns.iter().zip(&chunk.columns).enumerate() {
-            counts.clear();
-            counts.resize(column.cells.len(), 0);
-            match (&column.counter, values) {
-                (Some(counter), Column::Numeric(values)) => {
-                    counter.count(values.get(rows.clone()).unwrap_or_default(), &mut counts);
-                }
-                (None, Column::Categories(values)) => {
-                    let codes = values.codes.get(rows.clone()).unwrap_or_default();
-                    self.count_codes(tallies, window, number, codes, &mut counts);
-                }
-                _ => {
-                    if let Some(nulls) = counts.first_mut() {
-                        *nulls += rows.len() as u64;
-                    }
+        let Some(column) = cells.columns.get(number) else { return };
+        let mut counts = column.zeros();
+        match (&column.counter, values) {
+            (Some(counter), Column::Numeric(values)) => {
+                counter.count(values.get(rows).unwrap_or_default(), &mut counts);
+            }
+            (None, Column::Categories(values)) => {
+                let codes = values.codes.get(rows).unwrap_or_default();
+                self.count_codes(tallies, window, number, codes, &mut counts);
+            }
+            _ => {
+                if let Some(nulls) = counts.first_mut() {
+                    *nulls += rows.len() as u64;
                 }
             }
-            tallies.add_cells(window, column, &counts);
         }
+        tallies.add_cells(window, column, &column.joined(counts));
+    }
+
+    /// Adds numbers of one column to a window, without counting them as rows.
+    pub fn add_numbers(
+        &self,
+        tallies: &mut Tallies,
+        window: usize,
+        number: usize,
+        numbers: Numbers<'_>,
+    ) {
+        let cells = tallies.cells.clone();
+        let Some(column) = cells.columns.get(number) else { return };
+        let mut counts = column.zeros();
+        match (&column.counter, numbers) {
+            (Some(counter), Numbers::Values(values)) => counter.count(values, &mut counts),
+            (Some(counter), Numbers::Counted(counted)) => counter.count_each(counted, &mut counts),
+            // The column was of another kind when the rows came: there it has no value.
+            (None, numbers) => {
+                if let Some(nulls) = counts.first_mut() {
+                    *nulls += numbers.rows();
+                }
+            }
+        }
+        tallies.add_cells(window, column, &column.joined(counts));
     }
 
     fn count_codes(
@@ -425,11 +519,16 @@ impl RowCounter {
         for (slot, count) in of_names.chain([(null, nulls)]).filter(|(_, count)| *count > 0) {
             let slot = slot as usize;
             let local = slot.wrapping_sub(slots.start);
-            let cell = match local.checked_sub(SPECIALS) {
-                None => Some(local),
-                Some(bin) => column.cell_of_bin.get(bin).map(|cell| *cell as usize),
-            };
-            if let Some(cell) = cell.filter(|_| slots.contains(&slot)) {
+            if slots.contains(&slot) {
+                // Past the specials, the cell of a bin is the number of cells that end before it.
+                let marks = cells.marks.get(column.cells.clone()).unwrap_or_default();
+                let cell = match local < SPECIALS {
+                    true => local,
+                    false => {
+                        let before = marks.partition_point(|mark| (*mark as usize) < slot);
+                        SPECIALS + before - column.specials
+                    }
+                };
                 if let Some(known) = counts.get_mut(cell) {
                     *known += count;
                 }

@@ -12,6 +12,7 @@ mod counts;
 mod classification;
 mod kolmogorov;
 mod ks;
+mod ks_counts;
 mod psi;
 mod quantile;
 mod regression;
@@ -21,6 +22,7 @@ pub use self::kolmogorov::{
     EXACT_MAX_CELLS, EXACT_MAX_SIDE, PMethod, exact_p, kolmogorov_limit, ks_p_value,
 };
 pub use self::ks::{BinnedKs, binned_ks, ks_statistic};
+pub use self::ks_counts::{KsCounts, KsReference};
 pub use self::psi::{PSI_EPSILON, PsiReference, psi, psi_with_epsilon};
 pub use self::quantile::{interior_quantile_edges, quantile};
 pub use self::regression::{mae, rmse};

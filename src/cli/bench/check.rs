@@ -164,7 +164,13 @@ mod tests {
             exact: true,
             undefined: None,
         };
-        let window = DriftWindow { start: 0, end: 1, predictions: 0, results: vec![result] };
+        let window = DriftWindow {
+            start: 0,
+            end: 1,
+            predictions: 0,
+            results: vec![result],
+            missing: Vec::new(),
+        };
         let reference = "default".to_owned();
         DriftReport { scope: Scope::default(), reference, rows_scanned: 0, windows: vec![window] }
     }
@@ -208,6 +214,7 @@ mod tests {
             labelled: 4,
             results: vec![accuracy],
             confusion: Some(confusion),
+            missing: Vec::new(),
         };
         assert_eq!(compare_confusion(&window, &[[2, 1, 0], [0, 1, 0], [0; 3]]), Ok(()));
         assert!(compare_confusion(&window, &[[2, 0, 0], [1, 1, 0], [0; 3]]).is_err());

@@ -11,6 +11,7 @@ mod import;
 mod inspection;
 mod machine;
 mod maintenance;
+mod missing;
 mod models;
 mod performance;
 mod references;

@@ -22,6 +22,6 @@ pub use ops::{Op, ops};
 pub use oracle::{Change, Oracle};
 pub use pages::{PAGE_BYTES, SECTOR_BYTES, Unsynced};
 pub use plan::{Call, Fault, When};
-pub use run::{Failure, ROOT, run, simulate};
+pub use run::{Failure, ROOT, run, simulate, simulate_with_threads};
 pub use vfs::SimVfs;
 pub use view::{Trouble, View};

@@ -31,7 +31,8 @@ impl Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
     label: LabelSpec,
-    arrived: i64,
+    /// When it came first and last: the one or the other is what its wait is counted from.
+    arrived: (i64, i64),
     /// How often it came: whether the very same label waits twice is not for callers to see.
     times: u64,
 }
@@ -132,16 +133,18 @@ impl Oracle {
         }
     }
 
-    /// The same with waiting labels gone whose time is up.
-    #[must_use]
-    pub fn without_expired(&self, now: i64) -> Self {
-        let mut left = self.clone();
-        for model in &mut left.models {
-            model
-                .waiting
-                .retain(|one| now.saturating_sub(one.arrived) <= limits::ORPHAN_WAIT_MICROS);
+    /// The same with waiting labels gone whose time is up, counted from when each came last and
+    /// from when it came first.
+    pub fn without_expired(&self, now: i64) -> [Self; 2] {
+        let waits = |since: i64| now.saturating_sub(since) <= limits::ORPHAN_WAIT_MICROS;
+        let (mut last, mut first) = (self.clone(), self.clone());
+        for model in &mut last.models {
+            model.waiting.retain(|one| waits(one.arrived.1));
         }
-        left
+        for model in &mut first.models {
+            model.waiting.retain(|one| waits(one.arrived.0));
+        }
+        [last, first]
     }
 
     /// Labels that wait, at least and at most.
@@ -191,8 +194,14 @@ impl ModelState {
             let wins = of_id.max_by_key(|one| one.label.time).map(|one| one.label);
             let beaten = wins.is_some_and(|wins| wins.time == label.time && wins != *label);
             match self.waiting.iter_mut().rev().find(|one| one.label == *label && !beaten) {
-                Some(known) => known.times += 1,
-                None => self.waiting.push(Waiting { label: *label, arrived, times: 1 }),
+                Some(known) => {
+                    known.times += 1;
+                    known.arrived.1 = arrived;
+                }
+                None => {
+                    let arrived = (arrived, arrived);
+                    self.waiting.push(Waiting { label: *label, arrived, times: 1 });
+                }
             }
         }
     }

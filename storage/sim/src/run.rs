@@ -66,12 +66,25 @@ pub fn simulate(seed: u64) -> Result<(), Box<Failure>> {
     run(seed, &ops(seed)).map(|_| ()).map_err(shrink)
 }
 
+/// Runs a seed's operations on a database with threads of its own, which are not told when to do
+/// what: another run of the seed may go another way.
+///
+/// # Errors
+/// What the database got wrong.
+pub fn simulate_with_threads(seed: u64) -> Result<(), Box<Failure>> {
+    drive(seed, &ops(seed), Drive::Threads).map(|_| ())
+}
+
 /// Runs operations with a seed's choices. Returns the disk as they left it.
 ///
 /// # Errors
 /// What the database got wrong.
 pub fn run(seed: u64, ops: &[Op]) -> Result<SimVfs, Box<Failure>> {
-    let mut run = Run::new(seed);
+    drive(seed, ops, Drive::Caller)
+}
+
+fn drive(seed: u64, ops: &[Op], drive: Drive) -> Result<SimVfs, Box<Failure>> {
+    let mut run = Run::new(seed, drive);
     for (place, op) in ops.iter().enumerate() {
         let stepped = catch_unwind(AssertUnwindSafe(|| run.step(op)));
         stepped
@@ -109,6 +122,7 @@ fn shrink(mut failure: Box<Failure>) -> Box<Failure> {
 /// A database, its disk, and what it may hold.
 struct Run {
     seed: u64,
+    drive: Drive,
     vfs: SimVfs,
     clock: SimClock,
     db: Option<Db>,
@@ -123,9 +137,10 @@ struct Run {
 }
 
 impl Run {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, drive: Drive) -> Self {
         Self {
             seed,
+            drive,
             vfs: SimVfs::new(seed),
             clock: SimClock::at(1_000_000),
             db: None,
@@ -146,7 +161,7 @@ impl Run {
         Options {
             vfs: Arc::new(self.vfs.clone()),
             clock: Arc::new(move || clock.now()),
-            drive: Drive::Caller,
+            drive: self.drive,
             shards: 1 + self.seed as usize % 2,
         }
     }
@@ -373,7 +388,8 @@ impl Run {
     /// Labels whose time is up go with a seal that has something to publish.
     fn expire(&mut self) {
         let now = self.clock.now();
-        let expired: Vec<Oracle> = self.states.iter().map(|s| s.without_expired(now)).collect();
+        let expired: Vec<Oracle> =
+            self.states.iter().flat_map(|state| state.without_expired(now)).collect();
         for state in expired {
             if !self.states.contains(&state) {
                 self.states.push(state);

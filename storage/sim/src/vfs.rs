@@ -11,7 +11,7 @@ use std::{
     hash::{Hash as _, Hasher as _},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
 use driftline_storage::{Vfs, VfsFile};
@@ -55,12 +55,16 @@ struct Machine {
     calls: u64,
     counts: BTreeMap<Call, u64>,
     trace: VecDeque<Traced>,
+    /// Calls of a kind, on paths that end so, that do not return for now, and how many there are.
+    held: Option<(Call, &'static str)>,
+    holding: usize,
 }
 
 /// A file system in memory. A clone is the same one.
 #[derive(Debug, Clone)]
 pub struct SimVfs {
     machine: Arc<Mutex<Machine>>,
+    turned: Arc<Condvar>,
     boot: u64,
 }
 
@@ -83,8 +87,10 @@ impl SimVfs {
             calls: 0,
             counts: BTreeMap::new(),
             trace: VecDeque::new(),
+            held: None,
+            holding: 0,
         };
-        Self { machine: Arc::new(Mutex::new(machine)), boot: 0 }
+        Self { machine: Arc::new(Mutex::new(machine)), turned: Arc::default(), boot: 0 }
     }
 
     fn machine(&self) -> MutexGuard<'_, Machine> {
@@ -97,7 +103,7 @@ impl SimVfs {
         let mut machine = self.machine().clone();
         machine.reboot();
         let boot = machine.boot;
-        Self { machine: Arc::new(Mutex::new(machine)), boot }
+        Self { machine: Arc::new(Mutex::new(machine)), turned: Arc::default(), boot }
     }
 
     /// Takes the power away and boots again: what was not synced is lost or not, as told.
@@ -106,7 +112,7 @@ impl SimVfs {
         let mut machine = self.machine();
         machine.lose_power(unsynced);
         machine.reboot();
-        Self { machine: self.machine.clone(), boot: machine.boot }
+        Self { machine: self.machine.clone(), turned: self.turned.clone(), boot: machine.boot }
     }
 
     /// Ends the process but not the machine: all that was written is there, synced or not.
@@ -114,7 +120,27 @@ impl SimVfs {
     pub fn kill(&self) -> Self {
         let mut machine = self.machine();
         machine.reboot();
-        Self { machine: self.machine.clone(), boot: machine.boot }
+        Self { machine: self.machine.clone(), turned: self.turned.clone(), boot: machine.boot }
+    }
+
+    /// Lets calls of a kind, on paths that end so, not return until [`SimVfs::release`]: a disk that
+    /// is slow without end.
+    pub fn hold(&self, call: Call, ends_with: &'static str) {
+        self.machine().held = Some((call, ends_with));
+    }
+
+    /// Waits until a call is held.
+    pub fn wait_until_held(&self) {
+        let mut machine = self.machine();
+        while machine.holding == 0 {
+            machine = self.turned.wait(machine).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Lets held calls go on.
+    pub fn release(&self) {
+        self.machine().held = None;
+        self.turned.notify_all();
     }
 
     /// Plans a fault.
@@ -259,6 +285,16 @@ impl SimVfs {
         let mut machine = self.machine();
         if machine.boot != self.boot || !machine.running {
             return Err(Fault::PowerOff.error());
+        }
+        let slow = |machine: &Machine| {
+            let held = machine.held.filter(|(held, _)| *held == call);
+            held.is_some_and(|(_, end)| path.to_string_lossy().ends_with(end))
+        };
+        while slow(&machine) {
+            machine.holding += 1;
+            self.turned.notify_all();
+            machine = self.turned.wait(machine).unwrap_or_else(PoisonError::into_inner);
+            machine.holding -= 1;
         }
         let number = machine.calls;
         machine.calls += 1;

@@ -54,19 +54,18 @@ pub(super) fn inspect(path: &Path, bytes: &[u8]) -> Result<Found> {
     let mut sections = Vec::new();
     for entry in reader.entries() {
         // Unpacking checks the section.
-        reader.required(entry.number())?;
+        reader.required(SectionReader::kind_of(entry))?;
         sections.push(vec![
-            Datum::from(entry.number()),
+            Datum::from(SectionReader::kind_of(entry)),
             Datum::from(entry.offset),
             Datum::from(entry.length),
             Datum::from(entry.unpacked),
-            Datum::from(if entry.is_stored() { "none" } else { "zstd" }),
             Datum::from(format!("{:08x}", entry.crc)),
         ]);
     }
     match *format {
         partials_file::FORMAT => {
-            let has_minutes = reader.entries().iter().any(|entry| entry.number() >= MINUTES_FROM);
+            let has_minutes = reader.entries().iter().any(|entry| entry.kind >= MINUTES_FROM);
             partials(path, bytes, has_minutes, &mut found)?;
         }
         ids::FORMAT => {
@@ -83,7 +82,7 @@ pub(super) fn inspect(path: &Path, bytes: &[u8]) -> Result<Found> {
         reference::FORMAT => summary(path, bytes, &mut found)?,
         _ => late_labels(path, bytes, &mut found)?,
     }
-    let columns = ["section", "offset", "bytes", "unpacked", "codec", "crc32"];
+    let columns = ["section", "offset", "bytes", "unpacked", "crc32"];
     found.list("sections", &columns, sections);
     Ok(found)
 }

@@ -3,11 +3,13 @@
 //! The label with the latest label time wins, the later arrival among equals; those that lost are
 //! kept as history, the latest [`limits::LABEL_HISTORY_MAX`] of each row. A [`LabelSet`] is what a
 //! chunk of the head or a segment knows; [`sidecar`] is its file. Classes are named once per set,
-//! labels and sums hold their places. A clone is cheap and shares pages and hours: queries need no
-//! more than a clone of the [`Outcomes`].
+//! labels and sums hold their places. A clone is cheap and shares most of it; queries need no more
+//! than a clone of the [`Outcomes`].
 
+mod base;
 pub(crate) mod columns;
-mod pages;
+mod held;
+mod history;
 mod sidecar;
 mod truth;
 
@@ -15,12 +17,16 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use self::pages::{Given, Kept, Pages};
+pub(crate) use self::sidecar::FORMAT;
 pub use self::truth::Truth;
-pub(crate) use self::{sidecar::FORMAT, truth::Truth64};
+pub(crate) use self::truth::Truth64;
+use self::{
+    held::Held,
+    history::{History, Kept},
+};
 use crate::{
     answers::{Answers, Labelled, Predicted, PredictedCode},
-    outcome::{Answer, OutcomeTally, Outcomes, RowSums},
+    outcome::{Answer, Change, OutcomeTally, Outcomes, RowSums},
 };
 
 /// A label on its way to its prediction.
@@ -49,27 +55,27 @@ pub enum Applied {
     Known,
 }
 
+/// A label in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Given {
+    time: i64,
+    truth: Truth64,
+}
+
 /// The labels of a set of rows.
 #[derive(Debug, Clone, Default)]
 pub struct LabelSet {
-    labels: Pages,
+    labels: Held,
+    history: History,
     outcomes: Outcomes,
     /// Labels that left a full history.
     dropped: u64,
 }
 
-/// What giving a row a label leaves to be done.
-enum Step {
-    Done(Applied),
-    Late,
-    First,
-    InPlaceOf(Given),
-}
-
 impl LabelSet {
     /// Rows that have a label.
     pub fn rows(&self) -> RoaringBitmap {
-        RoaringBitmap::from_sorted_iter(self.labels.iter().map(|(row, _)| row)).unwrap_or_default()
+        RoaringBitmap::from_sorted_iter(self.labels.merged().rows()).unwrap_or_default()
     }
 
     /// How many rows have a label.
@@ -109,9 +115,13 @@ impl LabelSet {
             Truth::Class(name) => Truth64::class(self.outcomes.place(name)),
             Truth::Number(value) => Truth64::number(*value),
         };
-        self.give(to.row, Given { time, truth }, |outcomes| {
-            (to.minute, answer(outcomes, to.predicted))
-        })
+        let given = Given { time, truth };
+        let Some(old) = self.put(to.row, given) else { return self.lost(to.row, given) };
+        let predicted = answer(&mut self.outcomes, to.predicted);
+        let mut changes = Vec::with_capacity(2);
+        changed(&mut changes, (to.minute, predicted), old, given);
+        self.outcomes.make(&changes);
+        Applied::Changed
     }
 
     /// Gives rows of a segment labels, in order of arrival: row, label time and truth of each. A
@@ -122,58 +132,62 @@ impl LabelSet {
         answers: &Answers,
     ) {
         let mut truths = SharedNames::default();
-        let mut places = Places::default();
-        for (row, time, truth) in labels {
-            let Some(minute) = answers.minute(row) else { continue };
+        let given = labels.into_iter().map(|(row, time, truth)| {
             let truth = match truth {
                 Truth::Class(name) => Truth64::class(truths.place(name, &mut self.outcomes)),
                 Truth::Number(value) => Truth64::number(*value),
             };
-            self.give(row, Given { time, truth }, |outcomes| {
-                let predicted = match answers.code(row) {
-                    PredictedCode::Class(code) => match answers.names().get(code as usize) {
-                        Some(name) => Answer::Class(places.place(code, name, outcomes)),
-                        None => Answer::Nothing,
-                    },
-                    PredictedCode::Number(value) => Answer::Number(value),
-                    PredictedCode::Nothing => Answer::Nothing,
-                };
-                (minute, predicted)
-            });
+            (row, Given { time, truth })
+        });
+        let given: Vec<(u32, Given)> = given.collect();
+        // Rows in order touch hours in order, and reads that wait for nothing wait for memory
+        // together.
+        let order = in_row_order(given.iter().map(|(row, _)| *row));
+        let given = order
+            .filter_map(|at| given.get(at).copied())
+            .filter_map(|(row, given)| Some((row, given, answers.minute(row)?, answers.code(row))));
+        let given: Vec<(u32, Given, i64, PredictedCode)> = given.collect();
+        let mut places = Places::default();
+        let mut changes = Vec::with_capacity(given.len());
+        for (row, given, minute, predicted) in given {
+            let Some(old) = self.put(row, given) else {
+                self.lost(row, given);
+                continue;
+            };
+            let predicted = match predicted {
+                PredictedCode::Class(code) => match answers.names().get(code as usize) {
+                    Some(name) => Answer::Class(places.place(code, name, &mut self.outcomes)),
+                    None => Answer::Nothing,
+                },
+                PredictedCode::Number(value) => Answer::Number(value),
+                PredictedCode::Nothing => Answer::Nothing,
+            };
+            changed(&mut changes, (minute, predicted), old, given);
         }
+        self.outcomes.make(&changes);
     }
 
-    /// Gives a row a label; `answer` tells the minute and prediction of the row.
-    fn give(
-        &mut self,
-        row: u32,
-        given: Given,
-        answer: impl FnOnce(&mut Outcomes) -> (i64, Answer),
-    ) -> Applied {
-        let step = self.labels.update(row, |old| match old {
-            None => (Some(given), Step::First),
-            Some(old) if old == given => (None, Step::Done(Applied::Known)),
-            Some(old) if old.time > given.time => (None, Step::Late),
-            Some(old) => (Some(given), Step::InPlaceOf(old)),
-        });
-        let old = match step {
-            Step::Done(applied) => return applied,
-            Step::Late if self.keep_past(row, given) == Kept::Known => return Applied::Known,
-            Step::Late => return Applied::Late,
-            Step::First => None,
-            Step::InPlaceOf(old) => Some(old),
-        };
-        let (minute, predicted) = answer(&mut self.outcomes);
+    /// Puts a label into its row, unless it loses against the one that is there or is that one.
+    /// Returns the label that was there.
+    fn put(&mut self, row: u32, given: Given) -> Option<Option<Given>> {
+        let old = self.labels.put(row, given, |old| old.time <= given.time && *old != given)?;
         if let Some(old) = old {
-            self.outcomes.add(minute, old.truth.answer(), predicted, -1);
             self.keep_past(row, old);
         }
-        self.outcomes.add(minute, given.truth.answer(), predicted, 1);
-        Applied::Changed
+        Some(old)
+    }
+
+    /// What becomes of a label that was not put into its row.
+    fn lost(&mut self, row: u32, given: Given) -> Applied {
+        let known = self.labels.get(row) == Some(given);
+        if known || self.keep_past(row, given) == Kept::Known {
+            return Applied::Known;
+        }
+        Applied::Late
     }
 
     fn keep_past(&mut self, row: u32, given: Given) -> Kept {
-        let kept = self.labels.add_past(row, given);
+        let kept = self.history.add(row, given);
         self.dropped += u64::from(matches!(kept, Kept::Replaced | Kept::Dropped));
         kept
     }
@@ -182,8 +196,9 @@ impl LabelSet {
     /// label.
     pub fn remove(&mut self, from: Labelled<'_>) -> bool {
         let Some(old) = self.labels.remove(from.row) else { return false };
+        self.history.remove(from.row);
         let predicted = answer(&mut self.outcomes, from.predicted);
-        self.outcomes.add(from.minute, old.truth.answer(), predicted, -1);
+        self.outcomes.make(&[Change::take(from.minute, old.truth.answer(), predicted)]);
         true
     }
 
@@ -199,12 +214,21 @@ impl LabelSet {
             }
             Answer::Number(_) | Answer::Nothing => given,
         };
-        for (row, given) in other.labels.iter() {
+        let mut changes = Vec::with_capacity(other.len());
+        let labels = other.labels.merged();
+        for (row, given) in labels.iter() {
             let Some(to) = place(row) else { continue };
             let given = translate(&mut self.outcomes, given);
-            self.give(to.row, given, |outcomes| (to.minute, answer(outcomes, to.predicted)));
+            match self.put(to.row, given) {
+                Some(old) => {
+                    let predicted = answer(&mut self.outcomes, to.predicted);
+                    changed(&mut changes, (to.minute, predicted), old, given);
+                }
+                None => drop(self.lost(to.row, given)),
+            }
         }
-        for (row, given) in other.labels.past() {
+        self.outcomes.make(&changes);
+        for (row, given) in other.history.iter() {
             let Some(to) = place(row) else { continue };
             let given = translate(&mut self.outcomes, given);
             self.keep_past(to.row, given);
@@ -232,8 +256,26 @@ impl LabelSet {
 
     /// Approximate bytes in memory.
     pub fn bytes(&self) -> usize {
-        self.labels.bytes() + self.outcomes.bytes()
+        self.labels.bytes() + self.history.bytes() + self.outcomes.bytes()
     }
+}
+
+/// The places of rows in row order; those of one row keep their order.
+fn in_row_order(rows: impl Iterator<Item = u32>) -> impl Iterator<Item = usize> {
+    let mut keys: Vec<u64> = rows.zip(0..).map(|(row, at)| u64::from(row) << 32 | at).collect();
+    keys.sort_unstable();
+    keys.into_iter().map(|key| (key & u64::from(u32::MAX)) as usize)
+}
+
+/// Notes what a label changes in the sums of its prediction's minute.
+fn changed(
+    changes: &mut Vec<Change>,
+    (minute, predicted): (i64, Answer),
+    old: Option<Given>,
+    new: Given,
+) {
+    changes.extend(old.map(|old| Change::take(minute, old.truth.answer(), predicted)));
+    changes.push(Change::add(minute, new.truth.answer(), predicted));
 }
 
 /// What was predicted, a class by its place in a set.

@@ -18,9 +18,10 @@ use std::path::Path;
 use roaring::RoaringBitmap;
 
 use super::{
-    LabelSet,
+    Given, LabelSet,
+    base::Base,
     columns::{get_times, get_truths, put_times, put_truths},
-    pages::{Given, Kept, Pages},
+    history::{History, Kept},
     truth::Truth64,
 };
 use crate::{
@@ -44,14 +45,15 @@ impl LabelSet {
     /// # Errors
     /// `Io` if compression fails.
     pub fn encode(&self) -> Result<Vec<u8>> {
+        let labels = self.labels.merged();
         let mut rows = Vec::new();
-        self.rows()
+        RoaringBitmap::from_sorted_iter(labels.rows())
+            .unwrap_or_default()
             .serialize_into(&mut rows)
             .map_err(|error| Error::new(ErrorKind::Io, format!("encode labelled rows: {error}")))?;
-        let (winner_times, winner_truths) = split(self.labels.iter());
         let (mut times, mut truths) = (Vec::new(), Vec::new());
-        put_times(&mut times, &winner_times);
-        put_truths(&mut truths, &winner_truths);
+        put_times(&mut times, labels.times());
+        put_truths(&mut truths, &labels.truths().collect::<Vec<_>>());
         let mut history = Vec::new();
         self.put_history(&mut history);
         let mut outcomes = Vec::new();
@@ -67,13 +69,14 @@ impl LabelSet {
 
     fn put_history(&self, out: &mut Vec<u8>) {
         out.put_varint(self.dropped);
-        out.put_varint(self.labels.past_len() as u64);
+        out.put_varint(self.history.len() as u64);
         let mut before = 0;
-        for (row, _) in self.labels.past() {
+        for (row, _) in self.history.iter() {
             out.put_varint(u64::from(row - before));
             before = row;
         }
-        let (times, truths) = split(self.labels.past());
+        let past = self.history.iter().map(|(_, given)| (given.time, given.truth));
+        let (times, truths): (Vec<i64>, Vec<Truth64>) = past.unzip();
         put_times(out, &times);
         put_truths(out, &truths);
     }
@@ -96,9 +99,9 @@ impl LabelSet {
         let set = if sections.rows.max().is_some_and(|last| last >= rows) {
             Err(DecodeError("rows of the segment"))
         } else if reader.version() == 1 {
-            sections.decode_v1(outcomes, rows)
+            sections.decode_v1(outcomes)
         } else {
-            sections.decode(outcomes, rows)
+            sections.decode(outcomes)
         };
         set.map_err(|error| Error::corruption(path, 0, format!("expected {}", error.0)))
     }
@@ -110,10 +113,6 @@ impl LabelSet {
     pub fn decode_outcomes(path: &Path, bytes: &[u8]) -> Result<Outcomes> {
         get_outcomes(path, &SectionReader::open(path, bytes, FORMAT)?)
     }
-}
-
-fn split(labels: impl Iterator<Item = (u32, Given)>) -> (Vec<i64>, Vec<Truth64>) {
-    labels.map(|(_, given)| (given.time, given.truth)).unzip()
 }
 
 fn get_outcomes(path: &Path, reader: &SectionReader<'_>) -> Result<Outcomes> {
@@ -137,15 +136,16 @@ struct Sections {
 }
 
 impl Sections {
-    fn decode(self, outcomes: Outcomes, rows: u32) -> Decoded<LabelSet> {
+    fn decode(self, outcomes: Outcomes) -> Decoded<LabelSet> {
         let classes = outcomes.names().len();
         let count = self.rows.len() as usize;
         let (mut times, mut truths) = (Get::new(&self.times), Get::new(&self.truths));
         let winners = join(get_times(&mut times, count)?, get_truths(&mut truths, count, classes)?);
         times.end()?;
         truths.end()?;
-        let mut labels = Pages::default();
-        self.rows.iter().zip(winners).for_each(|(row, given)| labels.push(row, given));
+        let mut base = Base::with_capacity(count);
+        self.rows.iter().zip(winners).for_each(|(row, given)| base.push(row, given));
+        let mut history = History::default();
         let mut get = Get::new(&self.history);
         let dropped = get.varint()?;
         let count = get.count(1)?;
@@ -155,31 +155,31 @@ impl Sections {
         let mut row = 0_u32;
         for (step, given) in steps.into_iter().zip(past) {
             row = row.checked_add(step).ok_or(DecodeError("rows in order"))?;
-            add_past(&mut labels, row, rows, given)?;
+            add_past(&mut history, &self.rows, row, given)?;
         }
-        Ok(LabelSet { labels, outcomes, dropped })
+        Ok(LabelSet { labels: base.finish().into(), history, outcomes, dropped })
     }
 
-    fn decode_v1(self, outcomes: Outcomes, rows: u32) -> Decoded<LabelSet> {
+    fn decode_v1(self, outcomes: Outcomes) -> Decoded<LabelSet> {
         let classes = outcomes.names().len();
         let (mut times, mut truths) = (Get::new(&self.times), Get::new(&self.truths));
-        let mut labels = Pages::default();
+        let mut base = Base::default();
         for row in &self.rows {
             let given = Given { time: times.i64()?, truth: get_truth_v1(&mut truths, classes)? };
-            labels.push(row, given);
+            base.push(row, given);
         }
         times.end()?;
         truths.end()?;
         let mut get = Get::new(&self.history);
-        let mut dropped = 0;
+        let (mut history, mut dropped) = (History::default(), 0);
         for _ in 0..get.count(10)? {
             let row = get.varint_u32()?;
             let given = Given { time: get.i64()?, truth: get_truth_v1(&mut get, classes)? };
-            let kept = add_past(&mut labels, row, rows, given)?;
+            let kept = add_past(&mut history, &self.rows, row, given)?;
             dropped += u64::from(matches!(kept, Kept::Replaced | Kept::Dropped));
         }
         get.end()?;
-        Ok(LabelSet { labels, outcomes, dropped })
+        Ok(LabelSet { labels: base.finish().into(), history, outcomes, dropped })
     }
 }
 
@@ -187,11 +187,11 @@ fn join(times: Vec<i64>, truths: Vec<Truth64>) -> impl Iterator<Item = Given> {
     times.into_iter().zip(truths).map(|(time, truth)| Given { time, truth })
 }
 
-fn add_past(labels: &mut Pages, row: u32, rows: u32, given: Given) -> Decoded<Kept> {
-    if row >= rows || labels.get(row).is_none() {
+fn add_past(history: &mut History, rows: &RoaringBitmap, row: u32, given: Given) -> Decoded<Kept> {
+    if !rows.contains(row) {
         return Err(DecodeError("history of rows that have a label"));
     }
-    Ok(labels.add_past(row, given))
+    Ok(history.add(row, given))
 }
 
 fn get_truth_v1(get: &mut Get<'_>, classes: usize) -> Decoded<Truth64> {

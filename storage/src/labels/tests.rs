@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     column::Column,
     limits,
+    outcome::Change,
     section::{Format, SectionReader, SectionWriter},
 };
 
@@ -80,7 +81,7 @@ impl Plain {
             };
             let predicted = answer(&mut outcomes, to.predicted);
             if minutes.contains(&to.minute) {
-                outcomes.add(0, truth, predicted, 1);
+                outcomes.make(&[Change::add(0, truth, predicted)]);
             }
         }
         fold(&outcomes, i64::MIN, i64::MAX)
@@ -169,7 +170,7 @@ proptest! {
         };
         want.0.extend(plain.0.iter().filter_map(stays));
         check(&moved, &want);
-        prop_assert!(moved.labels.past_len() <= set.labels.past_len() + 1);
+        prop_assert!(moved.history.len() <= set.history.len() + 1);
     }
 
     #[test]
@@ -264,7 +265,7 @@ fn a_row_that_is_relabelled_without_end_stays_small() {
         assert_ne!(set.apply(labelled(3), time, &Truth::Number(time as f64)), Applied::Known);
     }
     assert_eq!(set.truth(3), Some((labels - 2, Truth::Number((labels - 2) as f64))));
-    assert_eq!(set.labels.past_len(), limits::LABEL_HISTORY_MAX);
+    assert_eq!(set.history.len(), limits::LABEL_HISTORY_MAX);
     assert_eq!(set.dropped() as i64, labels - 1 - limits::LABEL_HISTORY_MAX as i64);
     assert_eq!(
         set.apply(labelled(3), labels - 4, &Truth::Number((labels - 4) as f64)),
@@ -283,7 +284,7 @@ fn a_clone_keeps_what_it_saw() {
     set.apply(labelled(1), 6, &class("no"));
     set.apply(labelled(2), 6, &class("no"));
     assert_eq!((seen.truth(1), seen.len()), (Some((5, class("yes"))), 1));
-    assert_eq!(seen.labels.past_len(), 0);
+    assert_eq!(seen.history.len(), 0);
 }
 
 #[test]
@@ -314,12 +315,12 @@ fn sidecars_of_version_1_are_read() {
     let right: i64 = tally.pairs.iter().filter(|((a, b), _)| a == b).map(|(_, count)| count).sum();
     assert_eq!((set.len(), tally.labelled), (2_010, 2_010));
     assert_eq!(right as f64 / 2_010.0, 0.796_019_900_497_512_5);
-    let rows = set.labels.iter().collect::<Vec<_>>();
-    let past = set.labels.past().collect::<Vec<_>>();
+    let rows = set.labels.merged().iter().collect::<Vec<_>>();
+    let past = set.history.iter().collect::<Vec<_>>();
     let bytes = set.encode().expect("encodes");
     let back = LabelSet::decode(&path, &bytes, 2_010).expect("version 2");
     assert_eq!(
-        (back.labels.iter().collect::<Vec<_>>(), back.labels.past().collect()),
+        (back.labels.merged().iter().collect::<Vec<_>>(), back.history.iter().collect()),
         (rows, past)
     );
     assert_eq!(fold(back.outcomes(), i64::MIN, i64::MAX), tally);

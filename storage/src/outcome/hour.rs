@@ -50,6 +50,30 @@ fn key(minute: u16, pair: PairCode) -> u32 {
     u32::from(minute) << PAIR_BITS | pair
 }
 
+/// Where a key is, or would be. Minutes have about as many cells each: the search begins where the
+/// minute should be and widens from there, so that it mostly stays within a cache line.
+fn find(group: &[Cell], key: u32) -> Result<usize, usize> {
+    let minute = (key >> PAIR_BITS) as usize % usize::from(GROUP_MINUTES);
+    let guess = minute * group.len() / usize::from(GROUP_MINUTES);
+    let (mut low, mut high, mut step) = (guess, guess, 1);
+    if group.get(guess).is_some_and(|cell| cell.key <= key) {
+        while group.get(high).is_some_and(|cell| cell.key <= key) {
+            low = high;
+            high += step;
+            step *= 2;
+        }
+        high = high.min(group.len());
+    } else {
+        while low > 0 && group.get(low - 1).is_some_and(|cell| cell.key >= key) {
+            high = low;
+            low = low.saturating_sub(step);
+            step *= 2;
+        }
+    }
+    let found = group[low..high].binary_search_by_key(&key, |cell| cell.key);
+    found.map(|at| low + at).map_err(|at| low + at)
+}
+
 /// The outcomes of one hour.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Hour {
@@ -61,12 +85,12 @@ pub(super) struct Hour {
 }
 
 impl Hour {
-    /// Adds (`times` = 1) or takes away (`times` = -1) one labelled prediction of a minute, `0..60`.
-    pub(super) fn add(&mut self, minute: u8, pair: PairCode, error: Option<f64>, times: i64) {
-        self.sums.add(pair, error, times);
-        self.add_cell(minute, pair, times as i32);
+    /// Adds (`times` = 1) or takes away (`times` = -1) one labelled prediction of a minute, `0..60`,
+    /// but for the sums of the hour, which whoever adds many adds at once.
+    pub(super) fn add(&mut self, minute: u8, pair: PairCode, error: Option<f64>, times: i32) {
+        self.add_cell(minute, pair, times);
         if let Some(error) = error {
-            self.errors_of(minute).add(error, times);
+            self.errors_of(minute).add(error, i64::from(times));
         }
     }
 
@@ -93,7 +117,7 @@ impl Hour {
     fn add_cell(&mut self, minute: u8, pair: PairCode, count: i32) {
         let group = &mut self.groups[usize::from(minute / GROUP_MINUTES)];
         let key = key(minute.into(), pair);
-        match group.binary_search_by_key(&key, |cell| cell.key) {
+        match find(group, key) {
             Ok(at) => {
                 group[at].count = group[at].count.saturating_add(count);
                 if group[at].count == 0 {

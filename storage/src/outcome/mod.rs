@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, collections::HashMap, sync::Arc};
 pub use self::sums::{ErrorSums, Sum};
 use self::{
     hour::{HOUR_MINUTES, HOURS, Hour},
-    sums::{Sums, classes_of, outcome_of},
+    sums::{PairCode, Sums, classes_of, outcome_of},
 };
 use crate::{limits, time::DAY_MINUTES};
 
@@ -73,6 +73,38 @@ impl Classes {
     }
 }
 
+/// A labelled prediction that comes or goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Change {
+    /// Minute of the prediction since 1970-01-01.
+    minute: i64,
+    pair: PairCode,
+    /// 1 or -1.
+    times: i32,
+    error: Option<f64>,
+}
+
+impl Change {
+    /// A prediction of a minute, counted since 1970-01-01, gets a label.
+    pub(crate) fn add(minute: i64, truth: Answer, predicted: Answer) -> Self {
+        let (pair, error) = outcome_of(truth, predicted);
+        Self { minute, pair, times: 1, error }
+    }
+
+    /// It loses its label.
+    pub(crate) fn take(minute: i64, truth: Answer, predicted: Answer) -> Self {
+        Self { times: -1, ..Self::add(minute, truth, predicted) }
+    }
+
+    fn day(&self) -> i64 {
+        self.minute.div_euclid(DAY)
+    }
+
+    fn hour(&self) -> usize {
+        (self.minute.rem_euclid(DAY) / i64::from(HOUR_MINUTES)) as usize
+    }
+}
+
 /// The hours of a day and their sum.
 #[derive(Debug, Clone, Default)]
 struct Day {
@@ -121,16 +153,26 @@ impl Outcomes {
         }
     }
 
-    /// Adds (`times` = 1) or takes away (`times` = -1) one labelled prediction of a minute, counted
-    /// since 1970-01-01.
-    pub(crate) fn add(&mut self, minute: i64, truth: Answer, predicted: Answer, times: i64) {
-        let (pair, error) = outcome_of(truth, predicted);
-        let (day, minute) = (minute.div_euclid(DAY), minute.rem_euclid(DAY) as u16);
-        let day = self.day(day);
-        day.sums.add(pair, error, times);
-        let hour = &mut day.hours[usize::from(minute / HOUR_MINUTES)];
-        let hour = Arc::make_mut(hour.get_or_insert_default());
-        hour.add((minute % HOUR_MINUTES) as u8, pair, error, times);
+    /// Makes changes. Those of one hour that stand together cost one look at it.
+    pub(crate) fn make(&mut self, changes: &[Change]) {
+        for of_day in changes.chunk_by(|a, b| a.day() == b.day()) {
+            let Some(first) = of_day.first() else { continue };
+            let day = self.day(first.day());
+            for of_hour in of_day.chunk_by(|a, b| a.hour() == b.hour()) {
+                let Some(hour) = of_hour.first().and_then(|c| day.hours.get_mut(c.hour())) else {
+                    continue;
+                };
+                let hour = Arc::make_mut(hour.get_or_insert_default());
+                let mut sums = Sums::default();
+                for change in of_hour {
+                    let minute = change.minute.rem_euclid(i64::from(HOUR_MINUTES)) as u8;
+                    hour.add(minute, change.pair, change.error, change.times);
+                    sums.add(change.pair, change.error, i64::from(change.times));
+                }
+                hour.sums.merge(&sums);
+                day.sums.merge(&sums);
+            }
+        }
     }
 
     fn day(&mut self, day: i64) -> &mut Day {

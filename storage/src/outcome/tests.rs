@@ -24,7 +24,8 @@ fn plain() -> impl Strategy<Value = Plain> {
 fn outcomes(rows: &[Plain]) -> Outcomes {
     let mut outcomes = Outcomes::default();
     ["a", "b", "c", "d", "e"].iter().for_each(|name| assert!(outcomes.place(name) < 5));
-    rows.iter().for_each(|(minute, truth, predicted)| outcomes.add(*minute, *truth, *predicted, 1));
+    let add = |row: &Plain| Change::add(row.0, row.1, row.2);
+    outcomes.make(&rows.iter().map(add).collect::<Vec<_>>());
     outcomes
 }
 
@@ -71,7 +72,7 @@ proptest! {
         for index in taken.iter().filter(|_| !rows.is_empty()) {
             if !left.is_empty() {
                 let (minute, truth, predicted) = left.remove(index.index(left.len()));
-                sums.add(minute, truth, predicted, -1);
+                sums.make(&[Change::take(minute, truth, predicted)]);
             }
         }
         let bytes = encoded(&sums);
@@ -108,8 +109,7 @@ fn a_clone_keeps_what_it_saw() {
     let (yes, no) = (Answer::Class(0), Answer::Class(1));
     let mut sums = outcomes(&[(0, yes, yes), (70, yes, no)]);
     let seen = sums.clone();
-    sums.add(0, no, no, 1);
-    sums.add(DAY, no, no, 1);
+    sums.make(&[Change::add(0, no, no), Change::add(DAY, no, no)]);
     assert_eq!(sums.place("f"), 5);
     assert_eq!(fold(&seen, 0, 60).labelled, 1);
     assert_eq!(fold(&seen, i64::MIN, i64::MAX).labelled, 2);
@@ -121,7 +121,7 @@ fn classes_past_their_bound_count_as_other() {
     let mut sums = Outcomes::default();
     for class in 0..limits::CLASSES_MAX + 50 {
         let place = sums.place(&format!("class {class}"));
-        sums.add(3, Answer::Class(place), Answer::Class(place), 1);
+        sums.make(&[Change::add(3, Answer::Class(place), Answer::Class(place))]);
     }
     let bytes = encoded(&sums);
     let back = Outcomes::decode(&mut Get::new(&bytes)).expect("whole");

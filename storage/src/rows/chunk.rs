@@ -32,10 +32,12 @@ const ZSTD_LEVEL: i32 = 1;
 /// Shorter matches are chance in our columns; Huffman coding alone does better.
 const ZSTD_MATCH_MIN: u32 = 7;
 
-/// Packs pages.
+/// Packs pages, and lends its buffers to one chunk after the other: touching fresh memory costs as
+/// much as packing.
 pub(super) struct Packer {
     context: CCtx<'static>,
     packed: Vec<u8>,
+    chunk: Vec<u8>,
 }
 
 impl Packer {
@@ -46,7 +48,12 @@ impl Packer {
         {
             context.set_parameter(parameter).map_err(zstd_error)?;
         }
-        Ok(Self { context, packed: Vec::new() })
+        Ok(Self { context, packed: Vec::new(), chunk: Vec::new() })
+    }
+
+    /// Takes back the bytes of a chunk that is written.
+    pub(super) fn reuse(&mut self, chunk: Bytes) {
+        self.chunk = Vec::from(chunk);
     }
 
     /// One zstd frame of the pieces. Each piece is a block with statistics of its own, so that
@@ -137,12 +144,14 @@ pub(super) struct ChunkWriter {
 
 impl ChunkWriter {
     /// A chunk whose values zstd may pack.
-    pub(super) fn new(column: ColumnDescPtr) -> Self {
+    pub(super) fn new(column: ColumnDescPtr, packer: &mut Packer) -> Self {
+        let mut bytes = std::mem::take(&mut packer.chunk);
+        bytes.clear();
         let ranges = ColumnIndexBuilder::new(column.physical_type());
         Self {
             column,
             packed: true,
-            bytes: Vec::new(),
+            bytes,
             dictionary: false,
             data_offset: 0,
             unpacked: 0,
@@ -156,8 +165,8 @@ impl ChunkWriter {
     }
 
     /// A chunk of bytes that lie as they are.
-    pub(super) fn plain(column: ColumnDescPtr) -> Self {
-        Self { packed: false, ..Self::new(column) }
+    pub(super) fn plain(column: ColumnDescPtr, packer: &mut Packer) -> Self {
+        Self { packed: false, ..Self::new(column, packer) }
     }
 
     /// Says that the smallest and largest values of the pages ascend.

@@ -171,7 +171,7 @@ pub(super) fn places(
 }
 
 /// Puts nulls between values.
-fn spread<T: Copy>(levels: &[u32], some: &[T], null: T, out: &mut Vec<T>) {
+pub(super) fn spread<T: Copy>(levels: &[u32], some: &[T], null: T, out: &mut Vec<T>) {
     let mut some = some.iter();
     out.extend(levels.iter().map(|level| match level {
         0 => null,
@@ -194,26 +194,39 @@ fn page_numbers(page: &DataPage<'_>, values: &[u8], out: &mut Vec<f64>) -> Decod
     Ok(())
 }
 
+/// The numbers of such a page with nulls between them, at the end of a vector.
+pub(super) fn page_values(
+    page: &DataPage<'_>,
+    values: &[u8],
+    levels: Option<&[u32]>,
+    out: &mut Vec<f64>,
+) -> Decoded<()> {
+    let Some(levels) = levels else { return page_numbers(page, values, out) };
+    let mut some = Vec::with_capacity(page.some());
+    page_numbers(page, values, &mut some)?;
+    spread(levels, &some, NULL, out);
+    Ok(())
+}
+
 /// Decodes numbers to the end of a vector.
 pub(super) fn numbers(pages: &Pages<'_>, out: &mut Vec<f64>) -> Decoded<()> {
     let mut unpacker = Unpacker::new()?;
     let dictionary = unpacker.dictionary_of_numbers(pages)?;
-    let (mut codes, mut some) = (Vec::new(), Vec::new());
+    let mut codes = Vec::new();
     out.reserve(pages.rows());
     for (bytes, rows) in &pages.data {
         let page = DataPage::open(bytes, *rows, pages.check)?;
         let levels = page.present()?;
-        some.clear();
-        let into = if levels.is_some() { &mut some } else { &mut *out };
         let values = unpacker.values(&page)?;
-        if page.encoding == Encoding::RLE_DICTIONARY {
-            places(&page, values, dictionary.len(), &mut codes)?;
-            into.extend(codes.iter().map(|code| dictionary[*code as usize]));
-        } else {
-            page_numbers(&page, values, into)?;
+        if page.encoding != Encoding::RLE_DICTIONARY {
+            page_values(&page, values, levels.as_deref(), out)?;
+            continue;
         }
-        if let Some(levels) = levels {
-            spread(&levels, &some, NULL, out);
+        places(&page, values, dictionary.len(), &mut codes)?;
+        let some = codes.iter().map(|code| dictionary[*code as usize]);
+        match levels {
+            Some(levels) => spread(&levels, &some.collect::<Vec<f64>>(), NULL, out),
+            None => out.extend(some),
         }
     }
     Ok(())

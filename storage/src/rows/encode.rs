@@ -40,7 +40,7 @@ fn pages(rows: usize) -> impl Iterator<Item = Range<usize>> {
 /// Encodes the ids of rows: UUIDs as they are, other texts packed.
 pub(super) fn ids(column: ColumnDescPtr, ids: &Ids, packer: &mut Packer) -> Encoded<Chunk> {
     if let Some(uuids) = ids.uuids() {
-        let mut chunk = ChunkWriter::plain(column);
+        let mut chunk = ChunkWriter::plain(column, packer);
         for range in pages(uuids.len()) {
             let uuids = &uuids[range];
             chunk.data(&required(uuids.len(), &[uuids.as_flattened()]), packer)?;
@@ -48,7 +48,7 @@ pub(super) fn ids(column: ColumnDescPtr, ids: &Ids, packer: &mut Packer) -> Enco
         let nothing = Statistics::fixed_len_byte_array(NO_BYTES, NO_BYTES, None, Some(0), false);
         return chunk.finish(Some(nothing));
     }
-    let mut chunk = ChunkWriter::new(column);
+    let mut chunk = ChunkWriter::new(column, packer);
     let mut bytes = Vec::new();
     for range in pages(ids.len()) {
         bytes.clear();
@@ -75,7 +75,7 @@ fn put_text(out: &mut Vec<u8>, text: &str) -> Encoded<()> {
 
 /// Encodes event times.
 pub(super) fn times(column: ColumnDescPtr, times: &[i64], packer: &mut Packer) -> Encoded<Chunk> {
-    let mut chunk = ChunkWriter::new(column);
+    let mut chunk = ChunkWriter::new(column, packer);
     if times.is_sorted() {
         chunk.ascends();
     }
@@ -159,7 +159,7 @@ fn many_numbers(
     plain: bool,
     packer: &mut Packer,
 ) -> Encoded<Chunk> {
-    let mut chunk = ChunkWriter::new(descriptor);
+    let mut chunk = ChunkWriter::new(descriptor, packer);
     let mut ends = Ends::default();
     let (mut some, mut present, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
     for range in pages(values.len()) {
@@ -259,7 +259,7 @@ fn few_numbers(
     packer: &mut Packer,
 ) -> Encoded<Chunk> {
     let values = &dictionary.values;
-    let mut chunk = ChunkWriter::new(descriptor);
+    let mut chunk = ChunkWriter::new(descriptor, packer);
     chunk.dictionary(values.len(), values.len() * 8, packed)?;
     // NaN stands last if it occurs.
     let nan = values.last().is_some_and(|value| value.is_nan()).then(|| values.len() - 1);
@@ -354,7 +354,7 @@ fn categories(
     packer: &mut Packer,
 ) -> Encoded<Chunk> {
     let (texts, codes) = by_frequency(column);
-    let mut chunk = ChunkWriter::new(descriptor);
+    let mut chunk = ChunkWriter::new(descriptor, packer);
     if texts.len() > 1 && texts.len() > codes.len() / 2 {
         each_text(&mut chunk, &texts, &codes, packer)?;
     } else {
@@ -422,7 +422,7 @@ fn each_text(
 
 fn booleans(descriptor: ColumnDescPtr, column: &Categories, packer: &mut Packer) -> Encoded<Chunk> {
     let truths: Vec<bool> = column.dictionary.iter().map(|text| text == "true").collect();
-    let mut chunk = ChunkWriter::new(descriptor);
+    let mut chunk = ChunkWriter::new(descriptor, packer);
     for range in pages(column.codes.len()) {
         let codes = &column.codes[range];
         let values = codes.iter().map(|code| truths.get(*code as usize).copied());

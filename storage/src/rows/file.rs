@@ -24,10 +24,10 @@ use crate::{
 
 /// A row file.
 #[derive(Debug)]
-pub struct RowFile(Form);
+pub struct RowFile(pub(super) Form);
 
 #[derive(Debug)]
-enum Form {
+pub(super) enum Form {
     /// In memory as a whole.
     Old(OldRows),
     New(Blob, Contents),
@@ -97,7 +97,7 @@ impl RowFile {
             Form::Old(old) => Ok(cut(old.times()?, 0, &rows)),
             Form::New(blob, contents) => {
                 let mut times = Vec::new();
-                let from = read(blob, contents, TIMES, Physical::INT64, &rows, |pages| {
+                let from = read(blob, contents, TIMES, Physical::INT64, &rows, |pages, _| {
                     decode::times(pages, &mut times)
                 })?;
                 Ok(cut(times, from.unwrap_or(0), &rows))
@@ -105,39 +105,43 @@ impl RowFile {
         }
     }
 
-    /// The rows of an interval, if the file is in the order of time; all rows if it is not.
+    /// The rows of intervals, which ascend and do not overlap, if the file is in the order of time;
+    /// nothing if it is not.
     ///
     /// # Errors
     /// `Corruption`, `Io`.
-    pub fn rows_within(&self, range: TimeRange) -> Result<Range<u32>> {
-        if range.is_empty() {
-            return Ok(0..0);
-        }
+    pub fn rows_within(&self, ranges: &[TimeRange]) -> Result<Option<Vec<Range<u32>>>> {
         let Form::New(_, contents) = &self.0 else {
             let times = self.times()?;
-            return Ok(if times.is_sorted() { find(&times, 0, range) } else { self.all() });
+            let rows = ranges.iter().map(|range| find(&times, 0, *range));
+            return Ok(times.is_sorted().then(|| rows.collect()));
         };
-        let Some(chunk) = contents.by_name.get(TIMES).and_then(|place| contents.chunks.get(*place))
-        else {
-            return Ok(self.all());
-        };
-        if contents.times.len() != chunk.pages.len() {
-            return Ok(self.all());
+        let chunk = contents.by_name.get(TIMES).and_then(|place| contents.chunks.get(*place));
+        let Some(pages) = chunk.map(|chunk| &chunk.pages) else { return Ok(None) };
+        if contents.times.len() != pages.len() {
+            return Ok(None);
         }
-        let first = contents.times.partition_point(|page| page.1 < range.start);
-        let end = contents.times.partition_point(|page| page.0 < range.end);
-        let edge = |place: usize| -> Result<Range<u32>> {
-            let Some(page) = chunk.pages.get(place) else { return Ok(0..0) };
-            let ends = contents.times.get(place).copied().unwrap_or_default();
-            if range.contains(ends.0) && range.contains(ends.1) {
-                return Ok(page.rows.clone());
+        // Neighbouring bounds often lie in one page.
+        let mut held: Option<(usize, Vec<i64>)> = None;
+        let mut before = |bound: i64| -> Result<u32> {
+            let place = contents.times.partition_point(|page| page.1 < bound);
+            let Some(page) = pages.get(place) else { return Ok(contents.rows) };
+            if contents.times.get(place).is_some_and(|page| bound <= page.0) {
+                return Ok(page.rows.start);
             }
-            Ok(find(&self.times_of(page.rows.clone())?, page.rows.start, range))
+            let times = match held.take().filter(|held| held.0 == place) {
+                Some((_, times)) => times,
+                None => self.times_of(page.rows.clone())?,
+            };
+            let row = page.rows.start + times.partition_point(|time| *time < bound) as u32;
+            held = Some((place, times));
+            Ok(row)
         };
-        if first >= end {
-            return Ok(0..0);
-        }
-        Ok(edge(first)?.start..edge(end - 1)?.end)
+        let mut rows = |range: &TimeRange| -> Result<Range<u32>> {
+            let start = before(range.start)?;
+            Ok(start..before(range.end)?.max(start))
+        };
+        ranges.iter().map(&mut rows).collect::<Result<Vec<_>>>().map(Some)
     }
 
     /// The prediction ids.
@@ -159,7 +163,7 @@ impl RowFile {
                 let place = contents.by_name.get(IDS).and_then(|place| contents.chunks.get(*place));
                 let kind = place.map_or(Physical::BYTE_ARRAY, |chunk| chunk.kind);
                 let mut ids = Ids::default();
-                let from = read(blob, contents, IDS, kind, &rows, |pages| {
+                let from = read(blob, contents, IDS, kind, &rows, |pages, _| {
                     ids = match kind {
                         Physical::FIXED_LEN_BYTE_ARRAY => decode::uuids(pages)?,
                         _ => decode::texts(pages)?,
@@ -198,7 +202,7 @@ impl RowFile {
             Kind::Boolean => Physical::BOOLEAN,
             Kind::Categorical => Physical::BYTE_ARRAY,
         };
-        let from = read(blob, contents, &field.name, kind, &rows, |pages| {
+        let from = read(blob, contents, &field.name, kind, &rows, |pages, _| {
             column = match field.kind {
                 Kind::Numeric => {
                     let mut values = Vec::new();
@@ -240,15 +244,15 @@ fn cut_column(column: Column, from: u32, rows: &Range<u32>) -> Column {
     }
 }
 
-/// Reads, checks and decodes the pages of a column that hold some rows. Returns the first row that
-/// was decoded; `None` if there is no such column.
+/// Reads, checks and decodes the pages of a column that hold some rows; `decode` is told the first
+/// row that they hold, which is returned. `None` if there is no such column.
 pub(super) fn read(
     blob: &Blob,
     contents: &Contents,
     name: &str,
     kind: Physical,
     rows: &Range<u32>,
-    decode: impl FnOnce(&Pages<'_>) -> Decoded<()>,
+    decode: impl FnOnce(&Pages<'_>, u32) -> Decoded<()>,
 ) -> Result<Option<u32>> {
     let Some(place) = contents.by_name.get(name).copied() else { return Ok(None) };
     let Some(chunk) = contents.chunks.get(place) else { return Ok(None) };
@@ -260,7 +264,7 @@ pub(super) fn read(
     }
     let read = read_pages(blob, chunk, rows)?;
     let from = chunk.pages.get(read.pages.start).map_or(0, |page| page.rows.start);
-    read.pages().and_then(|pages| decode(&pages)).map_err(damaged)?;
+    read.pages().and_then(|pages| decode(&pages, from)).map_err(damaged)?;
     Ok(Some(from))
 }
 

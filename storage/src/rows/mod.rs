@@ -30,9 +30,11 @@ mod planes;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod visit;
 mod write;
 
 pub use file::RowFile;
+pub use visit::Numbers;
 pub use write::{EncodedRows, write_rows};
 
 use crate::{column::Column, time::TimeRange};

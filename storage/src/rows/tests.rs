@@ -162,7 +162,8 @@ fn an_interval_is_found_by_its_pages() {
     for start in &ends {
         for end in &ends {
             let range = TimeRange { start: *start, end: *end };
-            let found = file.rows_within(range).expect("reads");
+            let found = file.rows_within(&[range]).expect("reads").expect("in order");
+            let [found] = found.as_slice() else { panic!("one run") };
             let want = rows.times.iter().filter(|time| range.contains(**time)).count();
             assert_eq!(found.len(), want, "{range:?}");
             let first = rows.times.iter().position(|time| range.contains(*time));
@@ -176,7 +177,50 @@ fn rows_out_of_order_are_all_asked_for() {
     let mut rows = rows(10, true);
     rows.times.reverse();
     let file = open(&rows.encode()).expect("opens");
-    assert_eq!(file.rows_within(TimeRange { start: 0, end: 1 }).expect("reads"), 0..10);
+    assert_eq!(file.rows_within(&[TimeRange { start: 0, end: 1 }]).expect("reads"), None);
+}
+
+#[test]
+fn numbers_are_visited_run_by_run() {
+    let end = 2 * PAGE_ROWS as u32 + 100;
+    let page = PAGE_ROWS as u32;
+    let rows = rows(end as usize, true);
+    let file = open(&rows.encode()).expect("opens");
+    let old = Blob::memory(Path::new("r").into(), rows.encode().bytes);
+    let old = RowFile::open_whole(&old).expect("opens");
+    let numeric = |place: &usize| rows.fields[*place].kind == Kind::Numeric;
+    let absent = (field("later", Kind::Numeric), Column::nulls(true, end as usize));
+    let columns = (0..rows.fields.len()).filter(numeric);
+    let columns = columns.map(|place| (rows.fields[place].clone(), rows.columns[place].clone()));
+    for (field, column) in columns.chain([absent]) {
+        for runs in [
+            vec![0..end],
+            vec![0..1, 1..2, 2..700, page - 1..page + 1, page + 1..end - 1],
+            vec![5..5, 7..page, page..page, page..2 * page, end - 1..end],
+            vec![page + 3..page + 9],
+        ] {
+            for file in [&file, &old] {
+                let mut found: Vec<Vec<u64>> = vec![Vec::new(); runs.len()];
+                file.visit_numbers(&field, &runs, &mut |run, numbers| match numbers {
+                    Numbers::Values(values) => {
+                        found[run].extend(values.iter().map(|value| value.to_bits()));
+                    }
+                    Numbers::Counted(counted) => counted.iter().for_each(|(value, count)| {
+                        found[run].extend(std::iter::repeat_n(value.to_bits(), *count as usize));
+                    }),
+                })
+                .expect("reads");
+                for (run, mut found) in runs.iter().zip(found) {
+                    let Column::Numeric(values) = &column else { panic!("numbers") };
+                    let values = &values[run.start as usize..run.end as usize];
+                    let mut want: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
+                    want.sort_unstable();
+                    found.sort_unstable();
+                    assert_eq!(found, want, "{} {run:?}", field.name);
+                }
+            }
+        }
+    }
 }
 
 fn read_all(encoded: &EncodedRows, rows: &Rows, range: std::ops::Range<u32>) -> bool {

@@ -24,6 +24,9 @@ use crate::{
     schema::{Field, Kind},
 };
 
+/// More than footers take, but those of thousands of columns.
+const FOOTER_BYTES: usize = 64 << 10;
+
 /// A row file in memory, and what must be known to check it without reading it whole.
 #[derive(Debug, Clone)]
 pub struct EncodedRows {
@@ -56,7 +59,9 @@ fn encode(ids: &Ids, times: &[i64], fields: &[Field], columns: &[Column]) -> Enc
         .set_created_by(concat!("driftline version ", env!("CARGO_PKG_VERSION")).to_owned())
         .build();
     let schema = schema(fields, ids.uuids().is_some())?;
-    let mut bytes = Vec::new();
+    // Room for all values as they are: what is not touched costs nothing.
+    let widths = columns.iter().map(Column::bytes).sum::<usize>() + ids.bytes() + times.len() * 8;
+    let mut bytes = Vec::with_capacity(widths + FOOTER_BYTES);
     let mut writer = SerializedFileWriter::new(&mut bytes, schema, Arc::new(properties))?;
     let descriptor = writer.schema_descr().columns().to_vec();
     let mut packer = Packer::new()?;
@@ -73,6 +78,7 @@ fn encode(ids: &Ids, times: &[i64], fields: &[Field], columns: &[Column]) -> Enc
         };
         hashes.push(chunk_hash(place, &chunk.bytes));
         group.append_column::<Bytes>(&chunk.bytes, chunk.close)?;
+        packer.reuse(chunk.bytes);
     }
     group.close()?;
     let tail = writer.bytes_written();

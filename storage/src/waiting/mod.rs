@@ -7,10 +7,9 @@
 mod file;
 mod queue;
 
-pub(crate) use self::file::FORMAT;
-
 use std::{collections::BTreeMap, sync::Arc};
 
+pub(crate) use self::file::FORMAT;
 use self::queue::Queue;
 use crate::{
     labels::{LabelEntry, Truth},

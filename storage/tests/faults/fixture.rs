@@ -16,6 +16,7 @@ pub struct Disk {
     pub vfs: SimVfs,
     pub clock: SimClock,
     pub oracle: Oracle,
+    pub drive: Drive,
 }
 
 /// Rows with these ids, some minutes apart over two days.
@@ -37,13 +38,13 @@ impl Disk {
     /// An empty disk.
     pub fn new(seed: u64) -> Self {
         let clock = SimClock::at(1_000_000);
-        Self { vfs: SimVfs::new(seed), clock, oracle: Oracle::default() }
+        Self { vfs: SimVfs::new(seed), clock, oracle: Oracle::default(), drive: Drive::Caller }
     }
 
     /// The same disk and what is on it, on another machine.
     pub fn fork(&self) -> Self {
         let clock = SimClock::at(self.clock.now());
-        Self { vfs: self.vfs.fork(), clock, oracle: self.oracle.clone() }
+        Self { vfs: self.vfs.fork(), clock, oracle: self.oracle.clone(), drive: self.drive }
     }
 
     /// Opens the database.
@@ -52,7 +53,7 @@ impl Disk {
         let vfs = Arc::new(self.vfs.clone());
         Db::open(
             Path::new(ROOT),
-            Options { vfs, clock: Arc::new(move || clock.now()), drive: Drive::Caller, shards: 1 },
+            Options { vfs, clock: Arc::new(move || clock.now()), drive: self.drive, shards: 1 },
         )
     }
 
@@ -74,9 +75,14 @@ impl Disk {
     ) -> Result<PredictionReceipt> {
         let batch = data::predictions(0, rows);
         let receipt = db.write_predictions(MODELS[0], VERSIONS[version], batch)?.wait()?;
-        let change = Change::Predict { model: 0, version, rows: rows.to_vec(), producer: None };
-        assert_eq!(receipt, self.oracle.apply(&change));
+        assert_eq!(receipt, self.expect(version, rows));
         Ok(receipt)
+    }
+
+    /// Rows of a version of the first model are acknowledged, whoever wrote them.
+    pub fn expect(&mut self, version: usize, rows: &[RowSpec]) -> PredictionReceipt {
+        let rows = rows.to_vec();
+        self.oracle.apply(&Change::Predict { model: 0, version, rows, producer: None })
     }
 
     /// Writes labels of the first model; they are expected once acknowledged.

@@ -3,9 +3,13 @@
 //! `docs/testing.md` lists what each is for and how to replay a seed.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod abuse;
 mod fixture;
+mod flips;
+mod formats;
 mod log;
 mod simulation;
+mod snapshots;
 mod space;
 mod steps;
 mod sync;

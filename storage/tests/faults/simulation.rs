@@ -1,6 +1,6 @@
 //! Random operations and faults by seed, against a plain model.
 
-use driftline_sim::simulate;
+use driftline_sim::{Failure, simulate, simulate_with_threads};
 
 /// Seeds of a run that nobody asked more of.
 const SEEDS: u64 = 300;
@@ -18,12 +18,18 @@ pub fn seeds_asked() -> Option<u64> {
 
 #[test]
 fn a_database_over_a_failing_disk_says_what_a_plain_model_says() {
-    let seeds = match number("DRIFTLINE_SIM_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..seeds_asked().unwrap_or(SEEDS),
-    };
-    let failures: Vec<_> =
-        seeds.filter_map(|seed| simulate(seed).err()).take(FAILURES_MAX).collect();
+    check(0..seeds_asked().unwrap_or(SEEDS), simulate);
+}
+
+#[test]
+fn it_says_so_with_threads_of_its_own() {
+    check(0..seeds_asked().unwrap_or(SEEDS) / 10, simulate_with_threads);
+}
+
+fn check(seeds: std::ops::Range<u64>, simulate: fn(u64) -> Result<(), Box<Failure>>) {
+    let seeds = number("DRIFTLINE_SIM_SEED").map_or(seeds, |seed| seed..seed + 1);
+    let failed = seeds.filter_map(|seed| simulate(seed).err());
+    let failures: Vec<_> = failed.take(FAILURES_MAX).collect();
     failures.iter().for_each(|failure| println!("{failure}\n"));
     assert!(failures.is_empty(), "{} seeds failed, the first are above", failures.len());
 }

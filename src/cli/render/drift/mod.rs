@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::{
     Format, Style, machine,
+    missing::{self, MissingView},
     table::{self, Tone, counted, interval, name, sentence},
 };
 use crate::cli::time::format_time;
@@ -54,6 +55,8 @@ struct WindowView<'a> {
     end: String,
     predictions: u64,
     results: Vec<ResultView<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<MissingView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -73,6 +76,7 @@ fn view(report: &DriftReport) -> ReportView<'_> {
         end: format_time(window.end),
         predictions: window.predictions,
         results: window.results.iter().map(result_view).collect(),
+        missing: missing::view(&window.missing),
     });
     ReportView {
         model: &report.scope.model,
@@ -157,7 +161,7 @@ fn tables(report: &DriftReport, out: &mut dyn io::Write, style: &Style) -> io::R
         let rows = counted(report.rows_scanned, "row");
         writeln!(out, "\n{rows} read, because counts by minute could not answer.")?;
     }
-    Ok(())
+    missing::write(report.windows.iter().map(|window| window.missing.as_slice()), out)
 }
 
 /// What a PSI means by the usual thresholds; nothing for other statistics.

@@ -43,6 +43,7 @@ fn report(windows: Vec<Vec<DriftResult>>) -> DriftReport {
         end: (day as i64 + 1) * DAY_MICROS,
         predictions: 1_000 + day as u64,
         results,
+        missing: Vec::new(),
     };
     DriftReport {
         scope: Scope {

@@ -12,6 +12,7 @@ use super::{
     Format, Style,
     chart::sparkline,
     machine,
+    missing::{self, MissingView},
     table::{self, Table, chart_width, count, counted, interval, name, number, percent},
 };
 use crate::cli::time::format_time;
@@ -55,6 +56,8 @@ struct WindowView<'a> {
     labelled: u64,
     results: Vec<ResultView<'a>>,
     confusion: Option<ConfusionView<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<MissingView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -82,6 +85,7 @@ fn view(report: &PerformanceReport) -> ReportView<'_> {
             .confusion
             .as_ref()
             .map(|c| ConfusionView { classes: &c.classes, counts: &c.counts }),
+        missing: missing::view(&window.missing),
     });
     ReportView {
         model: &report.scope.model,
@@ -140,6 +144,7 @@ fn tables(report: &PerformanceReport, out: &mut dyn io::Write, style: &Style) ->
         write_trends(&report.windows, &metrics, out, style)?;
     }
     write_reasons(&report.windows, out)?;
+    missing::write(report.windows.iter().map(|window| window.missing.as_slice()), out)?;
     match report.windows.as_slice() {
         [PerformanceWindow { confusion: Some(confusion), .. }] => {
             write_confusion(confusion, out, style)

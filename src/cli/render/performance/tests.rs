@@ -13,7 +13,15 @@ fn result(metric: Metric, value: Option<f64>) -> MetricResult {
 
 fn window(day: i64, labelled: u64, results: Vec<MetricResult>) -> PerformanceWindow {
     let (start, end) = (day * DAY_MICROS, (day + 1) * DAY_MICROS);
-    PerformanceWindow { start, end, predictions: 1_000, labelled, results, confusion: None }
+    PerformanceWindow {
+        start,
+        end,
+        predictions: 1_000,
+        labelled,
+        results,
+        confusion: None,
+        missing: Vec::new(),
+    }
 }
 
 fn report(windows: Vec<PerformanceWindow>) -> PerformanceReport {

@@ -1,11 +1,16 @@
-//! Labels of a month of segments: applied, written, read, and summed. `cargo bench --bench labels`
+//! Labels of a month of segments: applied, written, read, and summed. `cargo bench -p
+//! driftline-storage --bench labels`
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
+#[path = "common/cpu.rs"]
+mod cpu;
+
 use std::path::Path;
 
+use cpu::CpuTime;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use driftline::storage::{
+use driftline_storage::{
     Column, DAY_MICROS, OutcomeTally,
     parts::{Answers, LabelSet, Outcomes, Truth},
 };
@@ -20,9 +25,13 @@ const ROWS: u32 = 333_333;
 const LABELS: usize = 1_000_000;
 /// Labels that come together.
 const BATCH: usize = 10_000;
+/// Labels that came while nobody asked.
+const BURST: usize = 500_000;
 const DAY_MINUTES: i64 = 1_440;
 
 type Label = (usize, u32, i64, Truth);
+/// Row, label time and truth of the labels of one segment.
+type OfSegment = Vec<(u32, i64, Truth)>;
 
 fn answers(day: usize) -> Answers {
     let start = day as i64 * DAY_MICROS;
@@ -47,7 +56,7 @@ fn labels() -> Vec<Label> {
 }
 
 /// Lays labels over segments, batch by batch as they came.
-fn apply(sets: &mut [LabelSet], batches: &[Vec<Vec<(u32, i64, Truth)>>], answers: &[Answers]) {
+fn apply(sets: &mut [LabelSet], batches: &[Vec<OfSegment>], answers: &[Answers]) {
     for batch in batches {
         for ((set, labels), answers) in sets.iter_mut().zip(batch).zip(answers) {
             set.apply_many(labels.iter().map(|(row, time, truth)| (*row, *time, truth)), answers);
@@ -55,7 +64,7 @@ fn apply(sets: &mut [LabelSet], batches: &[Vec<Vec<(u32, i64, Truth)>>], answers
     }
 }
 
-fn by_batch_and_segment(labels: &[Label]) -> Vec<Vec<Vec<(u32, i64, Truth)>>> {
+fn by_batch_and_segment(labels: &[Label], batch: usize) -> Vec<Vec<OfSegment>> {
     let split = |batch: &[Label]| {
         let mut segments = vec![Vec::new(); SEGMENTS];
         for (day, row, time, truth) in batch {
@@ -63,22 +72,25 @@ fn by_batch_and_segment(labels: &[Label]) -> Vec<Vec<Vec<(u32, i64, Truth)>>> {
         }
         segments
     };
-    labels.chunks(BATCH).map(split).collect()
+    labels.chunks(batch).map(split).collect()
 }
 
-fn bench(criterion: &mut Criterion) {
+fn bench(criterion: &mut Criterion<CpuTime>) {
     let answers: Vec<Answers> = (0..SEGMENTS).map(answers).collect();
-    let batches = by_batch_and_segment(&labels());
+    let batches = by_batch_and_segment(&labels(), BATCH);
+    let bursts = by_batch_and_segment(&labels(), BURST);
     let mut group = criterion.benchmark_group("labels");
     group.sample_size(10).throughput(Throughput::Elements(LABELS as u64));
     let empty = || vec![LabelSet::default(); SEGMENTS];
-    group.bench_function("apply a million, scattered, batches of 10,000", |bencher| {
-        bencher.iter_batched_ref(
-            empty,
-            |sets| apply(sets, &batches, &answers),
-            BatchSize::PerIteration,
-        );
-    });
+    for (name, batches) in [
+        ("apply a million, scattered, batches of 10,000", &batches),
+        ("apply a million, scattered, batches of 500,000", &bursts),
+    ] {
+        group.bench_function(name, |bencher| {
+            let apply = |sets: &mut Vec<LabelSet>| apply(sets, batches, &answers);
+            bencher.iter_batched_ref(empty, apply, BatchSize::PerIteration);
+        });
+    }
     group.bench_function("the same while a reader holds the sums", |bencher| {
         bencher.iter_batched_ref(
             empty,
@@ -116,7 +128,7 @@ fn bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-type Group<'a> = criterion::BenchmarkGroup<'a, criterion::measurement::WallTime>;
+type Group<'a> = criterion::BenchmarkGroup<'a, CpuTime>;
 
 /// The sidecar of one segment.
 fn files(group: &mut Group<'_>, set: &LabelSet) {
@@ -130,5 +142,9 @@ fn files(group: &mut Group<'_>, set: &LabelSet) {
     group.bench_function("decode the sums", |bencher| bencher.iter(outcomes));
 }
 
-criterion_group!(benches, bench);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = bench
+}
 criterion_main!(benches);

@@ -1,0 +1,147 @@
+//! What damaged files leave of an answer: counts are read from rows instead, and what no file can
+//! give any more is said of the windows that lack it, while the others answer as before.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+
+use driftline_query::{
+    DriftReport, DriftRequest, Method, PerformanceReport, PerformanceRequest, ReferenceName, Scope,
+    drift, performance, set_reference,
+};
+use driftline_storage::{
+    Column, DAY_MICROS, Db, Declaration, Field, Kind, LabelBatch, Options, PredictionBatch,
+    ReferenceRows, Schema, Task,
+};
+
+const ROWS: i64 = 300;
+
+fn columns(values: Vec<f64>) -> Vec<Column> {
+    let rows = values.len();
+    vec![
+        Column::Numeric(values.clone()),
+        Column::nulls(true, rows),
+        Column::Numeric(values),
+        Column::nulls(true, rows),
+        Column::nulls(false, rows),
+    ]
+}
+
+/// A hundred rows on each of three days, all labelled and sealed.
+fn filled(dir: &Path) -> Db {
+    let db = Db::open(dir, Options::on_disk(|| 0)).unwrap();
+    let features = vec![Field { name: "x".to_owned(), kind: Kind::Numeric }];
+    let schema = Schema::new(Task::Regression, features, None).unwrap();
+    db.create_model("m", Declaration::default(), Some(schema)).unwrap();
+    let name = ReferenceName { model: "m".to_owned(), version: None, name: "default".to_owned() };
+    let values: Vec<f64> = (0..100).map(f64::from).collect();
+    let ids = (0..100).map(|n| format!("r{n}")).collect();
+    let rows = ReferenceRows { ids, times: vec![0; 100], columns: columns(values) };
+    set_reference(&db, name, rows).unwrap();
+    let ids = || (0..ROWS).map(|n| format!("p{n}")).collect();
+    let values = || (0..ROWS).map(|n| (n % 97) as f64);
+    let times = (0..ROWS).map(|n| n * (3 * DAY_MICROS / ROWS)).collect();
+    let batch = PredictionBatch { ids: ids(), times, columns: columns(values().collect()) };
+    db.write_predictions("m", "1", batch).unwrap().wait().unwrap();
+    let truths = Column::Numeric(values().map(|value| value + 1.0).collect());
+    let labels = LabelBatch { ids: ids(), times: vec![1; ROWS as usize], truths };
+    db.write_labels("m", labels).unwrap().wait().unwrap();
+    db.seal().unwrap();
+    db
+}
+
+fn scope() -> Scope {
+    let (model, version) = ("m".to_owned(), None);
+    Scope { model, version, from: 0, to: 3 * DAY_MICROS, step: Some(DAY_MICROS) }
+}
+
+fn ask(dir: &Path, exact: bool) -> (DriftReport, PerformanceReport) {
+    let db = Db::open(dir, Options::on_disk(|| 0)).unwrap();
+    let request = DriftRequest {
+        scope: scope(),
+        methods: vec![Method::Psi, Method::Ks],
+        exact,
+        ..DriftRequest::default()
+    };
+    let quality = PerformanceRequest { scope: scope(), metrics: Vec::new() };
+    (drift(&db, &request).unwrap(), performance(&db, &quality).unwrap())
+}
+
+/// The file of the second day with an ending.
+fn file(dir: &Path, ending: &str) -> PathBuf {
+    let day = dir.join("segments/model=m/version=1/date=1970-01-02");
+    let paths = std::fs::read_dir(day).unwrap().map(|entry| entry.unwrap().path());
+    paths.into_iter().find(|path| path.to_str().unwrap().ends_with(ending)).unwrap()
+}
+
+fn flip(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    // Neither at an end nor in the middle, where a file of ours may have a section left unread.
+    for at in (8..bytes.len()).step_by(16) {
+        bytes[at] ^= 0x10;
+    }
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn damaged_partials_are_made_up_for_by_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(filled(dir.path()));
+    let before = ask(dir.path(), false);
+    flip(&file(dir.path(), ".partials"));
+    let after = ask(dir.path(), false);
+    assert_eq!(after.0.windows, before.0.windows);
+    assert_eq!(after.1.windows, before.1.windows);
+    assert_eq!((before.0.rows_scanned, after.0.rows_scanned), (0, 100));
+}
+
+#[test]
+fn a_window_says_what_it_lacks_and_the_others_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(filled(dir.path()));
+    for exact in [false, true] {
+        let before = ask(dir.path(), exact);
+        for ending in [".partials", ".parquet"] {
+            flip(&file(dir.path(), ending));
+        }
+        let after = ask(dir.path(), exact);
+        for day in [0, 2] {
+            assert_eq!(after.0.windows[day], before.0.windows[day]);
+            assert_eq!(after.1.windows[day], before.1.windows[day]);
+        }
+        let lacking = &after.0.windows[1];
+        assert_eq!((lacking.predictions, lacking.missing[0].rows), (0, 100));
+        assert!(lacking.missing[0].reason.contains(".parquet"), "{:?}", lacking.missing);
+        assert!(lacking.results.iter().all(|result| result.value.is_none()));
+        let lacking = &after.1.windows[1];
+        assert_eq!((lacking.predictions, lacking.labelled), (0, 100), "sums of labels are whole");
+        for ending in [".partials", ".parquet"] {
+            flip(&file(dir.path(), ending));
+        }
+    }
+}
+
+#[test]
+fn damaged_labels_are_missing_from_their_window_only() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(filled(dir.path()));
+    let before = ask(dir.path(), false);
+    flip(&file(dir.path(), ".labels"));
+    let after = ask(dir.path(), false);
+    assert_eq!(after.0.windows, before.0.windows);
+    assert_eq!(after.1.windows[0], before.1.windows[0]);
+    let lacking = &after.1.windows[1];
+    assert_eq!((lacking.predictions, lacking.labelled), (100, 0));
+    assert!(lacking.missing[0].reason.contains(".labels"), "{:?}", lacking.missing);
+}
+
+#[test]
+fn a_file_that_was_deleted_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(filled(dir.path()));
+    for ending in [".partials", ".parquet", ".labels"] {
+        std::fs::remove_file(file(dir.path(), ending)).unwrap();
+    }
+    let (drift, _) = ask(dir.path(), false);
+    assert!(drift.windows[1].missing[0].reason.contains("missing"), "{:?}", drift.windows[1]);
+}
