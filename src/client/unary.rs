@@ -35,8 +35,6 @@ impl Client {
     ) -> Result<Vec<Duration>> {
         batch.validate(schema)?;
         let request = |row| v1::WritePredictionsRequest {
-            producer_id: String::new(),
-            sequence: 0,
             model: model.to_owned(),
             version: version.to_owned(),
             rows: vec![prediction_row(batch, schema, row)],

@@ -1,7 +1,7 @@
 //! Maintenance changes files and never an answer: compaction, folding, re-binning, deletion and
 //! retention on a database that its caller drives, so that every step is one that the test took.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
