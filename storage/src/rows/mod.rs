@@ -24,6 +24,7 @@ mod delta;
 mod dictionary;
 mod encode;
 mod file;
+mod foreign;
 mod header;
 mod old;
 mod planes;
@@ -33,6 +34,7 @@ mod tests;
 mod write;
 
 pub use file::RowFile;
+pub(crate) use foreign::{decode_pages, pages_of};
 pub use write::{EncodedRows, write_rows};
 
 use crate::{column::Column, time::TimeRange};
