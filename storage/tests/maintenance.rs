@@ -300,6 +300,30 @@ fn a_batch_sent_again_gets_its_first_receipt_after_a_restart_as_well() {
 }
 
 #[test]
+fn event_times_of_1970_and_2100_live_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = create(dir.path());
+    let far = 47_482 * DAY_MICROS;
+    write(&db, 0, 50);
+    let mut late = rows(100, 50);
+    late.times.iter_mut().for_each(|time| *time += far);
+    db.write_predictions(MODEL, "1", late).unwrap().wait().unwrap();
+    label(&db, 0..150, 5);
+    db.seal().unwrap();
+    assert!(dir.path().join("segments/model=m/version=1/date=2100-01-01").is_dir());
+    // Retention counts from the clock, here the hundredth day of 1970, not from rows of the future.
+    let days = Some(36_500);
+    let retention =
+        Retention { rows_days: days, minutes_days: days, hours_days: days, days_days: days };
+    db.set_retention(MODEL, retention).unwrap();
+    settle(&db);
+    let day = |start| TimeRange { start, end: start + DAY_MICROS };
+    assert_eq!((answer(&db, day(0)).0, answer(&db, day(far)).0), (50, 50));
+    assert_eq!(answer(&db, day(far)).2.values().sum::<i64>(), 50);
+    sound(&db);
+}
+
+#[test]
 fn many_quiet_versions_share_a_few_files() {
     let dir = tempfile::tempdir().unwrap();
     let db = create(dir.path());
