@@ -219,7 +219,7 @@ mod tests {
             values.iter().for_each(|value| wanted[plain(&edges, *value)] += 1);
             prop_assert_eq!(&counts, &wanted);
             counts.fill(0);
-            EdgeCounter::new(edges.clone()).count_each(&values, &vec![3; values.len()], &mut counts);
+            EdgeCounter::new(edges).count_each(&values, &vec![3; values.len()], &mut counts);
             wanted.iter_mut().for_each(|count| *count *= 3);
             prop_assert_eq!(counts, wanted);
         }

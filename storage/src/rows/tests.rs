@@ -194,10 +194,10 @@ fn numbers_are_visited_run_by_run() {
     let columns = columns.map(|place| (rows.fields[place].clone(), rows.columns[place].clone()));
     for (field, column) in columns.chain([absent]) {
         for runs in [
-            vec![0..end],
+            std::iter::once(0..end).collect::<Vec<_>>(),
             vec![0..1, 1..2, 2..700, page - 1..page + 1, page + 1..end - 1],
             vec![5..5, 7..page, page..page, page..2 * page, end - 1..end],
-            vec![page + 3..page + 9],
+            std::iter::once(page + 3..page + 9).collect(),
         ] {
             for file in [&file, &old] {
                 let mut found: Vec<Vec<u64>> = vec![Vec::new(); runs.len()];
