@@ -488,24 +488,14 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 /// Serves the commands of a shard, in groups, until the database closes.
 fn serve(keeper: &Keeper, shard: usize, commands: &Receiver<Command>, wake: &Sender<()>) {
     let _guard = PoisonOnPanic(keeper.shared.clone());
-    let mut last = 0;
     while let Ok(first) = commands.recv() {
         let mut bytes = first.bytes();
         let mut group = vec![first];
-        // A lone sender is not kept waiting; where there were several they come again, and get the
-        // core for a moment to do so.
-        let until = Instant::now() + Duration::from_micros(limits::GROUP_WAIT_MICROS);
         while group.len() < limits::GROUP_BATCHES_MAX && bytes < limits::GROUP_BYTES_MAX {
-            match commands.try_recv() {
-                Ok(command) => {
-                    bytes += command.bytes();
-                    group.push(command);
-                }
-                Err(_) if group.len() < last && Instant::now() < until => std::thread::yield_now(),
-                Err(_) => break,
-            }
+            let Ok(command) = commands.try_recv() else { break };
+            bytes += command.bytes();
+            group.push(command);
         }
-        last = group.len();
         keeper.writer(shard).serve(group);
         if keeper.is_full() {
             // A wake that waits already is as good.

@@ -24,9 +24,6 @@ pub const WRITE_QUEUE_BATCHES: usize = 64;
 pub const WRITE_WAIT_MILLIS: u64 = 10_000;
 /// Batches that one log write and sync may cover.
 pub const GROUP_BATCHES_MAX: usize = 64;
-/// How long a group waits for batches of senders that were there a moment ago, in microseconds: a
-/// sync takes about as long.
-pub const GROUP_WAIT_MICROS: u64 = 300;
 /// Encoded bytes that one log write and sync may cover.
 pub const GROUP_BYTES_MAX: usize = 16 << 20;
 /// Approximate bytes of rows, ids and partials in the head before it is sealed into segments.
