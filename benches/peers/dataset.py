@@ -50,7 +50,7 @@ class Dataset:
         random = np.random.default_rng([self.seed, *what.encode()])
         length = length_of(what, self)
         slack = (self.end - START - length) // MINUTE
-        if slack >= 24 * 60:
+        if slack >= 60:
             for start in random.integers(0, slack + 1, count):
                 yield START + int(start) * MINUTE, START + int(start) * MINUTE + length
         else:  # nearly all of the data: some minutes are cut off at both ends

@@ -24,8 +24,9 @@ use crate::{
     workload::{self, numeric_name},
 };
 
-/// CPU time that the runs of one question fill, if they are not enough of them before.
-const CPU_WANTED: Duration = Duration::from_secs(1);
+/// CPU time that the runs of one question fill, unless they are [`RUNS_MAX`] before; the figures of
+/// a debug build mean nothing, so it only checks.
+const CPU_WANTED: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1 } else { 1_000 });
 /// Runs of one question at most.
 const RUNS_MAX: usize = 1_000;
 /// Runs of one question at least.
@@ -34,6 +35,8 @@ const RUNS_MIN: usize = 5;
 const WARMING_RUNS: usize = 20;
 /// Runs just after opening.
 const COLD_RUNS: usize = 3;
+/// Minutes that the data must be longer than a window for the window to be moved about in it.
+const SLACK_MINUTES_MIN: i64 = 60;
 /// Answers of each question that are checked.
 const CHECKED: usize = 2;
 /// A number of bins that no fine bins of a reference can give.
@@ -166,7 +169,7 @@ impl Draw {
         match windows {
             Windows::One(length) => {
                 let slack = (end - start - length) / MINUTE_MICROS;
-                if slack >= 24 * 60 {
+                if slack >= SLACK_MINUTES_MIN {
                     let from = start + self.random.random_range(0..=slack) * MINUTE_MICROS;
                     return Drawn { from, to: from + length, step: None };
                 }
@@ -294,4 +297,41 @@ fn cold(
 /// The feature of a question about one.
 pub(super) fn one_feature() -> usize {
     ONE_FEATURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_have_their_length_lie_on_minutes_and_differ() {
+        let day = 24 * 60 * MINUTE_MICROS;
+        for (days, length) in [(1, HOUR_MICROS), (2, day), (30, HOUR_MICROS), (30, 7 * day)] {
+            let end = workload::START + days * day;
+            let random = ChaCha8Rng::seed_from_u64(1);
+            let mut draw = Draw { random, seen: HashSet::new(), end };
+            let windows = Windows::One(length);
+            let question = Question { what: String::new(), ask: Ask::Confusion, windows };
+            let mut seen = HashSet::new();
+            for _ in 0..200 {
+                let drawn = draw.next(&question);
+                assert_eq!(drawn.to - drawn.from, length, "{length} of {days} days");
+                assert_eq!(drawn.from % MINUTE_MICROS, 0);
+                assert!(drawn.from >= workload::START && drawn.to <= end);
+                assert!(seen.insert(drawn), "{drawn:?} of {days} days comes twice");
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_of_all_data_is_nearly_all_of_it() {
+        let end = workload::START + 30 * DAY_MICROS;
+        let random = ChaCha8Rng::seed_from_u64(1);
+        let mut draw = Draw { random, seen: HashSet::new(), end };
+        for _ in 0..200 {
+            let drawn = draw.any(Windows::One(30 * DAY_MICROS));
+            assert!(drawn.to - drawn.from >= 29 * DAY_MICROS, "{drawn:?}");
+            assert!(drawn.from >= workload::START && drawn.to <= end, "{drawn:?}");
+        }
+    }
 }
