@@ -88,7 +88,7 @@ fn ids(first: usize, count: usize) -> Ids {
 }
 
 fn columns() -> Vec<Column> {
-    let some = |n: usize| n % 9 > 0;
+    let some = |n: usize| !n.is_multiple_of(9);
     let word = |n: usize| some(n).then_some(["red", "green", "blue"][n % 3]);
     let truth = |n: usize| some(n + 1).then_some(["false", "true"][n % 2]);
     vec![
