@@ -71,8 +71,12 @@ impl FileKind {
             Self::Log => {
                 "send the batches of that time again; the stretch itself is kept in quarantine/"
             }
-            Self::Rows | Self::Partials | Self::Labels | Self::Tombstones => {
-                "restore the file from a backup; until then windows that need it fail and say so"
+            Self::Rows | Self::Labels | Self::Tombstones => {
+                "restore the file from a backup; until then windows that need it leave it out and \
+                 say so"
+            }
+            Self::Partials => {
+                "restore the file from a backup; until then counts come from the rows, more slowly"
             }
             Self::Ids => {
                 "restore the file from a backup; until then ids are read from the rows, more slowly"

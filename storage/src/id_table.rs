@@ -253,11 +253,6 @@ impl IdTable {
         }
     }
 
-    /// How many hashes there are.
-    pub(crate) fn len(&self) -> usize {
-        self.shape.count
-    }
-
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.len()

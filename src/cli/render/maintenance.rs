@@ -259,7 +259,7 @@ waiting labels      2  3.0 KiB         0
 
 2 segments, 1 reference and 1,000 predictions were checked; 1 problem:
 segments/a.parquet: damaged at byte 0: it is missing; restore the file from a backup; until then \
-windows that need it fail and say so
+windows that need it leave it out and say so
 "
         );
         let json = text(|out| verified(&found(), out, Format::Json, &Style::PLAIN));

@@ -123,7 +123,7 @@ impl Found {
     /// The facts in one line, for a file that is one of many.
     fn summary(&self) -> String {
         let fact = |(name, value): &(&str, Datum)| match value {
-            Datum::Count(count) => Some(format!("{count} {name}")),
+            Datum::Count(count) => Some(format!("{name} {count}")),
             Datum::Text(text) => Some(format!("{name} {text}")),
             Datum::None | Datum::Time(_) => None,
         };
