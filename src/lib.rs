@@ -54,6 +54,11 @@ mod wire;
 pub mod client;
 pub mod server;
 
+/// What fuzzing calls; no promise is made about it.
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::wire::foreign::{DECODERS, Decoder, wire_batches, wire_rows};
+}
 #[doc(hidden)]
 pub mod import;
 #[doc(hidden)]

@@ -7,6 +7,7 @@ reference, streams two days of predictions whose second day has drifted, labels 
 import random
 import sys
 import threading
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -49,7 +50,11 @@ def texts(values: Sequence[str | None]) -> CategoryColumn:
 
 
 def exchange(method: Callable[..., Any], requests: Iterable[Any]) -> Iterator[Any]:
-    """Sends numbered batches, some ahead of their answers, and yields the answers in order."""
+    """Sends numbered batches, some ahead of their answers, and yields the answers in order.
+
+    To the server each call is a sender of its own: its name and numbers say what was sent before.
+    """
+    producer = uuid.uuid4().hex
     free = threading.Semaphore(IN_FLIGHT)
     ended = threading.Event()
     sent: deque[int] = deque()
@@ -59,7 +64,7 @@ def exchange(method: Callable[..., Any], requests: Iterable[Any]) -> Iterator[An
             free.acquire()
             if ended.is_set():
                 return
-            request.sequence = sequence
+            request.producer_id, request.sequence = producer, sequence
             sent.append(sequence)
             yield request
 

@@ -204,6 +204,15 @@ fn exact_ks(
     Ok(exact)
 }
 
+/// Which values of a window are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// All.
+    First,
+    /// Those of bins that the first pass opened.
+    Again,
+}
+
 /// Counts of a column in each window. A part that fails is left out, and as it may have given some
 /// counts before, the windows are then counted anew.
 fn counts_by_window(
@@ -217,16 +226,24 @@ fn counts_by_window(
     'anew: loop {
         let mut counts = vec![reference.counts(); windows.len()];
         let mut rows = 0;
-        for (part, left_out) in snapshot.parts.iter().zip(&mut left_out) {
-            if *left_out {
-                continue;
+        for pass in [Pass::First, Pass::Again] {
+            // All are asked: each window opens its own bins.
+            let open = |counts: &mut KsCounts| pass == Pass::First || reference.open(counts);
+            if !counts.iter_mut().fold(false, |any, counts| open(counts) | any) {
+                break;
             }
-            match count_part(part, windows, field, reference, &mut counts) {
-                Ok(scanned) => rows += scanned,
-                Err(error) => {
-                    exact.missing.push(leave_out(part, error)?);
-                    *left_out = true;
-                    continue 'anew;
+            for (part, left_out) in snapshot.parts.iter().zip(&mut left_out) {
+                if *left_out {
+                    continue;
+                }
+                match count_part(part, windows, field, reference, pass, &mut counts) {
+                    Ok(scanned) if pass == Pass::First => rows += scanned,
+                    Ok(_) => {}
+                    Err(error) => {
+                        exact.missing.push(leave_out(part, error)?);
+                        *left_out = true;
+                        continue 'anew;
+                    }
                 }
             }
         }
@@ -241,6 +258,7 @@ fn count_part(
     windows: &[TimeRange],
     field: &Field,
     reference: &KsReference,
+    pass: Pass,
     counts: &mut [KsCounts],
 ) -> Result<u64> {
     let range = part.range();
@@ -252,15 +270,9 @@ fn count_part(
     let ranges: Vec<TimeRange> = mine.iter().map(|(_, range)| *range).collect();
     if let Some(runs) = part.runs(&ranges)? {
         part.visit_numbers(field, &runs, &mut |run, numbers| {
-            let place = mine.get(run).map_or(0, |(place, _)| *place);
-            let Some(counts) = counts.get_mut(place) else { return };
-            match numbers {
-                Numbers::Values(values) => {
-                    values.iter().for_each(|value| reference.count(counts, *value, 1));
-                }
-                Numbers::Counted(counted) => counted
-                    .iter()
-                    .for_each(|(value, times)| reference.count(counts, *value, *times)),
+            let place = mine.get(run).map(|(place, _)| *place);
+            if let Some(counts) = place.and_then(|place| counts.get_mut(place)) {
+                add(reference, counts, pass, numbers);
             }
         })?;
         return Ok(runs.iter().map(|rows| rows.len() as u64).sum());
@@ -274,12 +286,26 @@ fn count_part(
             else {
                 continue;
             };
-            for value in values.get(rows.clone()).unwrap_or_default() {
-                reference.count(counts, *value, 1);
-            }
+            let values = values.get(rows.clone()).unwrap_or_default();
+            add(reference, counts, pass, Numbers::Values(values));
         }
     })?;
     Ok(scanned)
+}
+
+fn add(reference: &KsReference, counts: &mut KsCounts, pass: Pass, numbers: Numbers<'_>) {
+    match (numbers, pass) {
+        (Numbers::Values(values), Pass::First) => reference.count(counts, values),
+        (Numbers::Values(values), Pass::Again) => reference.count_again(counts, values),
+        (Numbers::Counted(values, times), pass) => {
+            let times = times.iter().map(|times| u64::from(*times));
+            let counted = values.iter().copied().zip(times);
+            match pass {
+                Pass::First => reference.count_each(counts, counted),
+                Pass::Again => reference.count_each_again(counts, counted),
+            }
+        }
+    }
 }
 
 fn ks(reference: &KsReference, size: u64, counts: &KsCounts) -> Measured<Statistic> {

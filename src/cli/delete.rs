@@ -16,7 +16,7 @@ use super::{
     outcome::{Failure, Outcome},
     progress::Progress,
     render,
-    run::{open_existing, show, usage},
+    run::{open_still, show, usage},
 };
 
 /// Bytes of one line of a file of ids: past it the file is no list of ids.
@@ -26,7 +26,7 @@ const LINE_BYTES_MAX: u64 = 64 << 10;
 pub(super) fn delete(global: &GlobalArgs, args: &DeleteArgs) -> Outcome {
     let parts = read_ids(args)?;
     let count: u64 = parts.iter().map(|ids| ids.len() as u64).sum();
-    let backend = open_existing(global)?;
+    let backend = open_still(global)?;
     backend.model(&args.model)?;
     if !args.yes && !confirmed(args, count)? {
         return Err(Failure::Usage("nothing was deleted".to_owned()));

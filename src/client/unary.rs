@@ -35,11 +35,10 @@ impl Client {
     ) -> Result<Vec<Duration>> {
         batch.validate(schema)?;
         let request = |row| v1::WritePredictionsRequest {
-            producer_id: String::new(),
-            sequence: 0,
             model: model.to_owned(),
             version: version.to_owned(),
             rows: vec![prediction_row(batch, schema, row)],
+            ..v1::WritePredictionsRequest::default()
         };
         let requests: Vec<_> = (0..batch.len()).map(request).collect();
         let requests = Arc::new(Mutex::new(requests.into_iter()));

@@ -7,6 +7,7 @@ pub(crate) mod admin;
 pub(crate) mod batch;
 pub(crate) mod column;
 pub(crate) mod error;
+pub(crate) mod foreign;
 pub(crate) mod model;
 pub(crate) mod query;
 pub(crate) mod rows;

@@ -182,7 +182,7 @@ fn folding(criterion: &mut Criterion, binning: &Arc<Binning>) {
         bencher.iter(|| {
             let cache = Arc::new(MinuteCache::new(128 << 20));
             let file = PartialsFile::open(Path::new("p").into(), bytes.clone(), cache).unwrap();
-            black_box(fold(&[file], &cells, &[10..20]))
+            black_box(fold(&[file], &cells, std::slice::from_ref(&(10..20))))
         });
     });
 }

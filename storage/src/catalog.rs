@@ -445,13 +445,14 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn put<'k, K: redb::Key + 'static, T: Serialize + 'k>(
+    fn put<'k, K, T>(
         &self,
         table: TableDefinition<'static, K, &'static [u8]>,
         values: impl IntoIterator<Item = (K::SelfType<'k>, &'k T)>,
     ) -> Result<()>
     where
-        K: redb::Key<SelfType<'k>: std::borrow::Borrow<K::SelfType<'k>>>,
+        K: redb::Key<SelfType<'k>: std::borrow::Borrow<K::SelfType<'k>>> + 'static,
+        T: Serialize + 'k,
     {
         let mut values = values.into_iter().peekable();
         if values.peek().is_none() {

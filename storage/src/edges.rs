@@ -5,6 +5,9 @@
 //! needs no bounds check. For whole columns of which only the counts are wanted and that have few
 //! edges, each edge is compared with a block of values at a time, which compiles to vector code.
 
+use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd_macros::simd;
+
 use crate::special::{SPECIALS, Special};
 
 /// Edges up to which counting edge by edge beats searching row by row.
@@ -97,12 +100,22 @@ impl EdgeCounter {
         Self { edges, search }
     }
 
-    /// Adds values that occur so many times, as [`EdgeCounter::count`] adds values.
-    pub(crate) fn count_each(&self, counted: &[(f64, u64)], counts: &mut [u64]) {
-        for (value, times) in counted {
-            let place = slot_by(*value, |value| self.edges.partition_point(|edge| *edge <= value));
+    /// Adds values that occur so many times, as [`EdgeCounter::count`] adds values. Ascending ones
+    /// are found side by side.
+    pub(crate) fn count_each(&self, values: &[f64], times: &[u32], counts: &mut [u64]) {
+        let (mut bin, mut from, mut to) = (0, f64::INFINITY, f64::NEG_INFINITY);
+        let edge = |place: usize| self.edges.get(place).copied();
+        for (value, times) in values.iter().zip(times) {
+            let place = slot_by(*value, |value| {
+                if !(from <= value && value < to) {
+                    bin = self.edges.partition_point(|edge| *edge <= value);
+                    from = bin.checked_sub(1).and_then(edge).unwrap_or(f64::NEG_INFINITY);
+                    to = edge(bin).unwrap_or(f64::INFINITY);
+                }
+                bin
+            });
             if let Some(count) = counts.get_mut(place as usize) {
-                *count += times;
+                *count += u64::from(*times);
             }
         }
     }
@@ -110,9 +123,8 @@ impl EdgeCounter {
     /// Adds values to counts: of the specials, then of one bin more than there are edges.
     pub(crate) fn count(&self, values: &[f64], counts: &mut [u64]) {
         let Some(search) = &self.search else {
-            values
-                .chunks(BLOCK_VALUES)
-                .for_each(|block| count_compared(&self.edges, block, counts));
+            let level = Level::new();
+            dispatch!(level, simd => count_blocks(simd, &self.edges, values, counts));
             return;
         };
         let mut places = Vec::with_capacity(BLOCK_VALUES);
@@ -127,6 +139,15 @@ impl EdgeCounter {
     }
 }
 
+/// The loops below are compiled for each width of vectors and the processor's is chosen.
+#[simd]
+fn count_blocks<S: Simd>(_: S, edges: &[f64], values: &[f64], counts: &mut [u64]) {
+    for block in values.chunks(BLOCK_VALUES) {
+        count_compared(edges, block, counts);
+    }
+}
+
+#[inline(always)]
 fn count_compared(edges: &[f64], block: &[f64], counts: &mut [u64]) {
     let above = |edge: f64| block.iter().map(|value| u64::from(*value >= edge)).sum::<u64>();
     let ordered: u64 = block.iter().map(|value| u64::from(!value.is_nan())).sum();
@@ -198,8 +219,7 @@ mod tests {
             values.iter().for_each(|value| wanted[plain(&edges, *value)] += 1);
             prop_assert_eq!(&counts, &wanted);
             counts.fill(0);
-            let counted: Vec<(f64, u64)> = values.iter().map(|value| (*value, 3)).collect();
-            EdgeCounter::new(edges.clone()).count_each(&counted, &mut counts);
+            EdgeCounter::new(edges).count_each(&values, &vec![3; values.len()], &mut counts);
             wanted.iter_mut().for_each(|count| *count *= 3);
             prop_assert_eq!(counts, wanted);
         }

@@ -109,11 +109,6 @@ fn word_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 impl IdTable {
-    /// How many hashes there are.
-    pub(crate) fn len(&self) -> usize {
-        self.shape.count
-    }
-
     /// The table of hashes and their rows.
     pub(crate) fn build(
         entries: impl ExactSizeIterator<Item = (u64, u32)> + Clone,
@@ -258,6 +253,11 @@ impl IdTable {
         }
     }
 
+    /// How many hashes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.shape.count
+    }
+
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.len()
@@ -375,7 +375,7 @@ mod tests {
             top in 0_u64..4,
             probes in proptest::collection::vec(0_u64..3_000, 0..100),
         ) {
-            let hash = |n: u64| top << 62 | n << 20 | n % 7;
+            let hash = |n: u64| (top << 62) | (n << 20) | (n % 7);
             let hashes: Vec<u64> = near.iter().map(|n| hash(*n)).collect();
             let table = table(&hashes);
             let want = |n: u64| near.iter().position(|known| *known == n).map(|row| row as u32);

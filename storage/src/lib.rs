@@ -73,6 +73,9 @@ mod verify;
 mod model_stats;
 mod inspect;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
 pub use binning::{Binning, ColumnBins};
 pub use blob::{Blob, Tail};

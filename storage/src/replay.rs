@@ -44,8 +44,10 @@ pub(crate) struct Replayed {
     pub(crate) damage: Vec<Damage>,
 }
 
-/// Visits the records of all frames after a mark, in order of sequence: `visit` gets the sequence,
-/// the version of its file and the records.
+/// Gets the sequence of a frame, the version of its file and its records.
+pub(crate) type Visit<'a> = dyn FnMut(u64, u16, &[u8]) -> Result<()> + 'a;
+
+/// Visits the records of all frames after a mark, in order of sequence.
 ///
 /// # Errors
 /// `FailedPrecondition` for a newer version, `Io`, what `visit` returns.
@@ -53,7 +55,7 @@ pub(crate) fn replay(
     vfs: &dyn Vfs,
     root: &Path,
     published: u64,
-    visit: &mut dyn FnMut(u64, u16, &[u8]) -> Result<()>,
+    visit: &mut Visit<'_>,
 ) -> Result<Replayed> {
     let mut shards: Vec<ShardLog<'_>> = Vec::new();
     for file in list(vfs, root)? {

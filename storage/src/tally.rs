@@ -483,7 +483,9 @@ impl RowCounter {
         let mut counts = column.zeros();
         match (&column.counter, numbers) {
             (Some(counter), Numbers::Values(values)) => counter.count(values, &mut counts),
-            (Some(counter), Numbers::Counted(counted)) => counter.count_each(counted, &mut counts),
+            (Some(counter), Numbers::Counted(values, times)) => {
+                counter.count_each(values, times, &mut counts);
+            }
             // The column was of another kind when the rows came: there it has no value.
             (None, numbers) => {
                 if let Some(nulls) = counts.first_mut() {

@@ -1,7 +1,7 @@
 //! Maintenance changes files and never an answer: compaction, folding, re-binning, deletion and
 //! retention on a database that its caller drives, so that every step is one that the test took.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -297,6 +297,30 @@ fn a_batch_sent_again_gets_its_first_receipt_after_a_restart_as_well() {
     assert_eq!((send(&db, 1, 0).0, send(&db, 2, 5).0, label(&db, 1).0), (10, 5, 15));
     assert_eq!(send(&db, 3, 5), (0, 10), "a new number is a new batch, whose ids are known");
     assert_eq!(answers(&db)[0].0, 15);
+}
+
+#[test]
+fn event_times_of_1970_and_2100_live_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = create(dir.path());
+    let far = 47_482 * DAY_MICROS;
+    write(&db, 0, 50);
+    let mut late = rows(100, 50);
+    late.times.iter_mut().for_each(|time| *time += far);
+    db.write_predictions(MODEL, "1", late).unwrap().wait().unwrap();
+    label(&db, 0..150, 5);
+    db.seal().unwrap();
+    assert!(dir.path().join("segments/model=m/version=1/date=2100-01-01").is_dir());
+    // Retention counts from the clock, here the hundredth day of 1970, not from rows of the future.
+    let days = Some(36_500);
+    let retention =
+        Retention { rows_days: days, minutes_days: days, hours_days: days, days_days: days };
+    db.set_retention(MODEL, retention).unwrap();
+    settle(&db);
+    let day = |start| TimeRange { start, end: start + DAY_MICROS };
+    assert_eq!((answer(&db, day(0)).0, answer(&db, day(far)).0), (50, 50));
+    assert_eq!(answer(&db, day(far)).2.values().sum::<i64>(), 50);
+    sound(&db);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::program::{Target, run_json};
 
 /// The formats that were released.
-const FORMATS: [&str; 1] = ["v1"];
+const FORMATS: [&str; 2] = ["v1", "v2"];
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();

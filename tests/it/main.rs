@@ -6,6 +6,7 @@
 mod bench;
 mod cli;
 mod compat;
+mod corpus;
 mod crash;
 mod golden;
 mod grpc;

@@ -5,7 +5,7 @@ use clap::CommandFactory as _;
 use super::*;
 use crate::cli::time::Moment;
 use driftline_query::{Method, Metric};
-use driftline_storage::Task;
+use driftline_storage::{Retention, Task};
 
 const DAY: i64 = driftline_storage::DAY_MICROS;
 
@@ -176,6 +176,44 @@ fn performance_and_distribution_take_what_they_need() {
     let request = args.request(0).expect("in range");
     assert_eq!((request.feature.as_str(), request.reference.as_deref()), ("f", Some("r")));
     wrong("query distribution --model m --from -7d --to now", "--feature");
+}
+
+#[test]
+fn maintenance_takes_a_target_and_inspect_a_file() {
+    assert!(matches!(good("verify --data-dir d").command, Command::Verify));
+    assert!(matches!(good("compact --server http://a:1").command, Command::Compact));
+    let cli = good("inspect wal/1.wal --format json");
+    let Command::Inspect(args) = cli.command else { panic!("inspect") };
+    assert_eq!(args.file, std::path::Path::new("wal/1.wal"));
+    wrong("inspect", "FILE");
+    wrong("inspect f --data-dir d", "neither --data-dir nor --server");
+    wrong("compact --model m", "--model");
+}
+
+#[test]
+fn predictions_are_deleted_by_ids_that_are_named() {
+    let cli = good("predictions delete --model m --id a --id -b --ids list.txt --yes");
+    let Command::Predictions(PredictionsCommand::Delete(args)) = cli.command else { panic!("d") };
+    assert_eq!(args.id, ["a", "-b"]);
+    assert!(args.yes && args.ids.is_some());
+    wrong("predictions delete --model m", "--id");
+    wrong("predictions delete --id a", "--model");
+}
+
+#[test]
+fn retention_changes_the_levels_that_are_named() {
+    let known = Retention { rows_days: Some(9), hours_days: Some(99), ..Retention::default() };
+    let change = |rest: &str| {
+        let cli = good(&format!("models retention --model m {rest}"));
+        let Command::Models(ModelsCommand::Retention(args)) = cli.command else { panic!("keep") };
+        args.change(known)
+    };
+    assert_eq!(change(""), None);
+    assert_eq!(change("--keep-all"), Some(Retention::default()));
+    let wanted = Retention { rows_days: None, minutes_days: Some(14), ..known };
+    assert_eq!(change("--rows forever --minutes 2w"), Some(wanted));
+    wrong("models retention --model m --rows 36h", "such as 90d");
+    wrong("models retention --model m --days 1d --keep-all", "cannot be used with");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::{
     Format, Style, machine,
-    table::{NONE, Table, name},
+    table::{NONE, Table, whole},
 };
 use crate::cli::time::format_time;
 
@@ -161,9 +161,7 @@ fn cell(value: &Datum) -> String {
     match value {
         Datum::None => NONE.to_owned(),
         Datum::Text(text) if text.is_empty() => NONE.to_owned(),
-        // Paths are long and must be whole; what could disturb the terminal is escaped.
-        Datum::Text(text) if text.contains('/') => super::table::sentence(text),
-        Datum::Text(text) => name(text),
+        Datum::Text(text) => whole(text),
         other => plain(other),
     }
 }

@@ -114,12 +114,16 @@ pub(super) fn chart_width(style: &Style) -> usize {
 
 /// A name as it may stand in a terminal: control characters escaped, long names cut.
 pub(super) fn name(text: &str) -> String {
-    let mut clean = String::new();
-    for (at, c) in text.chars().enumerate() {
-        if at == NAME_CHARS_MAX {
-            clean.push('…');
-            break;
-        }
+    match text.char_indices().nth(NAME_CHARS_MAX) {
+        Some((end, _)) => whole(&text[..end]) + "…",
+        None => whole(text),
+    }
+}
+
+/// A text as it may stand in a terminal, whole.
+pub(super) fn whole(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
         if is_unsafe(c) { clean.extend(c.escape_default()) } else { clean.push(c) }
     }
     clean

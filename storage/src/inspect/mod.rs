@@ -144,6 +144,11 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     Ok(Inspection { file: path.to_owned(), bytes: count, kind, facts, lists, damage })
 }
 
+/// Checks and decodes the bytes of a file.
+pub(crate) fn check(path: &Path, bytes: Vec<u8>) -> Result<()> {
+    by_content(path, bytes).map(drop)
+}
+
 fn read(path: &Path) -> Result<Vec<u8>> {
     let io = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => {

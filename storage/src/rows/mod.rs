@@ -24,6 +24,7 @@ mod delta;
 mod dictionary;
 mod encode;
 mod file;
+mod foreign;
 mod header;
 mod old;
 mod planes;
@@ -34,6 +35,7 @@ mod visit;
 mod write;
 
 pub use file::RowFile;
+pub(crate) use foreign::{decode_pages, pages_of};
 pub use visit::Numbers;
 pub use write::{EncodedRows, write_rows};
 

@@ -194,10 +194,10 @@ fn numbers_are_visited_run_by_run() {
     let columns = columns.map(|place| (rows.fields[place].clone(), rows.columns[place].clone()));
     for (field, column) in columns.chain([absent]) {
         for runs in [
-            vec![0..end],
+            std::iter::once(0..end).collect::<Vec<_>>(),
             vec![0..1, 1..2, 2..700, page - 1..page + 1, page + 1..end - 1],
             vec![5..5, 7..page, page..page, page..2 * page, end - 1..end],
-            vec![page + 3..page + 9],
+            std::iter::once(page + 3..page + 9).collect(),
         ] {
             for file in [&file, &old] {
                 let mut found: Vec<Vec<u64>> = vec![Vec::new(); runs.len()];
@@ -205,9 +205,12 @@ fn numbers_are_visited_run_by_run() {
                     Numbers::Values(values) => {
                         found[run].extend(values.iter().map(|value| value.to_bits()));
                     }
-                    Numbers::Counted(counted) => counted.iter().for_each(|(value, count)| {
-                        found[run].extend(std::iter::repeat_n(value.to_bits(), *count as usize));
-                    }),
+                    Numbers::Counted(values, counts) => {
+                        for (value, count) in values.iter().zip(counts) {
+                            let value = value.to_bits();
+                            found[run].extend(std::iter::repeat_n(value, *count as usize));
+                        }
+                    }
                 })
                 .expect("reads");
                 for (run, mut found) in runs.iter().zip(found) {

@@ -29,8 +29,8 @@ const LANED_MAX: usize = 1 << 10;
 pub enum Numbers<'a> {
     /// The value of each row.
     Values(&'a [f64]),
-    /// Values and how many rows have each.
-    Counted(&'a [(f64, u64)]),
+    /// Some values, most often ascending, and how many rows have each, which may be none.
+    Counted(&'a [f64], &'a [u32]),
 }
 
 impl Numbers<'_> {
@@ -38,7 +38,7 @@ impl Numbers<'_> {
     pub fn rows(&self) -> u64 {
         match self {
             Self::Values(values) => values.len() as u64,
-            Self::Counted(counted) => counted.iter().map(|(_, rows)| rows).sum(),
+            Self::Counted(_, rows) => rows.iter().map(|rows| u64::from(*rows)).sum(),
         }
     }
 }
@@ -69,7 +69,7 @@ impl RowFile {
         })?;
         if found.is_none() {
             for (place, run) in runs.iter().enumerate() {
-                seen(place, Numbers::Counted(&[(NULL, run.len() as u64)]));
+                seen(place, Numbers::Counted(&[NULL], &[run.end.saturating_sub(run.start)]));
             }
         }
         Ok(())
@@ -91,18 +91,15 @@ fn visit_column(
 
 /// Counts of a run by places in the dictionary; nulls come last.
 #[derive(Debug, Default)]
-struct Counts {
-    counts: Vec<u32>,
-    values: Vec<(f64, u64)>,
-}
+struct Counts(Vec<u32>);
 
 impl Counts {
     /// Counts places, each below `distinct`; nulls are [`NULL_CODE`].
     fn add(&mut self, codes: &[u32], distinct: usize) {
         let places = distinct + 1;
         let laned = distinct < LANED_MAX;
-        self.counts.resize(if laned { LANES * places } else { places }, 0);
-        let counts = self.counts.as_mut_slice();
+        self.0.resize(if laned { LANES * places } else { places }, 0);
+        let counts = self.0.as_mut_slice();
         let mut count = |lane: usize, code: u32| {
             if let Some(count) = counts.get_mut(lane * places + (code as usize).min(distinct)) {
                 *count += 1;
@@ -117,19 +114,14 @@ impl Counts {
         rest.iter().for_each(|code| count(0, *code));
     }
 
-    /// The values that were counted, and begins anew.
-    fn take(&mut self, dictionary: &[f64]) -> &[(f64, u64)] {
-        let places = dictionary.len() + 1;
-        self.values.clear();
-        for (place, value) in dictionary.iter().chain([&NULL]).enumerate() {
-            let lanes = self.counts.iter().skip(place).step_by(places);
-            let count: u64 = lanes.map(|count| u64::from(*count)).sum();
-            if count > 0 {
-                self.values.push((*value, count));
-            }
+    /// The counts of the values of the dictionary and of nulls.
+    fn sums(&mut self, distinct: usize) -> &[u32] {
+        let places = distinct + 1;
+        let (sums, lanes) = self.0.split_at_mut_checked(places).unwrap_or_default();
+        for lane in lanes.chunks(places) {
+            sums.iter_mut().zip(lane).for_each(|(sum, count)| *sum += count);
         }
-        self.counts.clear();
-        &self.values
+        sums
     }
 }
 
@@ -221,11 +213,15 @@ impl<'a> Visitor<'a> {
     }
 
     fn end_run(&mut self, run: &Range<u32>, dictionary: &[f64]) {
-        if run.len() >= dictionary.len() {
-            let counted = self.counts.take(dictionary);
-            if !counted.is_empty() {
-                (self.seen)(self.run, Numbers::Counted(counted));
+        if run.len() < dictionary.len() {
+            return;
+        }
+        if let Some((nulls, counts)) = self.counts.sums(dictionary.len()).split_last() {
+            (self.seen)(self.run, Numbers::Counted(dictionary, counts));
+            if *nulls > 0 {
+                (self.seen)(self.run, Numbers::Counted(&[NULL], &[*nulls]));
             }
         }
+        self.counts.0.clear();
     }
 }

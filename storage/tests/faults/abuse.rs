@@ -183,7 +183,7 @@ fn labels_that_break_a_rule_are_refused_whole() {
         LabelBatch { ids: ids(), times: vec![1], truths: good.clone() },
         LabelBatch { ids: ids(), times: vec![1, 2], truths: texts([Some("yes"), None]) },
         LabelBatch { ids: ids(), times: vec![1, 2], truths: Column::Numeric(vec![1.0, 2.0]) },
-        LabelBatch { ids: ids(), times: vec![1, TIME_MAX + 1], truths: good.clone() },
+        LabelBatch { ids: ids(), times: vec![1, TIME_MAX + 1], truths: good },
     ];
     for batch in bad {
         let error = db.write_labels(MODELS[0], batch).unwrap_err();

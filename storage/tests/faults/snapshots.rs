@@ -16,6 +16,9 @@ const BATCHES: u16 = 25;
 const ROWS: u16 = 20;
 
 /// The rows of a batch: no two of all batches are alike.
+/// What a thread does until it is told to stop; it tells how often.
+type Work = Box<dyn FnOnce(&Db, &AtomicBool) -> u64 + Send>;
+
 fn batch(writer: u16, batch: u16) -> Vec<RowSpec> {
     let first = (writer * BATCHES + batch) * ROWS;
     let row = |n: u16| RowSpec {
@@ -86,7 +89,7 @@ fn every_answer_agrees_with_itself_while_all_else_goes_on() {
     let db = Arc::new(disk.create());
     let stop = Arc::new(AtomicBool::new(false));
     let least = seeds_asked().unwrap_or(100);
-    let spawn = |run: Box<dyn FnOnce(&Db, &AtomicBool) -> u64 + Send>| {
+    let spawn = |run: Work| {
         let (db, stop) = (db.clone(), stop.clone());
         std::thread::spawn(move || run(&db, &stop))
     };
