@@ -259,6 +259,7 @@ impl Run {
     }
 
     fn step(&mut self, op: &Op) -> Result<(), String> {
+        self.disturbed |= self.vfs.is_faulty();
         match op {
             Op::Predict { model, version, rows, producer } => {
                 let (model, version, producer) = (*model, *version, *producer);
@@ -278,7 +279,6 @@ impl Run {
             }
             Op::Seal => self.seal(),
             Op::Maintain(pieces) => {
-                self.disturbed |= self.vfs.is_faulty();
                 for _ in 0..*pieces {
                     match self.db()?.maintain() {
                         Ok(true) => {}
@@ -289,7 +289,6 @@ impl Run {
                 self.check()
             }
             Op::Compact => {
-                self.disturbed |= self.vfs.is_faulty();
                 self.expire();
                 match self.db()?.compact(&mut || {}) {
                     Ok(()) => self.check(),
@@ -334,7 +333,6 @@ impl Run {
                 Ok(())
             }
             Op::Heal => {
-                self.disturbed |= self.vfs.is_faulty();
                 self.vfs.heal();
                 Ok(())
             }
@@ -342,7 +340,6 @@ impl Run {
     }
 
     fn write(&mut self, change: Change) -> Result<(), String> {
-        self.disturbed |= self.vfs.is_faulty();
         match ask(self.db()?, &change) {
             Ok(receipt) => {
                 let mut what = String::new();
@@ -377,7 +374,6 @@ impl Run {
     }
 
     fn seal(&mut self) -> Result<(), String> {
-        self.disturbed |= self.vfs.is_faulty();
         self.expire();
         match self.db()?.seal() {
             Ok(()) => self.check(),

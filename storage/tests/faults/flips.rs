@@ -96,7 +96,7 @@ fn a_flipped_bit_of_any_file_is_told_or_changes_no_answer() {
         assert!(has(ending), "there is a file {ending}");
     }
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let flips = seeds_asked().map_or(25, |seeds| seeds / files.len() as u64);
+    let flips = seeds_asked().map_or(12, |seeds| seeds / files.len() as u64);
     for (path, len) in &files {
         let mut told = 0;
         for _ in 0..flips {
@@ -118,7 +118,7 @@ fn a_flipped_bit_in_the_used_pages_of_the_catalog_never_gives_a_wrong_answer() {
     let bytes = disk.vfs.peek(&path).unwrap();
     let used: Vec<usize> = (0..bytes.len()).filter(|byte| bytes[*byte] != 0).collect();
     let mut rng = ChaCha8Rng::seed_from_u64(2);
-    for _ in 0..seeds_asked().unwrap_or(300) {
+    for _ in 0..seeds_asked().unwrap_or(200) {
         let byte = used[rng.random_range(0..used.len())];
         check_flip(&disk, &path, byte, rng.random_range(0..8));
     }

@@ -3,7 +3,7 @@
 use driftline_sim::{Failure, simulate, simulate_with_threads};
 
 /// Seeds of a run that nobody asked more of.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 200;
 /// Failures that are worth printing at once.
 const FAILURES_MAX: usize = 5;
 

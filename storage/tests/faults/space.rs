@@ -4,7 +4,10 @@
 use driftline_sim::{Call, Change, Fault, PAGE_BYTES, Unsynced, When};
 use driftline_storage::{DAY_MICROS, Db, ErrorKind, Retention};
 
-use crate::fixture::{Disk, labels, rows};
+use crate::{
+    fixture::{Disk, labels, rows},
+    simulation::seeds_asked,
+};
 
 /// Writes until the disk is full. Returns how many batches of ten rows were taken.
 fn fill(disk: &mut Disk, db: &Db, from: u16) -> u16 {
@@ -144,12 +147,13 @@ fn publications(full: Full) -> Disk {
 fn a_publication_that_finds_no_space_leaves_the_old_state_and_no_file() {
     let undisturbed = publications(Full::Never);
     let whole = endings(&undisturbed);
+    let stride = if seeds_asked().is_some() { 1 } else { 3 };
     for call in [Call::Write, Call::Create, Call::CreateDir, Call::SetLen] {
-        for at in 0..undisturbed.vfs.count(call) {
+        for at in (0..undisturbed.vfs.count(call)).step_by(stride) {
             assert_eq!(endings(&publications(Full::Once(call, at))), whole, "{call:?} {at}");
         }
     }
-    for pages in 0..undisturbed.vfs.used() / PAGE_BYTES as u64 {
+    for pages in (0..undisturbed.vfs.used() / PAGE_BYTES as u64).step_by(stride) {
         assert_eq!(endings(&publications(Full::Pages(pages))), whole, "{pages} pages");
     }
 }
