@@ -38,6 +38,7 @@ impl Client {
             model: model.to_owned(),
             version: version.to_owned(),
             rows: vec![prediction_row(batch, schema, row)],
+            ..v1::WritePredictionsRequest::default()
         };
         let requests: Vec<_> = (0..batch.len()).map(request).collect();
         let requests = Arc::new(Mutex::new(requests.into_iter()));

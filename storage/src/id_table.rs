@@ -109,6 +109,11 @@ fn word_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 impl IdTable {
+    /// How many hashes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.shape.count
+    }
+
     /// The table of hashes and their rows.
     pub(crate) fn build(
         entries: impl ExactSizeIterator<Item = (u64, u32)> + Clone,
