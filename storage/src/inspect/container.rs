@@ -26,6 +26,10 @@ use crate::{
 /// Sections of partials from this kind on hold the minutes of an hour.
 const MINUTES_FROM: u32 = 100;
 
+/// Rows of a segment whose labels are read: how many it has stands in the catalog, and labels take a
+/// bit for each row. No head holds as many.
+const ROWS_MAX: u32 = 1 << 26;
+
 const FORMATS: [(Format, &str); 7] = [
     (partials_file::FORMAT, "partials"),
     (ids::FORMAT, "ids"),
@@ -123,8 +127,7 @@ fn binning(binning: &Binning, found: &mut Found) {
 }
 
 fn label_set(path: &Path, bytes: &[u8], found: &mut Found) -> Result<()> {
-    // How many rows the segment has stands in the catalog; any row may have a label here.
-    let set = LabelSet::decode(path, bytes, u32::MAX)?;
+    let set = LabelSet::decode(path, bytes, ROWS_MAX)?;
     found.fact("labels", set.len());
     found.fact("last row", set.rows().max());
     found.fact("left the history", set.dropped());

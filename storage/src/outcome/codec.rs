@@ -160,10 +160,11 @@ fn get_hour(get: &mut Get<'_>, classes: usize) -> Decoded<Hour> {
     for place in 0..get.count(2)? {
         let step = get.varint_u32()?;
         key = key.checked_add(step).ok_or(DecodeError("a minute of an hour"))?;
-        let cell = Cell::new(key, get.varint_u32()? as i32);
-        if u16::from(cell.minute()) >= HOUR_MINUTES || (place > 0 && step == 0) {
+        if place > 0 && step == 0 {
             return Err(DecodeError("minutes and pairs in order"));
         }
+        let cell = Cell::new(key, get.varint_u32()? as i32);
+        let cell = cell.ok_or(DecodeError("a minute of an hour"))?;
         if !known_pair(cell.pair(), classes) {
             return Err(DecodeError("a class of its list"));
         }

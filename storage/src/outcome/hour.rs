@@ -28,8 +28,9 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    pub(super) fn new(key: u32, count: i32) -> Self {
-        Self { key, count }
+    /// A cell of a minute, `0..60`; nothing if the key has another.
+    pub(super) fn new(key: u32, count: i32) -> Option<Self> {
+        (key >> PAIR_BITS < u32::from(HOUR_MINUTES)).then_some(Self { key, count })
     }
 
     /// Minute of the hour above the pair.
