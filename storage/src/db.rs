@@ -319,9 +319,10 @@ impl Db {
         let schema = record.known_schema(None)?;
         batch.validate(&schema)?;
         let hashes = batch.ids.hashes();
-        let (segments, epoch) = {
+        let (segments, epoch, seen) = {
             let state = self.shared.read();
-            (state.segments.clone(), state.epoch)
+            let seen = state.label_batches.get(model).copied().unwrap_or(0);
+            (state.segments.clone(), state.epoch, seen)
         };
         let targets = Targets::find(&segments, epoch, model, &hashes)?;
         let known = targets.known(&batch.times, &batch.truths);
@@ -330,7 +331,8 @@ impl Db {
         let (reply, receiver) = oneshot::channel();
         let shard = shard_of(model, "", self.keeper.shards());
         let model = model.to_owned();
-        let write = LabelsWrite { producer, model, labels, targets, known, unchanged: 0, reply };
+        let write =
+            LabelsWrite { producer, model, labels, targets, known, seen, unchanged: 0, reply };
         self.send(shard, Command::Labels(write))?;
         Ok(Pending { shared: self.shared.clone(), receiver })
     }

@@ -196,6 +196,8 @@ pub(crate) struct State {
     pub(crate) frozen: Option<Head>,
     /// Labels that wait for their prediction.
     pub(crate) waiting: Waiting,
+    /// Batches of labels that changed something, by model.
+    pub(crate) label_batches: HashMap<String, u64>,
     /// Bytes written by model.
     pub(crate) written: BTreeMap<String, Written>,
 }

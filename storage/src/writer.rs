@@ -70,6 +70,8 @@ pub(crate) struct LabelsWrite {
     pub(crate) targets: Targets,
     /// Whether every published row that has its id has this very label, per label.
     pub(crate) known: Vec<bool>,
+    /// How many batches of labels the model had when that was looked for.
+    pub(crate) seen: u64,
     pub(crate) unchanged: u64,
     pub(crate) reply: Reply<LabelReceipt>,
 }
@@ -234,11 +236,23 @@ impl Writer {
             return;
         }
         let state = self.shared.read();
+        // A label that is known is left out, which is wrong once another came for its prediction
+        // since it was looked for: among labels of one time the last that came wins.
+        if state.label_batches.get(&write.model).copied().unwrap_or(0) != write.seen {
+            write.known.fill(false);
+        }
         let heads = HeadRows::of(&state, &write.model);
         let truths = truths(&write.labels.truths);
         let mut keep: Vec<u32> = Vec::with_capacity(truths.len());
-        // A label is known only as long as none of its prediction came before it in the batch.
-        let mut changed: HashSet<u64> = HashSet::new();
+        // So it is with labels that came before it in the group and in the batch.
+        let mut changed: HashSet<u64> = steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Labels(earlier) if earlier.model == write.model => Some(earlier),
+                _ => None,
+            })
+            .flat_map(|earlier| earlier.labels.hashes.iter().copied())
+            .collect();
         for (row, (hash, truth)) in (0_u32..).zip(write.labels.hashes.iter().zip(&truths)) {
             let time = write.labels.times.get(row as usize).copied().unwrap_or(0);
             let known = write.known.get(row as usize) == Some(&true);
@@ -482,8 +496,16 @@ impl Writer {
                 self.shared.skip_labels(first + count as u64);
                 let (reply, _) = oneshot::channel();
                 let (known, unchanged) = (Vec::new(), left_out);
-                let write =
-                    LabelsWrite { producer, model, labels, targets, known, unchanged, reply };
+                let write = LabelsWrite {
+                    producer,
+                    model,
+                    labels,
+                    targets,
+                    known,
+                    seen: 0,
+                    unchanged,
+                    reply,
+                };
                 self.apply_labels(write, first);
             }
         }
@@ -539,6 +561,9 @@ fn give_labels(
         }
     }
     write.targets.apply(first, &labels.times, truths);
+    if !labels.hashes.is_empty() {
+        *state.label_batches.entry(write.model.clone()).or_default() += 1;
+    }
     state.active.labels += labels.hashes.len();
 }
 

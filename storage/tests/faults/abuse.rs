@@ -341,3 +341,27 @@ fn a_disk_that_hangs_in_a_sync_stops_no_reader_and_loses_no_batch() {
     }
     disk.check(&db);
 }
+
+#[test]
+fn labels_that_are_on_their_way_are_not_taken_for_the_last_word() {
+    let mut disk = Disk::new(14);
+    disk.drive = Drive::Threads;
+    let db = disk.create();
+    disk.predict(&db, 0, &rows(7..8)).unwrap();
+    disk.label(&db, &labels(7..8, 5, 1)).unwrap();
+    db.seal().unwrap();
+    for at_once in [false, true] {
+        disk.vfs.hold(Call::Sync, ".wal");
+        let send = |truth| db.write_labels(MODELS[0], data::labels(0, &labels(7..8, 5, truth)));
+        let first = send(2).unwrap();
+        if !at_once {
+            disk.vfs.wait_until_held();
+        }
+        // What it says is what the row has now, and not what it has when its turn comes.
+        let second = send(1).unwrap();
+        disk.vfs.release();
+        first.wait().unwrap();
+        second.wait().unwrap();
+        disk.check(&db);
+    }
+}
