@@ -10,7 +10,7 @@ use std::{hint::black_box, ops::Range, path::Path, sync::Arc};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use driftline_storage::{
     Binning, Cells, Column, ColumnBins, MINUTE_MICROS, Tallies, Wanted,
-    parts::{Binner, DayPartials, MinuteCache, PartialsFile, count_by_minute, write_partials},
+    parts::{Binner, DayPartials, MinuteCache, PartialsFile, count, write_partials},
 };
 
 const NUMBERS: usize = 21;
@@ -98,10 +98,14 @@ fn day(binning: &Arc<Binning>, seed: u64, per_minute: u64) -> Vec<u8> {
     let mut binner = Binner::new(binning.clone());
     let mut day = DayPartials::default();
     for hour in 0..24 {
-        let count = per_minute as usize * 60;
-        let (times, columns) = rows(&mut draw, count, per_minute, hour * 60);
-        for bucket in count_by_minute(&times, columns.iter(), &mut binner) {
+        let some = per_minute as usize * 60;
+        let (times, columns) = rows(&mut draw, some, per_minute, hour * 60);
+        let counted = count(&times, columns.iter(), &mut binner);
+        for bucket in counted.minutes {
             day.add(bucket.minute, bucket.counts);
+        }
+        for bucket in counted.hours {
+            day.add_moments(bucket.hour, &bucket.moments);
         }
     }
     write_partials(binning, binner.names(), &day).unwrap()
@@ -118,14 +122,14 @@ fn sizes(binning: &Arc<Binning>) {
 
 fn counting(criterion: &mut Criterion, binning: &Arc<Binning>) {
     let mut group = criterion.benchmark_group("count");
-    for (name, count, per_minute) in
+    for (name, row_count, per_minute) in
         [("65536 rows, 231 a minute", 65_536, 231), ("one row", 1, 1), ("64 rows", 64, 231)]
     {
-        let (times, columns) = rows(&mut Draw(9), count, per_minute, 0);
+        let (times, columns) = rows(&mut Draw(9), row_count, per_minute, 0);
         let mut binner = Binner::new(binning.clone());
-        group.throughput(Throughput::Elements(count as u64));
+        group.throughput(Throughput::Elements(row_count as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| count_by_minute(&times, columns.iter(), &mut binner));
+            bencher.iter(|| count(&times, columns.iter(), &mut binner));
         });
     }
     group.finish();

@@ -25,7 +25,8 @@ use crate::{
     ids::IdIndex,
     labels::LabelSet,
     limits,
-    partials_file::{MinuteCache, PartialsFile},
+    minutes::MinuteCache,
+    partials_file::PartialsFile,
     rows::RowFile,
     vfs::Vfs,
 };

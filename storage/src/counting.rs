@@ -2,7 +2,8 @@
 //!
 //! Columns are counted one after the other, so that the cells that are written stay in the first
 //! cache; rows of one minute mostly come together and are counted as a run. A minute that few rows
-//! of the batch fall into collects slots in a list instead of clearing a cell for each.
+//! of the batch fall into collects slots in a list instead of clearing a cell for each. Moments are
+//! taken in the same pass, by hour.
 
 use std::{collections::HashMap, ops::Range};
 
@@ -10,8 +11,29 @@ use crate::{
     binner::Binner,
     column::Column,
     counts::Counts,
-    time::{MINUTE_MICROS, day_of, minute_of_day},
+    moments::{Moments, numeric_columns},
+    time::{HOUR_MICROS, MINUTE_MICROS, day_of, minute_of_day},
 };
+
+/// What a batch counts.
+#[derive(Debug, Default)]
+pub struct Counted {
+    /// Its minutes, in order of their first row.
+    pub minutes: Vec<MinuteCounts>,
+    /// Its hours, in order of their first row.
+    pub hours: Vec<HourMoments>,
+}
+
+/// The moments of one hour.
+#[derive(Debug)]
+pub struct HourMoments {
+    /// Its day, counted from 1970-01-01.
+    pub day: i64,
+    /// Hour of the day.
+    pub hour: u16,
+    /// Its moments.
+    pub moments: Moments,
+}
 
 /// The counts of one minute.
 #[derive(Debug)]
@@ -24,7 +46,7 @@ pub struct MinuteCounts {
     pub counts: Counts,
 }
 
-/// Neighbouring rows of one minute.
+/// Neighbouring rows of one bucket.
 struct Run {
     bucket: usize,
     rows: Range<usize>,
@@ -36,13 +58,14 @@ enum Bucket {
     Places(Vec<u32>),
 }
 
-/// Counts rows by minute, in order of their first row.
-pub fn count_by_minute<'a>(
+/// Counts rows by minute, and takes their moments by hour.
+pub fn count<'a>(
     times: &[i64],
     columns: impl Iterator<Item = &'a Column> + Clone,
     binner: &mut Binner,
-) -> Vec<MinuteCounts> {
-    let (runs, minutes) = runs(times);
+) -> Counted {
+    let (runs_of_minutes, minutes) = runs(times, MINUTE_MICROS);
+    let (runs_of_hours, hours) = runs(times, HOUR_MICROS);
     // Names are learned first: the cells of a minute are made once, for all of them.
     let translations: Vec<_> = columns
         .clone()
@@ -60,10 +83,26 @@ pub fn count_by_minute<'a>(
         }
     };
     let mut buckets: Vec<Bucket> = minutes.iter().map(bucket).collect();
+    let binning = binner.binning().clone();
+    let mut moments: Vec<Moments> =
+        hours.iter().map(|(_, rows)| Moments::zeros(&binning, u64::from(*rows))).collect();
+    let mut numeric = numeric_columns(&binning).enumerate().peekable();
     let mut places = Vec::with_capacity(times.len());
     for ((place, column), translation) in columns.enumerate().zip(&translations) {
         binner.slots_of(place, column, translation, &mut places);
-        for run in &runs {
+        let known = numeric.next_if(|(_, column)| column.place == place);
+        if let (Some((number, of)), Column::Numeric(values)) = (known, column) {
+            for run in &runs_of_hours {
+                if let (Some(moments), Some(values), Some(places)) = (
+                    moments.get_mut(run.bucket),
+                    values.get(run.rows.clone()),
+                    places.get(run.rows.clone()),
+                ) {
+                    moments.count(number, &of, values, places);
+                }
+            }
+        }
+        for run in &runs_of_minutes {
             let Some(places) = places.get(run.rows.clone()) else { continue };
             match buckets.get_mut(run.bucket) {
                 Some(Bucket::Dense(counts)) => counts.count(places),
@@ -81,32 +120,40 @@ pub fn count_by_minute<'a>(
         let time = minute * MINUTE_MICROS;
         MinuteCounts { day: day_of(time), minute: minute_of_day(time), counts }
     };
-    buckets.into_iter().zip(minutes).map(finish).collect()
+    let of_hour = |(moments, (hour, _)): (Moments, (i64, u32))| {
+        let day = day_of(hour * HOUR_MICROS);
+        HourMoments { day, hour: hour.rem_euclid(24) as u16, moments }
+    };
+    Counted {
+        minutes: buckets.into_iter().zip(minutes).map(finish).collect(),
+        hours: moments.into_iter().zip(hours).map(of_hour).collect(),
+    }
 }
 
-/// Rows of the same minute that stand together, and each minute with its number of rows.
-fn runs(times: &[i64]) -> (Vec<Run>, Vec<(i64, u32)>) {
+/// Rows of the same bucket of so many microseconds that stand together, and each bucket with its
+/// number of rows.
+fn runs(times: &[i64], micros: i64) -> (Vec<Run>, Vec<(i64, u32)>) {
     let mut runs: Vec<Run> = Vec::new();
-    let mut minutes: Vec<(i64, u32)> = Vec::new();
+    let mut buckets: Vec<(i64, u32)> = Vec::new();
     let mut known: HashMap<i64, usize, foldhash::fast::RandomState> = HashMap::default();
     let mut start = 0;
     while let Some(time) = times.get(start) {
-        let minute = time.div_euclid(MINUTE_MICROS);
-        let from = minute * MINUTE_MICROS;
-        let inside = |time: &i64| time.wrapping_sub(from) as u64 >= MINUTE_MICROS as u64;
+        let number = time.div_euclid(micros);
+        let from = number * micros;
+        let inside = |time: &i64| time.wrapping_sub(from) as u64 >= micros as u64;
         let rest = times.get(start..).unwrap_or_default();
         let len = rest.iter().position(inside).unwrap_or(rest.len());
-        let bucket = *known.entry(minute).or_insert_with(|| {
-            minutes.push((minute, 0));
-            minutes.len() - 1
+        let bucket = *known.entry(number).or_insert_with(|| {
+            buckets.push((number, 0));
+            buckets.len() - 1
         });
-        if let Some((_, rows)) = minutes.get_mut(bucket) {
+        if let Some((_, rows)) = buckets.get_mut(bucket) {
             *rows = rows.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
         }
         runs.push(Run { bucket, rows: start..start + len });
         start += len;
     }
-    (runs, minutes)
+    (runs, buckets)
 }
 
 #[cfg(test)]
@@ -173,7 +220,7 @@ mod tests {
                 Column::categories(rows.iter().map(|row| row.2.map(|name| texts[name]))),
             ];
             let mut got: BTreeMap<i64, BTreeMap<usize, u32>> = BTreeMap::new();
-            for bucket in count_by_minute(&times, columns.iter(), &mut binner()) {
+            for bucket in count(&times, columns.iter(), &mut binner()).minutes {
                 let minute = bucket.day * 1440 + i64::from(bucket.minute);
                 let of_minute = got.entry(minute).or_default();
                 bucket.counts.for_each(|slot, count| *of_minute.entry(slot).or_default() += count);

@@ -5,7 +5,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use crate::{counts::Counts, sums::Sums, time::DAY_MINUTES};
+use crate::{counts::Counts, moments::Moments, sums::Sums, time::DAY_MINUTES};
 
 /// Minutes of one hour.
 pub(crate) const HOUR_MINUTES: u16 = 60;
@@ -27,6 +27,7 @@ pub(crate) fn between(minutes: &Minutes, start: u16, end: u16) -> impl Iterator<
 pub(crate) struct Hour {
     pub(crate) total: Counts,
     pub(crate) minutes: Minutes,
+    pub(crate) moments: Moments,
 }
 
 impl Hour {
@@ -42,7 +43,7 @@ impl Hour {
 
     #[cfg(test)]
     fn bytes(&self) -> usize {
-        self.total.bytes() + minutes_bytes(&self.minutes)
+        self.total.bytes() + minutes_bytes(&self.minutes) + self.moments.bytes()
     }
 }
 
@@ -92,6 +93,15 @@ impl DayPartials {
         (before, after)
     }
 
+    /// Adds the moments of rows to their hour. Returns the bytes as [`DayPartials::add`] does.
+    pub fn add_moments(&mut self, hour: u16, moments: &Moments) -> (usize, usize) {
+        let Some(hour) = self.hours.get_mut(usize::from(hour)) else { return (0, 0) };
+        let known = &mut Arc::make_mut(hour.get_or_insert_default()).moments;
+        let before = known.bytes();
+        known.merge(moments);
+        (before, known.bytes())
+    }
+
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.total.bytes() + self.hours.iter().flatten().map(|hour| hour.bytes()).sum::<usize>()
@@ -105,6 +115,12 @@ impl DayPartials {
     /// The hours that have rows, ascending.
     pub(crate) fn hours(&self) -> impl Iterator<Item = (u16, &Hour)> {
         (0..).zip(&self.hours).filter_map(|(number, hour)| Some((number, hour.as_deref()?)))
+    }
+
+    /// The moments of the hours that begin among the minutes of the day.
+    pub(crate) fn moments(&self, minutes: Range<u16>) -> impl Iterator<Item = &Moments> {
+        let inside = move |(hour, _): &(u16, &Hour)| minutes.contains(&(hour * HOUR_MINUTES));
+        self.hours().filter(inside).map(|(_, hour)| &hour.moments)
     }
 
     /// Adds the buckets that tile the minutes `[start, end)` of the day.
@@ -149,7 +165,7 @@ mod tests {
             for (minute, rows) in rows {
                 let (before, after) = day.add(minute, counts(rows));
                 bytes = bytes + after - before;
-                prop_assert!(bytes.abs_diff(day.bytes()) <= 24 * size_of::<Counts>());
+                prop_assert!(bytes.abs_diff(day.bytes()) <= 24 * size_of::<Hour>());
                 if start <= minute && minute < end {
                     want.add(&counts(rows));
                 }

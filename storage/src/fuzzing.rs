@@ -12,7 +12,9 @@ use crate::{
     inspect, label_delta,
     labels::{self, LabelSet, Truth},
     limits,
-    partials_file::{self, MinuteCache, PartialsFile},
+    minutes::MinuteCache,
+    moments::ColumnMoments,
+    partials_file::{self, PartialsFile},
     record, reference, replay, rows,
     section::{Format, SectionReader, SectionWriter},
     tally::{Cells, Tallies},
@@ -75,6 +77,12 @@ pub fn partials(bytes: &[u8]) {
     let mut tallies = Tallies::new(Arc::new(Cells::fine(file.binning().clone(), &places)), 3);
     let windows = [0..90, 90..1_000, 1_000..DAY_MINUTES];
     let _ = file.fold(windows.into_iter().enumerate(), &mut tallies);
+    let mut moments = vec![ColumnMoments::default(); places.len()];
+    for minutes in [0..DAY_MINUTES, 60..180] {
+        if let Some(hours) = file.moment_minutes(minutes) {
+            let _ = file.fold_moments(hours, &places, &mut moments);
+        }
+    }
 }
 
 /// Where ids are.

@@ -14,7 +14,7 @@ use crate::{
     batch::PredictionBatch,
     binner::{Binner, NewNames},
     binning::Binning,
-    counting::{MinuteCounts, count_by_minute},
+    counting::{Counted, HourMoments, MinuteCounts, count},
     day::DayPartials,
     labels::{Applied, LabelEntry, LabelSet},
     row_index::RowIndex,
@@ -81,7 +81,7 @@ pub(crate) struct VersionHead {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     rows: PredictionBatch,
-    buckets: Vec<MinuteCounts>,
+    counted: Counted,
     new_names: Arc<NewNames>,
 }
 
@@ -97,10 +97,10 @@ impl Prepared {
     }
 }
 
-/// Counts a batch by minute.
+/// Counts a batch.
 pub(crate) fn prepare(rows: PredictionBatch, monitored: usize, binner: &mut Binner) -> Prepared {
-    let buckets = count_by_minute(&rows.times, rows.columns.iter().take(monitored), binner);
-    Prepared { rows, buckets, new_names: binner.names().clone() }
+    let counted = count(&rows.times, rows.columns.iter().take(monitored), binner);
+    Prepared { rows, counted, new_names: binner.names().clone() }
 }
 
 impl VersionHead {
@@ -133,7 +133,7 @@ impl VersionHead {
         }
         self.bytes += prepared.rows.bytes() + prepared.rows.len() * ROW_OVERHEAD_BYTES;
         self.rows += u32::try_from(prepared.rows.len()).unwrap_or(u32::MAX);
-        self.add_buckets(prepared.buckets);
+        self.add_counted(prepared.counted);
         self.new_names = prepared.new_names;
         let prediction = self.schema.prediction_index();
         let chunks = Arc::make_mut(&mut self.chunks);
@@ -150,11 +150,16 @@ impl VersionHead {
         base
     }
 
-    fn add_buckets(&mut self, buckets: Vec<MinuteCounts>) {
+    fn add_counted(&mut self, counted: Counted) {
         let days = Arc::make_mut(&mut self.days);
-        for MinuteCounts { day, minute, counts } in buckets {
+        for MinuteCounts { day, minute, counts } in counted.minutes {
             let day = Arc::make_mut(days.entry(day).or_default());
             let (before, after) = day.add(minute, counts);
+            self.partial_bytes = self.partial_bytes + after - before;
+        }
+        for HourMoments { day, hour, moments } in counted.hours {
+            let day = Arc::make_mut(days.entry(day).or_default());
+            let (before, after) = day.add_moments(hour, &moments);
             self.partial_bytes = self.partial_bytes + after - before;
         }
     }
@@ -201,7 +206,7 @@ impl VersionHead {
         let chunks = self.chunks.clone();
         for chunk in chunks.iter() {
             let columns = chunk.rows.columns.iter().take(monitored);
-            self.add_buckets(count_by_minute(&chunk.rows.times, columns, binner));
+            self.add_counted(count(&chunk.rows.times, columns, binner));
         }
         self.new_names = binner.names().clone();
     }

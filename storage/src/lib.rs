@@ -18,6 +18,7 @@ mod column;
 mod id_column;
 mod batch;
 mod codec;
+mod two_sum;
 mod section;
 mod blob;
 mod files;
@@ -35,12 +36,14 @@ mod edges;
 mod binning;
 mod binner;
 mod counts;
+mod moments;
 mod counting;
 mod sums;
 mod day;
 mod tally;
 mod matrix;
 mod partials_v1;
+mod minutes;
 mod partials_file;
 mod tight;
 mod outcome;
@@ -91,7 +94,8 @@ pub use manifest::{
     VersionRecord, Written,
 };
 pub use model_stats::{AgeStats, FileStats, ModelStats};
-pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally, Sum};
+pub use moments::{ColumnMoments, OFFSET_STEPS, Outline, centre};
+pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally};
 pub use producers::Producer;
 pub use reference::Reference;
 pub use references::{NewReference, ReferenceRows};
@@ -104,6 +108,7 @@ pub use snapshot::{Part, Snapshot};
 pub use special::{SPECIALS, Special};
 pub use tally::{Cells, ColumnCounts, ColumnTally, RowCounter, Tallies, Tally, Wanted};
 pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};
+pub use two_sum::Sum;
 pub use verify::{Checked, Problem, Verified};
 pub use vfs::{OsVfs, Vfs, VfsFile};
 pub use writer::{LabelReceipt, PredictionReceipt};
@@ -114,10 +119,11 @@ pub mod parts {
     pub use crate::{
         answers::{Answers, Labelled, Predicted},
         binner::{Binner, NewNames},
-        counting::{MinuteCounts, count_by_minute},
+        counting::{Counted, HourMoments, MinuteCounts, count},
         day::DayPartials,
         labels::{Applied, LabelSet, Truth},
+        minutes::MinuteCache,
         outcome::Outcomes,
-        partials_file::{MinuteCache, PartialsFile, write_partials},
+        partials_file::{PartialsFile, write_partials},
     };
 }

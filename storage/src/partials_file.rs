@@ -1,47 +1,46 @@
 //! Partials files: the buckets of one segment's day.
 //!
-//! Sections: 1 = binning, and names of new categories per column; 2 = hours; 100 + h = minutes of
-//! hour h, numbered within it; see [`crate::matrix`] for the buckets. The day is the sum of its
-//! hours. Names are only those that the day counts.
+//! Sections: 1 = binning, and names of new categories per column; 2 = hours; 3 = moments of the day;
+//! 100 + h = minutes of hour h, numbered within it; 200 + h = moments of hour h. See
+//! [`crate::matrix`] for the buckets, of which the day is the sum of its hours, and
+//! [`crate::moments`]; versions before 3 have no moments. Names are only those that the day counts.
 //!
 //! In memory a file is the bytes as read, and its hours as *running sums*: for each hour the counts
 //! up to its end, and within it each slot the sum of its column up to there. Any run of hours, and
 //! any run of bins of it, is then a difference of two numbers. A quiet day keeps lists of what
 //! occurs instead. Minutes are unpacked hour by hour when a window cuts one, into a cache that all
-//! files share.
+//! files share, moments each time they are asked for.
 
-use std::{
-    ops::Range,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
-
-use quick_cache::{Weighter, sync::Cache};
+use std::{ops::Range, path::Path, sync::Arc};
 
 use crate::{
     binner::NewNames,
     binning::{Binning, get_names, put_names},
     codec::{DecodeError, Decoded, Get},
     counts::Counts,
-    day::{DAY_HOURS, DayPartials, HOUR_MINUTES, Minutes, between, minutes_bytes},
+    day::{DAY_HOURS, DayPartials, HOUR_MINUTES, Minutes},
     error::{Error, ErrorKind, Result},
     limits,
     manifest::Level,
     matrix::{ColumnSlots, MatrixWriter, get_matrix},
+    minutes::{HourMinutes, MinuteCache},
+    moments::{ColumnMoments, Moments},
     partials_v1,
-    section::{Format, SectionReader, SectionWriter},
+    section::{Entry, Format, SectionReader, SectionWriter},
     sums::Sums,
     tally::{Cells, Running, Tallies, Until},
+    time::DAY_MINUTES,
 };
 
 /// Magic and version of partials files.
-pub const FORMAT: Format = Format { magic: *b"DRPT", version: 2 };
+pub const FORMAT: Format = Format { magic: *b"DRPT", version: 3 };
 const NAMES: u32 = 1;
 const HOURS: u32 = 2;
-const MINUTES_OF_HOUR: u32 = 100;
+const MOMENTS_OF_DAY: u32 = 3;
+/// First section of minutes.
+pub(crate) const MINUTES_OF_HOUR: u32 = 100;
+/// First section of moments by hour.
+pub(crate) const MOMENTS_OF_HOUR: u32 = 200;
 
 /// Writes the buckets of a day.
 ///
@@ -78,6 +77,16 @@ pub fn write_partials(binning: &Binning, names: &NewNames, day: &DayPartials) ->
         matrix.put(&mut out, &columns, &minutes).map_err(packed)?;
         writer.push(MINUTES_OF_HOUR + u32::from(number), &out)?;
     }
+    let mut of_day = Moments::default();
+    for (number, hour) in day.hours() {
+        out.clear();
+        hour.moments.encode(binning, &mut out);
+        writer.push(MOMENTS_OF_HOUR + u32::from(number), &out)?;
+        of_day.merge(&hour.moments);
+    }
+    out.clear();
+    of_day.encode(binning, &mut out);
+    writer.push(MOMENTS_OF_DAY, &out)?;
     Ok(writer.finish())
 }
 
@@ -93,78 +102,6 @@ fn seen_names(binning: &Binning, names: &NewNames, day: &DayPartials) -> Vec<boo
     seen
 }
 
-/// Unpacked minutes by file and hour.
-#[derive(Debug)]
-pub struct MinuteCache {
-    cache: Cache<(u64, u16), Arc<HourMinutes>, ByBytes>,
-    next: AtomicU64,
-}
-
-#[derive(Debug, Clone)]
-struct ByBytes;
-
-impl Weighter<(u64, u16), Arc<HourMinutes>> for ByBytes {
-    fn weight(&self, _: &(u64, u16), minutes: &Arc<HourMinutes>) -> u64 {
-        minutes.bytes() as u64
-    }
-}
-
-/// The minutes of an hour that have rows, unpacked.
-#[derive(Debug)]
-enum HourMinutes {
-    /// All of them keep a byte a slot: one after the other, which memory reads fastest.
-    Bytes {
-        slots: usize,
-        minutes: Vec<(u8, u32)>,
-        cells: Vec<u8>,
-    },
-    Buckets(Minutes),
-}
-
-impl HourMinutes {
-    fn new(minutes: Minutes, slots: usize) -> Self {
-        let bytes = |of: &Counts| of.as_bytes().filter(|cells| cells.len() == slots).is_some();
-        if slots == 0 || !minutes.iter().all(|(_, counts)| bytes(counts)) {
-            return Self::Buckets(minutes);
-        }
-        let mut cells = Vec::with_capacity(slots * minutes.len());
-        minutes.iter().for_each(|(_, of)| cells.extend(of.as_bytes().unwrap_or_default()));
-        let minutes = minutes.iter().map(|(minute, counts)| (*minute, counts.rows())).collect();
-        Self::Bytes { slots, minutes, cells }
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Bytes { minutes, cells, .. } => cells.len() + minutes.len() * 8,
-            Self::Buckets(minutes) => minutes_bytes(minutes),
-        }
-    }
-
-    /// Adds the buckets of minutes `[start, end)`.
-    fn sum(&self, start: u16, end: u16, spans: &[Range<usize>], sums: &mut Sums) {
-        match self {
-            Self::Buckets(minutes) => sums.add(between(minutes, start, end), spans),
-            Self::Bytes { slots, minutes, cells } => {
-                let at = |bound| minutes.partition_point(|(minute, _)| u16::from(*minute) < bound);
-                let (first, last) = (at(start), at(end));
-                let inside = minutes.get(first..last).unwrap_or_default();
-                let rows = inside.iter().map(|(_, rows)| rows).sum();
-                let cells = cells.get(first * slots..last * slots).unwrap_or_default();
-                let buckets: Vec<&[u8]> = cells.chunks_exact(*slots).collect();
-                sums.add_bytes(rows, &buckets, spans);
-            }
-        }
-    }
-}
-
-impl MinuteCache {
-    /// An empty cache of at most so many bytes.
-    pub fn new(bytes: u64) -> Self {
-        let items = usize::try_from(bytes / limits::MINUTES_OF_HOUR_BYTES).unwrap_or(usize::MAX);
-        Self { cache: Cache::with_weighter(items, bytes, ByBytes), next: AtomicU64::new(0) }
-    }
-}
-
 /// The partials file of a segment in memory.
 #[derive(Debug)]
 pub struct PartialsFile {
@@ -177,9 +114,34 @@ pub struct PartialsFile {
     /// Slots, those of new categories included.
     slots: usize,
     hours: Hours,
+    kept: KeptMoments,
     minutes: Arc<MinuteCache>,
     /// Names the file in the cache.
     number: u64,
+}
+
+/// Of what a file has moments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeptMoments {
+    /// Of nothing: it is older than they are.
+    Nothing,
+    /// Of the day only.
+    Day,
+    /// Of each hour as well.
+    Hours,
+}
+
+impl KeptMoments {
+    fn of(reader: &SectionReader<'_>) -> Self {
+        let has = |kind: u32| move |entry: &Entry| SectionReader::kind_of(entry) >= kind;
+        match reader.entries() {
+            all if all.iter().any(has(MOMENTS_OF_HOUR)) => Self::Hours,
+            all if all.iter().any(|entry| SectionReader::kind_of(entry) == MOMENTS_OF_DAY) => {
+                Self::Day
+            }
+            _ => Self::Nothing,
+        }
+    }
 }
 
 /// The hours that have rows.
@@ -244,14 +206,15 @@ impl PartialsFile {
     /// # Errors
     /// `Corruption` with the file.
     pub fn open(path: Arc<Path>, bytes: Vec<u8>, minutes: Arc<MinuteCache>) -> Result<Self> {
-        let (version, names, hours) = {
+        let (version, kept, names, hours) = {
             let reader = SectionReader::open(&path, &bytes, FORMAT)?;
-            (reader.version(), reader.required(NAMES)?, reader.required(HOURS)?)
+            let kept = KeptMoments::of(&reader);
+            (reader.version(), kept, reader.required(NAMES)?, reader.required(HOURS)?)
         };
         let bad = |error: DecodeError| Error::corruption(&path, 0, format!("expected {}", error.0));
         let (binning, names, columns) = get_binning(&names, version).map_err(bad)?;
         let slots = binning.slots() + names.len();
-        let number = minutes.next.fetch_add(1, Relaxed);
+        let number = minutes.file_number();
         let hours = get_buckets(&hours, version, &columns, slots, DAY_HOURS as u16).map_err(bad)?;
         let listed: usize = hours.iter().map(|(_, counts)| counts.bytes()).sum();
         let hours = if 2 * listed < hours.len() * slots * size_of::<u32>() {
@@ -260,7 +223,19 @@ impl PartialsFile {
             Hours::Running(RunningHours::new(&hours, &columns, slots).map_err(bad)?)
         };
         let binning = Arc::new(binning);
-        Ok(Self { path, bytes, version, binning, names, columns, slots, hours, minutes, number })
+        Ok(Self {
+            path,
+            bytes,
+            version,
+            binning,
+            names,
+            columns,
+            slots,
+            hours,
+            kept,
+            minutes,
+            number,
+        })
     }
 
     /// The binning of the counts.
@@ -370,7 +345,7 @@ impl PartialsFile {
 
     /// The minutes of an hour that have rows.
     fn minutes(&self, hour: u16) -> Result<Arc<HourMinutes>> {
-        self.minutes.cache.get_or_insert_with(&(self.number, hour), || {
+        self.minutes.of_hour(self.number, hour, || {
             let reader = SectionReader::open(&self.path, &self.bytes, FORMAT)?;
             let section = reader.section(MINUTES_OF_HOUR + u32::from(hour))?.unwrap_or_default();
             let first = if self.version < 2 { hour * HOUR_MINUTES } else { 0 };
@@ -388,8 +363,71 @@ impl PartialsFile {
                 Error::corruption(&self.path, 0, format!("expected {}", error.0))
             };
             let minutes = minutes.map_err(bad)?;
-            Ok(Arc::new(HourMinutes::new(minutes, self.slots)))
+            Ok(HourMinutes::new(minutes, self.slots))
         })
+    }
+}
+
+impl PartialsFile {
+    /// The largest run of whole hours among minutes `[start, end)` of the day that moments are kept
+    /// of, in minutes.
+    pub fn moment_minutes(&self, minutes: Range<u16>) -> Option<Range<u16>> {
+        match self.kept {
+            KeptMoments::Nothing => None,
+            KeptMoments::Day => (minutes == (0..DAY_MINUTES)).then_some(minutes),
+            KeptMoments::Hours => {
+                let hours = minutes.start.div_ceil(HOUR_MINUTES)..minutes.end / HOUR_MINUTES;
+                let whole = hours.start * HOUR_MINUTES..hours.end * HOUR_MINUTES;
+                (!hours.is_empty()).then_some(whole)
+            }
+        }
+    }
+
+    /// Adds the moments of such minutes of columns of the binning, by their places.
+    ///
+    /// # Errors
+    /// `Corruption` with the file.
+    pub fn fold_moments(
+        &self,
+        minutes: Range<u16>,
+        selected: &[usize],
+        into: &mut [ColumnMoments],
+    ) -> Result<()> {
+        let reader = SectionReader::open(&self.path, &self.bytes, FORMAT)?;
+        let mut add = |section: Vec<u8>, rows: u32| {
+            let mut get = Get::new(&section);
+            let moments = Moments::decode(&mut get, &self.binning, u64::from(rows));
+            let moments = moments.and_then(|moments| get.end().map(|()| moments));
+            let moments = moments.map_err(|error| {
+                Error::corruption(&self.path, 0, format!("expected {}", error.0))
+            })?;
+            moments.add_to(&self.binning, selected, into);
+            Ok(())
+        };
+        let rows = self.rows_by_hour();
+        if minutes == (0..DAY_MINUTES) {
+            let all = rows.iter().map(|(_, rows)| rows).sum();
+            return add(reader.required(MOMENTS_OF_DAY)?, all);
+        }
+        let hours = minutes.start / HOUR_MINUTES..minutes.end / HOUR_MINUTES;
+        for (hour, rows) in rows.into_iter().filter(|(hour, _)| hours.contains(hour)) {
+            add(reader.required(MOMENTS_OF_HOUR + u32::from(hour))?, rows)?;
+        }
+        Ok(())
+    }
+
+    /// Hours that have rows, and how many.
+    fn rows_by_hour(&self) -> Vec<(u16, u32)> {
+        match &self.hours {
+            Hours::Lists(hours) => hours.iter().map(|(hour, of)| (*hour, of.rows())).collect(),
+            Hours::Running(hours) => {
+                let ends = hours.ends.iter();
+                let rows = ends.scan(0, |before, (hour, end)| {
+                    Some((*hour, end - std::mem::replace(before, *end)))
+                });
+                rows.collect()
+            }
+        }
     }
 }
 
@@ -429,6 +467,15 @@ pub(crate) fn thin(file: &PartialsFile, level: Level) -> Result<Vec<u8>> {
     let mut matrix = MatrixWriter::new().map_err(packed)?;
     matrix.put(&mut out, &file.columns, &buckets).map_err(packed)?;
     writer.push(HOURS, &out)?;
+    for entry in reader.entries() {
+        let kind = SectionReader::kind_of(entry);
+        let of_hour = kind >= MOMENTS_OF_HOUR && level < Level::Days;
+        if let Some(moments) =
+            (of_hour || kind == MOMENTS_OF_DAY).then(|| reader.section(kind)).transpose()?.flatten()
+        {
+            writer.push(kind, &moments)?;
+        }
+    }
     Ok(writer.finish())
 }
 
@@ -496,221 +543,4 @@ fn get_binning(bytes: &[u8], version: u16) -> Decoded<(Binning, NewNames, Vec<Co
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        binner::Binner,
-        binning::ColumnBins,
-        column::Column,
-        counting::count_by_minute,
-        rows::RowChunk,
-        tally::{RowCounter, Wanted},
-        time::MINUTE_MICROS,
-    };
-    use proptest::prelude::*;
-
-    const NAMES: [&str; 6] = ["a", "b", "p", "q", "r", "s"];
-
-    fn binning() -> Arc<Binning> {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let edges = (0..40).map(f64::from).collect();
-        Arc::new(Binning::new(vec![
-            ("x".to_owned(), ColumnBins::Numeric { edges }),
-            ("c".to_owned(), ColumnBins::Categories { names: names(&["a", "b"]) }),
-            ("y".to_owned(), ColumnBins::Numeric { edges: vec![10.0] }),
-            ("d".to_owned(), ColumnBins::Categories { names: Vec::new() }),
-        ]))
-    }
-
-    /// Minute of the day and what the columns are made from.
-    type Row = (u16, u8, u8);
-
-    fn chunk(rows: &[Row]) -> RowChunk {
-        let value = |row: &Row| match row.1 % 50 {
-            0 => crate::column::NULL,
-            1 => f64::INFINITY,
-            value => f64::from(value) - 5.0,
-        };
-        let category = |row: &Row| NAMES.get(usize::from(row.2 % 8)).copied();
-        let values: Vec<f64> = rows.iter().map(value).collect();
-        let columns = vec![
-            Column::Numeric(values.clone()),
-            Column::categories(rows.iter().map(category)),
-            Column::Numeric(values),
-            Column::categories(rows.iter().map(category)),
-        ];
-        let times = rows.iter().map(|row| i64::from(row.0) * MINUTE_MICROS).collect();
-        RowChunk { times, columns }
-    }
-
-    /// The head's day and the names that it met, from rows in their order.
-    fn day(rows: &[Row]) -> (DayPartials, Arc<NewNames>) {
-        let mut binner = Binner::new(binning());
-        let mut day = DayPartials::default();
-        for rows in rows.chunks(50) {
-            let chunk = chunk(rows);
-            for bucket in count_by_minute(&chunk.times, chunk.columns.iter(), &mut binner) {
-                day.add(bucket.minute, bucket.counts);
-            }
-        }
-        (day, binner.names().clone())
-    }
-
-    fn open(bytes: Vec<u8>) -> Result<PartialsFile> {
-        PartialsFile::open(Path::new("p").into(), bytes, Arc::new(MinuteCache::new(1 << 20)))
-    }
-
-    fn cells() -> Arc<Cells> {
-        // Out of order, and some bins joined.
-        let wanted = [
-            (1, Wanted::Bins),
-            (0, Wanted::Runs(vec![3, 20, 40])),
-            (3, Wanted::Bins),
-            (2, Wanted::Bins),
-        ];
-        Arc::new(Cells::new(binning(), &wanted))
-    }
-
-    fn folded(file: &PartialsFile, windows: &[Range<u16>]) -> Result<Tallies> {
-        let mut tallies = Tallies::new(cells(), windows.len());
-        file.fold(windows.iter().cloned().enumerate(), &mut tallies)?;
-        Ok(tallies)
-    }
-
-    fn of_head(rows: &[Row], windows: &[Range<u16>]) -> Tallies {
-        let (day, names) = day(rows);
-        let mut tallies = Tallies::new(cells(), windows.len());
-        let mut sums = Sums::default();
-        for (place, window) in windows.iter().enumerate() {
-            sums.clear(binning().slots() + names.len());
-            day.sum(window.start, window.end, cells().spans(), &mut sums);
-            tallies.add_sums(place, sums.rows(), sums.slots(), &names);
-        }
-        tallies
-    }
-
-    fn of_rows(rows: &[Row], windows: &[Range<u16>]) -> Tallies {
-        let mut tallies = Tallies::new(cells(), windows.len());
-        let mut counter = RowCounter::new(&cells());
-        for (place, window) in windows.iter().enumerate() {
-            let inside: Vec<Row> =
-                rows.iter().filter(|row| window.contains(&row.0)).copied().collect();
-            let mut chunk = chunk(&inside);
-            chunk.columns = [1, 0, 3, 2].map(|place| chunk.columns[place].clone()).to_vec();
-            counter.begin(&cells(), &chunk);
-            counter.add(&mut tallies, place, &chunk, 0..inside.len());
-        }
-        tallies
-    }
-
-    fn told(tallies: &Tallies, windows: usize) -> Vec<String> {
-        (0..windows)
-            .map(|window| {
-                let column = |column| {
-                    let counts = tallies.column(window, column);
-                    let new: Vec<_> = counts.new_names().collect();
-                    let null = counts.special(crate::special::Special::Null);
-                    format!("{null} {:?} {new:?}", counts.bins().collect::<Vec<u64>>())
-                };
-                let columns: Vec<String> = (0..4).map(column).collect();
-                format!("{}: {}", tallies.rows(window), columns.join(", "))
-            })
-            .collect()
-    }
-
-    fn rows() -> impl Strategy<Value = Vec<Row>> {
-        let busy = (600_u16..700, any::<u8>(), any::<u8>());
-        let any_time = (0_u16..1_440, any::<u8>(), any::<u8>());
-        let one_minute = (61_u16..62, any::<u8>(), any::<u8>());
-        prop_oneof![
-            prop::collection::vec(busy, 0..4_000),
-            prop::collection::vec(any_time, 0..300),
-            prop::collection::vec(one_minute, 0..900),
-        ]
-    }
-
-    fn windows() -> impl Strategy<Value = Vec<Range<u16>>> {
-        let cuts = prop::collection::btree_set(prop_oneof![0_u16..=1_440, 590_u16..710], 2..8);
-        cuts.prop_map(|cuts| {
-            let cuts: Vec<u16> = cuts.into_iter().collect();
-            let window = |pair: &[u16]| pair[0]..pair[1];
-            // Neighbours share a bound; sometimes one is left out between them.
-            cuts.windows(2)
-                .map(window)
-                .enumerate()
-                .filter(|(n, _)| n % 3 < 2)
-                .map(|w| w.1)
-                .collect()
-        })
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
-        #[test]
-        fn any_window_of_head_and_file_is_a_plain_count_of_its_rows(
-            rows in rows(),
-            windows in windows(),
-        ) {
-            let (day, names) = day(&rows);
-            let bytes = write_partials(&binning(), &names, &day).expect("encodes");
-            let file = open(bytes).expect("opens");
-            let want = told(&of_rows(&rows, &windows), windows.len());
-            let of_file = folded(&file, &windows).expect("reads");
-            prop_assert_eq!(told(&of_file, windows.len()), &want[..]);
-            prop_assert_eq!(told(&of_head(&rows, &windows), windows.len()), want);
-        }
-
-        #[test]
-        fn parts_of_the_rows_in_any_order_give_the_same_file(
-            rows in rows(),
-            turn in any::<prop::sample::Index>(),
-        ) {
-            // Names stand in order of arrival: let them all arrive first.
-            let mut first: Vec<Row> = (0..8).map(|name| (700, 9, name)).collect();
-            let mut turned = first.clone();
-            first.extend(&rows);
-            if !rows.is_empty() {
-                let turn = turn.index(rows.len());
-                turned.extend(rows[turn..].iter().chain(&rows[..turn]));
-            }
-            let write = |rows: &[Row]| {
-                let (day, names) = day(rows);
-                write_partials(&binning(), &names, &day).expect("encodes")
-            };
-            prop_assert_eq!(write(&first), write(&turned));
-        }
-    }
-
-    #[test]
-    fn damage_anywhere_is_told() {
-        let rows: Vec<Row> =
-            (0..3_000).map(|n| ((n % 90) as u16, n as u8, (n / 7) as u8)).collect();
-        let (day, names) = day(&rows);
-        let whole = write_partials(&binning(), &names, &day).expect("encodes");
-        let windows = [0..45, 45..100, 100..1_440];
-        assert!(open(whole.clone()).and_then(|file| folded(&file, &windows)).is_ok());
-        for at in (0..whole.len()).step_by(7) {
-            let mut bytes = whole.clone();
-            bytes[at] ^= 16;
-            let read = open(bytes).and_then(|file| folded(&file, &windows));
-            assert!(read.is_err(), "byte {at}");
-            let read = open(whole[..at].to_vec()).and_then(|file| folded(&file, &windows));
-            assert!(read.is_err(), "cut at {at}");
-        }
-    }
-
-    #[test]
-    fn a_file_keeps_only_the_names_that_its_day_counts() {
-        let mut binner = Binner::new(binning());
-        let other_day = chunk(&[(0, 9, 2), (0, 9, 3), (0, 9, 4)]);
-        count_by_minute(&other_day.times, other_day.columns.iter(), &mut binner);
-        let chunk = chunk(&[(0, 9, 4)]);
-        let mut day = DayPartials::default();
-        for bucket in count_by_minute(&chunk.times, chunk.columns.iter(), &mut binner) {
-            day.add(bucket.minute, bucket.counts);
-        }
-        let bytes = write_partials(&binning(), binner.names(), &day).expect("encodes");
-        assert_eq!((binner.names().len(), open(bytes).expect("opens").names.len()), (6, 2));
-    }
-}
+mod tests;

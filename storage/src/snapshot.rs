@@ -14,13 +14,14 @@ use crate::{
     error::Result,
     head::{Chunk, VersionHead},
     manifest::ModelRecord,
+    moments::ColumnMoments,
     outcome::OutcomeTally,
     rows::{Numbers, RowChunk, RowFile},
     schema::{Field, Schema},
     segment::Segment,
     sums::Sums,
     tally::{Cells, Tallies, Tally},
-    time::{DAY_MINUTES, MINUTE_MICROS, TimeRange, day_range, minute_of_day},
+    time::{DAY_MINUTES, HOUR_MICROS, MINUTE_MICROS, TimeRange, day_range, minute_of_day},
 };
 
 /// What a query sees of a model or of one of its versions.
@@ -161,6 +162,66 @@ impl Part {
         self.fold_windows(&[(0, minutes)], &mut tallies)?;
         tally.merge(&tallies.tally(0));
         Ok(())
+    }
+
+    /// The whole hours inside an interval that this part keeps moments of; nothing where only counts
+    /// or rows can tell: less than an hour, files older than moments, deleted rows, and days of
+    /// which retention left less than the interval needs.
+    ///
+    /// # Errors
+    /// `Corruption`, `Io`.
+    pub fn moment_hours(&self, range: TimeRange) -> Result<Option<TimeRange>> {
+        match &self.0 {
+            Inner::Head(_) => {
+                let start = range.start.div_euclid(HOUR_MICROS);
+                let start = start + i64::from(range.start.rem_euclid(HOUR_MICROS) > 0);
+                let end = range.end.div_euclid(HOUR_MICROS);
+                let whole = TimeRange { start: start * HOUR_MICROS, end: end * HOUR_MICROS };
+                Ok((!whole.is_empty()).then_some(whole))
+            }
+            Inner::Segment(segment) if segment.record().tombstones.is_some() => Ok(None),
+            Inner::Segment(segment) => {
+                let day = segment.record().day;
+                let Some((_, minutes)) = minutes_of(day, &[(0, range)]).next() else {
+                    return Ok(None);
+                };
+                let whole = segment.partials()?.moment_minutes(minutes);
+                let at = |minute: u16| day_range(day).start + i64::from(minute) * MINUTE_MICROS;
+                Ok(whole
+                    .map(|minutes| TimeRange { start: at(minutes.start), end: at(minutes.end) }))
+            }
+        }
+    }
+
+    /// Adds the moments of hours of [`Part::moment_hours`], of monitored columns by their places in
+    /// this part's binning.
+    ///
+    /// # Errors
+    /// `Corruption`, `Io`.
+    pub fn fold_moments(
+        &self,
+        hours: TimeRange,
+        selected: &[usize],
+        into: &mut [ColumnMoments],
+    ) -> Result<()> {
+        match &self.0 {
+            Inner::Head(head) => {
+                for (day, partials) in head.days.iter() {
+                    for (_, minutes) in minutes_of(*day, &[(0, hours)]) {
+                        for moments in partials.moments(minutes) {
+                            moments.add_to(&head.binning, selected, into);
+                        }
+                    }
+                }
+                Ok(())
+            }
+            Inner::Segment(segment) => {
+                for (_, minutes) in minutes_of(segment.record().day, &[(0, hours)]) {
+                    segment.partials()?.fold_moments(minutes, selected, into)?;
+                }
+                Ok(())
+            }
+        }
     }
 
     /// What all partials count, deleted rows included.
@@ -327,7 +388,6 @@ impl Part {
     }
 }
 
-/// The rows inside an interval that are not deleted.
 /// The rows of an interval, or all if the file is not in the order of time.
 fn rows_within(file: &RowFile, range: TimeRange) -> Result<Range<u32>> {
     let found = file.rows_within(&[range])?.and_then(|mut rows| rows.pop());

@@ -1,19 +1,24 @@
 //! Verifying: every published byte is read and checked, and what must agree is compared.
 //!
-//! Per segment: each file against the catalog's length and hash; counts of each column in the
-//! partials against the rows; every id found in its row; labels only of rows that exist. A segment
+//! Per segment: each file against the catalog's length and hash; counts and moments of each column
+//! in the partials against the rows; every id found in its row; labels only of rows that exist. A segment
 //! with a file that cannot be read is not compared further. Logs are walked frame by frame. Nothing
 //! is written.
 
 use std::{collections::BTreeMap, fmt, ops::ControlFlow, path::Path, sync::Arc};
 
 use crate::{
+    binner::Binner,
+    binning::Binning,
     blob::Blob,
+    counting::count,
+    day::HOUR_MINUTES,
     db::Db,
     error::{Error, ErrorKind, Result},
     file_kind::FileKind,
     files,
     manifest::Level,
+    moments::ColumnMoments,
     reference::{Reference, read_summary},
     replay::survey,
     rows::{RowChunk, RowFile},
@@ -22,6 +27,7 @@ use crate::{
     snapshot::Part,
     state::Shared,
     tally::Tally,
+    time::DAY_MINUTES,
     wal,
 };
 
@@ -300,6 +306,36 @@ fn compare(segment: &Arc<Segment>) -> Compared<u64> {
     Ok(counted.rows)
 }
 
+/// Compares the moments of the partials with those of the rows.
+fn compare_moments(segment: &Segment, binning: &Arc<Binning>, rows: &RowChunk) -> Compared<()> {
+    use FileKind::Partials;
+    let partials = segment.partials().map_err(at(Partials))?;
+    let Some(day) = partials.moment_minutes(0..DAY_MINUTES) else { return Ok(()) };
+    let places: Vec<usize> = (0..binning.columns().len()).collect();
+    let none = vec![ColumnMoments::default(); places.len()];
+    let (mut kept, mut by_hour, mut again) = (none.clone(), none.clone(), none);
+    partials.fold_moments(day, &places, &mut kept).map_err(at(Partials))?;
+    for hour in (0..DAY_MINUTES).step_by(usize::from(HOUR_MINUTES)) {
+        if let Some(hour) = partials.moment_minutes(hour..hour + HOUR_MINUTES) {
+            partials.fold_moments(hour, &places, &mut by_hour).map_err(at(Partials))?;
+        }
+    }
+    let counted = count(&rows.times, rows.columns.iter(), &mut Binner::new(binning.clone()));
+    for hour in &counted.hours {
+        hour.moments.add_to(binning, &places, &mut again);
+    }
+    let has_hours = by_hour.iter().any(|column| column.outline.n > 0);
+    for (place, (name, _)) in binning.columns().iter().enumerate() {
+        let of = |all: &[ColumnMoments]| all.get(place).cloned().unwrap_or_default();
+        let again = of(&again);
+        if !of(&kept).agrees(&again) || (has_hours && !of(&by_hour).agrees(&again)) {
+            let what = format!("the moments of {name} are not those of its rows");
+            return Err(wrong(Partials, segment, &what));
+        }
+    }
+    Ok(())
+}
+
 fn compare_rows(segment: &Arc<Segment>, counted: &Tally) -> Compared<()> {
     use FileKind::{Ids, Partials, Rows};
     let rows = segment.rows().map_err(at(Rows))?;
@@ -319,6 +355,7 @@ fn compare_rows(segment: &Arc<Segment>, counted: &Tally) -> Compared<()> {
             return Err(wrong(Partials, segment, &what));
         }
     }
+    compare_moments(segment, &binning, &chunk)?;
     let ids = segment.ids().map_err(at(Ids))?;
     for (row, hash) in (0_u32..).zip(rows.ids().map_err(at(Rows))?.hashes()) {
         // Two ids of one hash: the first row answers for both.

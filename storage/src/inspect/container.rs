@@ -13,7 +13,9 @@ use crate::{
     labels::{self, LabelSet},
     limits,
     manifest::{ReferenceRecord, ReferenceSource},
-    partials_file::{self, MinuteCache, PartialsFile},
+    minutes::MinuteCache,
+    moments::{ColumnMoments, centre},
+    partials_file::{self, PartialsFile},
     reference,
     schema::{Schema, Task},
     section::{Format, SectionReader},
@@ -22,9 +24,6 @@ use crate::{
     tombstones,
     waiting::{self, Waiting},
 };
-
-/// Sections of partials from this kind on hold the minutes of an hour.
-const MINUTES_FROM: u32 = 100;
 
 /// Rows of a segment whose labels are read: how many it has stands in the catalog, and labels take a
 /// bit for each row. No head holds as many.
@@ -69,7 +68,10 @@ pub(super) fn inspect(path: &Path, bytes: &[u8]) -> Result<Found> {
     }
     match *format {
         partials_file::FORMAT => {
-            let has_minutes = reader.entries().iter().any(|entry| entry.kind >= MINUTES_FROM);
+            let has_minutes = reader.entries().iter().any(|entry| {
+                let minutes = partials_file::MINUTES_OF_HOUR..partials_file::MOMENTS_OF_HOUR;
+                minutes.contains(&SectionReader::kind_of(entry))
+            });
             partials(path, bytes, has_minutes, &mut found)?;
         }
         ids::FORMAT => {
@@ -110,7 +112,31 @@ fn partials(path: &Path, bytes: &[u8], has_minutes: bool, found: &mut Found) -> 
     if has_minutes {
         found.fact("minutes", count((0..DAY_MINUTES).map(|at| minute(at, 1)).collect())?.len());
     }
+    if let Some(hours) = file.moment_minutes(0..DAY_MINUTES) {
+        moments(&file, hours, found)?;
+    }
     binning(file.binning(), found);
+    Ok(())
+}
+
+fn moments(file: &PartialsFile, hours: Range<u16>, found: &mut Found) -> Result<()> {
+    let columns = file.binning().columns();
+    let places: Vec<usize> = (0..columns.len()).collect();
+    let mut moments = vec![ColumnMoments::default(); columns.len()];
+    file.fold_moments(hours, &places, &mut moments)?;
+    let some = columns.iter().zip(&moments).filter(|(_, of)| of.outline.n > 0);
+    let rows = some.map(|((name, bins), of)| {
+        let centre = match bins {
+            ColumnBins::Numeric { edges } => centre(edges),
+            ColumnBins::Categories { .. } => 0.0,
+        };
+        let mean = centre + of.outline.sum.value() / of.outline.n as f64;
+        let numbers = [of.outline.min, mean, of.outline.max].map(|number| number.to_string());
+        let mut row = vec![Datum::from(name.as_str()), Datum::from(of.outline.n)];
+        row.extend(numbers.map(Datum::from));
+        row
+    });
+    found.list("moments", &["column", "values", "min", "mean", "max"], rows.collect());
     Ok(())
 }
 

@@ -15,12 +15,13 @@ use std::sync::Arc;
 use super::{
     Classes, DAY, Day, Outcomes,
     hour::{Cell, HOUR_MINUTES, HOURS, Hour},
-    sums::{CLASS_BITS, ErrorSums, NO_PAIR, PairCode, Sum, classes_of},
+    sums::{CLASS_BITS, ErrorSums, NO_PAIR, PairCode, classes_of},
 };
 use crate::{
     codec::{DecodeError, Decoded, Get, Put as _},
     limits,
     time::{TIME_MAX, TIME_MIN, day_of},
+    two_sum::Sum,
 };
 
 impl Classes {
@@ -148,8 +149,7 @@ fn put_hour(out: &mut Vec<u8>, hour: &Hour) {
         out.put_u8(*minute);
         out.put_varint(u64::from(errors.n as u32));
         for sum in [errors.sum, errors.sum_abs, errors.sum_sq] {
-            out.put_f64(sum.high);
-            out.put_f64(sum.low);
+            sum.encode(out);
         }
     }
 }
@@ -186,6 +186,6 @@ fn known_pair(pair: PairCode, classes: usize) -> bool {
 }
 
 fn get_sums(get: &mut Get<'_>, n: i64) -> Decoded<ErrorSums> {
-    let mut sum = || Ok(Sum { high: get.f64()?, low: get.f64()? });
+    let mut sum = || Sum::decode(get);
     Ok(ErrorSums { n, sum: sum()?, sum_abs: sum()?, sum_sq: sum()? })
 }

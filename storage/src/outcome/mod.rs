@@ -13,7 +13,7 @@ mod sums;
 
 use std::{collections::BTreeMap, collections::HashMap, sync::Arc};
 
-pub use self::sums::{ErrorSums, Sum};
+pub use self::sums::ErrorSums;
 use self::{
     hour::{HOUR_MINUTES, HOURS, Hour},
     sums::{PairCode, Sums, classes_of, outcome_of},

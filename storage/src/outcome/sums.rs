@@ -4,32 +4,7 @@
 //! what the last label alone would have given: counts to the unit, sums of errors to the last bits.
 
 use super::Answer;
-use crate::column::is_null;
-
-/// A sum kept in two numbers, some 32 decimal digits together: taking away a huge value that was
-/// added leaves the small ones that a single number would have rounded off. (Two-sum of Knuth, The
-/// Art of Computer Programming 2, 4.2.2.)
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Sum {
-    pub(super) high: f64,
-    pub(super) low: f64,
-}
-
-impl Sum {
-    /// The sum as one number.
-    pub fn value(self) -> f64 {
-        self.high + self.low
-    }
-
-    fn add(&mut self, value: f64) {
-        let high = self.high + value;
-        let part = high - self.high;
-        let rest = (self.high - (high - part)) + (value - part);
-        let low = self.low + rest;
-        self.high = high + low;
-        self.low = low - (self.high - high);
-    }
-}
+use crate::{column::is_null, two_sum::Sum};
 
 /// Sums over the errors `e = label - prediction` of a regression.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -66,8 +41,7 @@ impl ErrorSums {
             (&mut self.sum_sq, other.sum_sq),
         ];
         for (mine, theirs) in pairs {
-            mine.add(theirs.high);
-            mine.add(theirs.low);
+            mine.merge(theirs);
         }
     }
 }

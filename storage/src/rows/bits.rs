@@ -4,7 +4,8 @@
 //! hybrid = (varint(count << 1) value[ceil(width / 8)]              a number, repeated
 //!        |  varint(groups << 1 | 1) (8 numbers of width bits)*)*   numbers from the lowest bit up
 //! ```
-//! Definition levels are such numbers of one bit, places in a dictionary of up to 32.
+//! Definition levels are such numbers of one bit, places in a dictionary of up to 32. Moments of
+//! partials are packed so too.
 
 use crate::codec::{DecodeError, Decoded, Get, Put as _};
 
@@ -12,19 +13,19 @@ use crate::codec::{DecodeError, Decoded, Get, Put as _};
 const GROUP: usize = 8;
 
 /// Bits that hold any number up to the largest; at least one, which every reader takes.
-pub(super) fn width_of(largest: u32) -> u32 {
+pub(crate) fn width_of(largest: u32) -> u32 {
     (u32::BITS - largest.leading_zeros()).max(1)
 }
 
 /// Appends one number, so many times.
-pub(super) fn put_repeated(out: &mut Vec<u8>, value: u32, count: usize, width: u32) {
+pub(crate) fn put_repeated(out: &mut Vec<u8>, value: u32, count: usize, width: u32) {
     out.put_varint((count as u64) << 1);
     let bytes = width.div_ceil(8) as usize;
     out.extend(value.to_le_bytes().iter().take(bytes));
 }
 
 /// Appends numbers that fit the width, as one bit-packed run.
-pub(super) fn put_packed(out: &mut Vec<u8>, values: &[u32], width: u32) {
+pub(crate) fn put_packed(out: &mut Vec<u8>, values: &[u32], width: u32) {
     let groups = values.len().div_ceil(GROUP);
     out.put_varint((groups as u64) << 1 | 1);
     let end = out.len() + groups * width as usize;
@@ -50,7 +51,7 @@ pub(super) fn put_packed(out: &mut Vec<u8>, values: &[u32], width: u32) {
 }
 
 /// Reads so many numbers into a vector in place of what it holds.
-pub(super) fn get_hybrid(
+pub(crate) fn get_hybrid(
     bytes: &[u8],
     width: u32,
     count: usize,

@@ -17,7 +17,7 @@
 //!
 //! [`Schema::columns`]: crate::schema::Schema::columns
 
-mod bits;
+pub(crate) mod bits;
 mod chunk;
 mod decode;
 mod delta;
