@@ -63,9 +63,18 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(1..=527_040))]
     pub minutes: u32,
+    /// Seconds from row to row of each version of a fleet
+    #[arg(long, value_name = "SECONDS", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub every: u32,
 }
 
 impl BenchArgs {
+    /// Rows that each version of a fleet logs in its time, in whole batches.
+    pub fn rows_of_version(&self, batch: u64) -> u64 {
+        u64::from(self.minutes) * 60 / u64::from(self.every) / batch * batch
+    }
+
     /// The data of the benchmarks of one model.
     pub fn shape(&self) -> Shape {
         let features = self.features.unwrap_or(20);

@@ -1,7 +1,7 @@
-//! `bench fleet`: many model versions that each log a row a second, for a simulated time.
+//! `bench fleet`: many model versions that each log a row every so often, for a simulated time.
 //!
 //! Event times are simulated, and rows come as fast as they are taken. Each version hands over ten
-//! seconds of rows at a time, as a client does that gathers them.
+//! rows at a time, as a client does that gathers them.
 
 use std::time::Instant;
 
@@ -37,7 +37,7 @@ const SECOND_MICROS: i64 = 1_000_000;
 /// Measures memory, files and bytes of a fleet.
 pub(super) fn fleet(args: &BenchArgs, dataset: &Dataset, report: &Report) -> Outcome {
     let directory = dataset.scratch()?.join("fleet");
-    let rows = u64::from(args.models) * u64::from(args.minutes) * 60;
+    let rows = u64::from(args.models) * args.rows_of_version(BATCH_ROWS as u64);
     let features = args.features.unwrap_or(FEATURES).saturating_sub(5).max(1);
     // What is left of a block is thrown away where it is less than a batch, hence the surplus.
     let surplus = rows / 1_000 + 2 * BLOCK_ROWS;
@@ -57,9 +57,10 @@ pub(super) fn fleet(args: &BenchArgs, dataset: &Dataset, report: &Report) -> Out
         return Err(Error::new(ErrorKind::Corruption, text).into());
     }
     let span = format!(
-        "{} versions, {} features, one row a second each for {} simulated minutes",
+        "{} versions, {} features, a row every {} s each for {} simulated minutes",
         args.models,
         features + 5,
+        args.every,
         args.minutes
     );
     let peak = peak_rss_mb();
@@ -111,13 +112,14 @@ struct Seen {
 }
 
 fn trickle(monitor: &Monitor, args: &BenchArgs, source: &Workload) -> Result<Seen> {
-    let steps = u64::from(args.minutes) * 60 / BATCH_ROWS as u64;
+    let steps = args.rows_of_version(BATCH_ROWS as u64) / BATCH_ROWS as u64;
     let bar = Progress::steps("simulating a fleet", steps);
-    let mut rows = Rows::new(source);
+    let every = i64::from(args.every) * SECOND_MICROS;
+    let mut rows = Rows::new(source, every);
     let mut seen = Seen { open_files: 0 };
     let mut pending = Queue::new(PENDING_MAX);
     for step in 0..steps {
-        let from = START + i64::try_from(step).unwrap_or(0) * BATCH_ROWS as i64 * SECOND_MICROS;
+        let from = START + i64::try_from(step).unwrap_or(0) * BATCH_ROWS as i64 * every;
         for version in 0..args.models {
             let (model, name) = name_of(version);
             pending.push(monitor.write_predictions(&model, &name, rows.next(from))?)?;
@@ -130,17 +132,19 @@ fn trickle(monitor: &Monitor, args: &BenchArgs, source: &Workload) -> Result<See
     Ok(seen)
 }
 
-/// Hands out the rows of a workload in small batches, one a second.
+/// Hands out the rows of a workload in small batches.
 struct Rows<'a> {
     source: &'a Workload,
+    /// Microseconds from row to row.
+    every: i64,
     block: PredictionBatch,
     next_block: u64,
     place: u32,
 }
 
 impl<'a> Rows<'a> {
-    fn new(source: &'a Workload) -> Self {
-        Self { source, block: source.block(0), next_block: 1, place: 0 }
+    fn new(source: &'a Workload, every: i64) -> Self {
+        Self { source, every, block: source.block(0), next_block: 1, place: 0 }
     }
 
     fn next(&mut self, from: i64) -> PredictionBatch {
@@ -154,7 +158,7 @@ impl<'a> Rows<'a> {
         self.place += BATCH_ROWS as u32;
         let mut batch = self.block.take(&picked);
         let times = (0_i64..).zip(&mut batch.times);
-        times.for_each(|(second, time)| *time = from + second * SECOND_MICROS);
+        times.for_each(|(place, time)| *time = from + place * self.every);
         batch
     }
 }
@@ -168,8 +172,8 @@ fn ask_all(monitor: &Monitor, args: &BenchArgs, samples: &mut Samples) -> Result
         let request = DriftRequest { scope, methods: vec![Method::Psi], ..DriftRequest::default() };
         let report = samples.time(|| monitor.drift(&request))?;
         let found: u64 = report.windows.iter().map(|window| window.predictions).sum();
-        if found != u64::from(args.minutes) * 60 {
-            let text = format!("{found} rows of a version that has {} minutes", args.minutes);
+        if found != args.rows_of_version(BATCH_ROWS as u64) {
+            let text = format!("{found} rows of a version in {} minutes", args.minutes);
             return Err(Error::new(ErrorKind::Corruption, text));
         }
     }
