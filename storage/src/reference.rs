@@ -1,7 +1,8 @@
 //! References in memory: the record, the binning that it fixes and its own counts.
 //!
 //! Summary files have the sections 1 = binning, 2 = per column the count of each bin and of each
-//! special, 3 = per column its percentiles. Rows are a row file like a segment's, for exact tests and new binnings.
+//! special, 3 = per column its percentiles, 4 = moments (version 2). Rows are a row file like a
+//! segment's, for exact tests and new binnings.
 
 use std::{path::Path, sync::Arc};
 
@@ -10,16 +11,18 @@ use crate::{
     codec::{DecodeError, Decoded, Get, Put as _},
     error::{Error, Result},
     manifest::ReferenceRecord,
+    moments::{ColumnMoments, Moments},
     section::{Format, SectionReader, SectionWriter},
     special::SPECIALS,
     tally::{ColumnTally, Tally},
 };
 
 /// Magic and version of reference summaries.
-pub const FORMAT: Format = Format { magic: *b"DRRF", version: 1 };
+pub const FORMAT: Format = Format { magic: *b"DRRF", version: 2 };
 const BINNING: u32 = 1;
 const COUNTS: u32 = 2;
 const PERCENTILES: u32 = 3;
+const MOMENTS: u32 = 4;
 
 /// A reference.
 #[derive(Debug, Clone)]
@@ -33,6 +36,16 @@ pub struct Reference {
     /// Its percentiles 1 to 99 by monitored column, with repeats; empty for categories and for
     /// columns without a finite value.
     pub percentiles: Arc<Vec<Vec<f64>>>,
+    /// Its moments by monitored column, empty for categories; nothing if it is older than these.
+    pub moments: Option<Arc<Vec<ColumnMoments>>>,
+}
+
+/// The moments of the columns of a binning, by place.
+pub(crate) fn by_column(binning: &Binning, moments: &Moments) -> Arc<Vec<ColumnMoments>> {
+    let places: Vec<usize> = (0..binning.columns().len()).collect();
+    let mut columns = vec![ColumnMoments::default(); places.len()];
+    moments.add_to(binning, &places, &mut columns);
+    Arc::new(columns)
 }
 
 /// Writes a summary file.
@@ -43,6 +56,7 @@ pub(crate) fn write_summary(
     binning: &Binning,
     tally: &Tally,
     percentiles: &[Vec<f64>],
+    moments: &Moments,
 ) -> Result<Vec<u8>> {
     let mut writer = SectionWriter::new(FORMAT);
     let mut out = Vec::new();
@@ -62,6 +76,9 @@ pub(crate) fn write_summary(
         column.iter().for_each(|value| out.put_f64(*value));
     }
     writer.push(PERCENTILES, &out)?;
+    out.clear();
+    moments.encode(binning, &mut out);
+    writer.push(MOMENTS, &out)?;
     Ok(writer.finish())
 }
 
@@ -77,17 +94,20 @@ pub(crate) fn read_summary(
     let reader = SectionReader::open(path, bytes, FORMAT)?;
     let (binning, counts) = (reader.required(BINNING)?, reader.required(COUNTS)?);
     let percentiles = reader.required(PERCENTILES)?;
+    let moments = reader.section(MOMENTS)?;
     let decode = || -> Decoded<Reference> {
         let mut get = Get::new(&binning);
         let binning = Binning::decode(&mut get)?;
         get.end()?;
         let tally = decode_counts(&binning, &counts)?;
         let percentiles = decode_percentiles(binning.columns().len(), &percentiles)?;
+        let moments = moments.map(|bytes| decode_moments(&binning, &tally, &bytes)).transpose()?;
         Ok(Reference {
             record,
             binning: Arc::new(binning),
             tally: Arc::new(tally),
             percentiles: Arc::new(percentiles),
+            moments,
         })
     };
     decode().map_err(|error| Error::corruption(path, 0, format!("expected {}", error.0)))
@@ -110,6 +130,17 @@ fn decode_counts(binning: &Binning, counts: &[u8]) -> Decoded<Tally> {
     }
     get.end()?;
     Ok(tally)
+}
+
+fn decode_moments(
+    binning: &Binning,
+    tally: &Tally,
+    bytes: &[u8],
+) -> Decoded<Arc<Vec<ColumnMoments>>> {
+    let mut get = Get::new(bytes);
+    let moments = Moments::decode(&mut get, binning, tally.rows)?;
+    get.end()?;
+    Ok(by_column(binning, &moments))
 }
 
 fn decode_percentiles(columns: usize, bytes: &[u8]) -> Decoded<Vec<Vec<f64>>> {

@@ -7,9 +7,11 @@ use std::{
 
 use crate::{
     batch::check_rows,
+    binner::Binner,
     binning::Binning,
     catalog::Change,
     column::Column,
+    counting::count,
     db::Db,
     error::{Error, ErrorKind, Result, near_misses},
     files,
@@ -17,12 +19,21 @@ use crate::{
     id_column::Ids,
     limits,
     manifest::{ReferenceRecord, ReferenceSource},
+    moments::Moments,
     reference::{self, Reference},
     rows::{self, RowFile},
     schema::{Schema, check_name},
     snapshot::{Part, Snapshot},
     tally::Tally,
 };
+
+fn moments_of(columns: &[Column], binning: &Arc<Binning>, schema: &Schema) -> Moments {
+    // Of one bucket, whatever their times.
+    let times = vec![0; columns.first().map_or(0, Column::len)];
+    let monitored = columns.iter().take(schema.monitored_len());
+    let counted = count(&times, monitored, &mut Binner::new(binning.clone()));
+    counted.hours.into_iter().next().map_or_else(Moments::default, |hour| hour.moments)
+}
 
 /// A reference to be stored.
 #[derive(Debug)]
@@ -123,9 +134,11 @@ impl Db {
             rows::write_rows(&new.rows.ids, &new.rows.times, &columns, &new.rows.columns)?;
         let mut rows = write("parquet", &encoded.bytes)?;
         rows.tail = Some(encoded.tail);
+        let binning = Arc::new(new.binning);
+        let moments = moments_of(&new.rows.columns, &binning, &schema);
         let summary = write(
             "reference",
-            &reference::write_summary(&new.binning, &new.tally, &new.percentiles)?,
+            &reference::write_summary(&binning, &new.tally, &new.percentiles, &moments)?,
         )?;
         files::sync_directories(&*shared.vfs, &shared.root, &[&rows, &summary])?;
         let record = ReferenceRecord {
@@ -137,7 +150,7 @@ impl Db {
             source: new.source,
             row_count: new.rows.times.len() as u64,
             schema,
-            binning: new.binning.id(),
+            binning: binning.id(),
             rows,
             summary,
         };
@@ -149,7 +162,8 @@ impl Db {
         shared.commit(change, |_| {})?;
         let reference = Reference {
             record: Arc::new(record),
-            binning: Arc::new(new.binning),
+            moments: Some(reference::by_column(&binning, &moments)),
+            binning,
             tally: Arc::new(new.tally),
             percentiles: Arc::new(new.percentiles),
         };
