@@ -13,6 +13,7 @@ mod classification;
 mod kolmogorov;
 mod ks;
 mod ks_counts;
+mod multiple;
 mod psi;
 mod quantile;
 mod regression;
@@ -23,6 +24,7 @@ pub use self::kolmogorov::{
 };
 pub use self::ks::{BinnedKs, binned_ks, ks_statistic};
 pub use self::ks_counts::{KsCounts, KsReference};
+pub use self::multiple::{benjamini_hochberg, bonferroni, drifted_share};
 pub use self::psi::{PSI_EPSILON, PsiReference, psi, psi_with_epsilon};
 pub use self::quantile::{interior_quantile_edges, quantile};
 pub use self::regression::{mae, rmse};
