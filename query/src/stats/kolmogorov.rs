@@ -16,21 +16,24 @@ pub const EXACT_MAX_CELLS: u64 = 250_000;
 /// The largest side, in rows, for which [`ks_p_value`] chooses the exact p-value, as in scipy.
 pub const EXACT_MAX_SIDE: u64 = 10_000;
 
-/// How a Kolmogorov-Smirnov p-value was computed.
+/// How a p-value was computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PMethod {
-    /// By counting lattice paths: [`exact_p`].
+    /// By counting the orders that two samples can stand in: [`exact_p`] for Kolmogorov-Smirnov.
     Exact,
     /// By the limiting distribution: [`kolmogorov_limit`].
     KolmogorovLimit,
+    /// By the distribution that another statistic tends to as samples grow.
+    Asymptotic,
 }
 
 impl PMethod {
-    /// The method's name as results carry it: `exact` or `kolmogorov_limit`.
+    /// The method's name as results carry it: `exact`, `kolmogorov_limit` or `asymptotic`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Exact => "exact",
             Self::KolmogorovLimit => "kolmogorov_limit",
+            Self::Asymptotic => "asymptotic",
         }
     }
 }

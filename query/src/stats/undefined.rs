@@ -46,11 +46,33 @@ pub enum Undefined {
     QuantileOutOfRange,
     /// The samples are too large for the exact p-value.
     ExactTooLarge,
+    /// Fewer than two bins hold a row, so nothing can have moved between them.
+    OneCategory,
+    /// There are too few rows for the statistic or its approximation.
+    TooFewRows,
+    /// The reference is constant, so there is no deviation to measure in.
+    NoSpread,
+    /// Every value of both sides is the same, so ranks say nothing.
+    AllEqual,
+    /// There are more rows than the statistic's whole-number arithmetic holds.
+    TooManyRows,
+    /// An outer bin holds rows and its end is not known, so nothing bounds the answer.
+    Unbounded,
+    /// Every row of both sides lies in one bin, so counts say nothing.
+    OneBin,
+    /// Edges that do not ascend, are not finite or do not fit the number of bins.
+    BadEdges,
+    /// A bin's sum of values is not one that so many values between its edges can have.
+    BadSums,
+    /// A confidence level outside (0, 1).
+    LevelOutOfRange,
+    /// A p-value outside [0, 1].
+    PValueOutOfRange,
 }
 
 impl Undefined {
     /// Every reason, in declaration order: for tables, wire mappings and tests that cover the set.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 27] = [
         Self::NoReference,
         Self::ReferenceEmpty,
         Self::WindowEmpty,
@@ -67,6 +89,17 @@ impl Undefined {
         Self::EpsilonOutOfRange,
         Self::QuantileOutOfRange,
         Self::ExactTooLarge,
+        Self::OneCategory,
+        Self::TooFewRows,
+        Self::NoSpread,
+        Self::AllEqual,
+        Self::TooManyRows,
+        Self::Unbounded,
+        Self::OneBin,
+        Self::BadEdges,
+        Self::BadSums,
+        Self::LevelOutOfRange,
+        Self::PValueOutOfRange,
     ];
 
     /// The reason as an English phrase without a full stop, fit to follow "undefined: ".
@@ -88,6 +121,17 @@ impl Undefined {
             Self::EpsilonOutOfRange => "epsilon is not in (0, 1]",
             Self::QuantileOutOfRange => "quantile probability is not in [0, 1]",
             Self::ExactTooLarge => "samples too large for the exact p-value",
+            Self::OneCategory => "fewer than two bins hold rows",
+            Self::TooFewRows => "too few rows",
+            Self::NoSpread => "reference does not vary",
+            Self::AllEqual => "all values are equal",
+            Self::TooManyRows => "more rows than exact arithmetic holds",
+            Self::Unbounded => "outer bin without a known end",
+            Self::OneBin => "all rows lie in one bin",
+            Self::BadEdges => "bin edges do not ascend or do not fit the bins",
+            Self::BadSums => "sum of a bin lies outside its edges",
+            Self::LevelOutOfRange => "confidence level is not in (0, 1)",
+            Self::PValueOutOfRange => "p-value is not in [0, 1]",
         }
     }
 }
