@@ -2,26 +2,25 @@
 
 use std::borrow::Cow;
 
-use driftline_storage::{
-    Column, ColumnCounts, Db, Error, ErrorKind, Field, Numbers, Part, Reference, Result, Snapshot,
-    TimeRange,
-};
+use driftline_storage::{Db, Error, ErrorKind, Result, TimeRange};
 
 use crate::{
     bins::{Asked, Compared, Comparison, Detail, compare},
-    gather::{Gathered, Missing, leave_out, missing_in, scan, tallies},
+    exact::{Exact, exact},
+    gather::{Gathered, Missing, missing_in, tallies},
     limits,
-    reference::finite_sorted,
-    report::{DriftReport, DriftRequest, DriftResult, DriftWindow, Method},
-    stats::{self, KsCounts, KsReference, Measured, Undefined},
+    method::{Basis, Method},
+    report::{DriftReport, DriftRequest, DriftResult, DriftWindow},
+    statistic::{Statistic, details_of_bins, of_bins, of_fine_bins},
+    stats::Measured,
     window::windows,
 };
 
 /// Compares the windows of a request with a reference.
 ///
-/// PSI is exact: its bins are unions of the bins that were counted. KS is computed at the edges of
-/// the fine bins, with the bound of what lies between them; `exact` computes it from rows, with its
-/// p-value. NaN, null and the infinities are left out of both.
+/// Statistics of counts are exact: their bins are unions of the bins that were counted. Those of
+/// values come from the fine bins with a bound of what lies inside them; `exact` computes them from
+/// rows, with their p-values. NaN, null and the infinities are left out of both.
 ///
 /// # Errors
 /// `NotFound` for a model, version, feature or reference that does not exist, `InvalidArgument` for
@@ -36,18 +35,19 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
         db.reference(&scope.model, scope.version.as_deref(), request.reference.as_deref())?;
     let methods =
         if request.methods.is_empty() { vec![Method::Psi] } else { request.methods.clone() };
-    let binned_ks = methods.contains(&Method::Ks) && !request.exact;
+    let of_values: Vec<Method> =
+        methods.iter().copied().filter(|method| method.basis() == Basis::Values).collect();
     let asked = Asked {
         names: &request.features,
         parts: request.bins,
         epsilon: request.epsilon,
-        detail: if binned_ks { Detail::Fine } else { Detail::Psi },
+        detail: if of_values.is_empty() || request.exact { Detail::Psi } else { Detail::Fine },
     };
     let comparison = compare(db, &reference, asked)?;
     check_size(windows.len(), comparison.features.len() * methods.len())?;
     let gathered = tallies(&snapshot, &windows, &comparison.selection)?;
-    let exact = if request.exact && methods.contains(&Method::Ks) {
-        exact_ks(db, &snapshot, &windows, &reference, &comparison)?
+    let exact = if request.exact && !of_values.is_empty() {
+        exact(db, &snapshot, &windows, &reference, &comparison, &of_values)?
     } else {
         Exact::default()
     };
@@ -99,12 +99,16 @@ fn report_windows(
         for (column, feature) in comparison.features.iter().enumerate() {
             let current = gathered.tallies.column(place, column);
             for method in methods {
-                let measured = match method {
-                    Method::Psi => feature.psi(current).map(Statistic::exact),
-                    Method::Ks if request.exact => exact.result(place, column),
-                    Method::Ks => binned_ks(feature, current),
+                let measured = match method.basis() {
+                    Basis::Bins => of_bins(*method, feature, current),
+                    Basis::Values if request.exact => exact.result(place, column, *method),
+                    Basis::Values => of_fine_bins(*method, feature, current),
                 };
-                results.push(result(feature, *method, measured));
+                let details = match method.basis() {
+                    Basis::Bins if request.details => details_of_bins(*method, feature, current),
+                    _ => Vec::new(),
+                };
+                results.push(result(feature, *method, measured, details));
             }
         }
         let predictions = gathered.tallies.rows(place);
@@ -114,36 +118,12 @@ fn report_windows(
     windows.iter().enumerate().map(one).collect()
 }
 
-/// A statistic with what is known of its error.
-#[derive(Debug, Clone, Copy)]
-struct Statistic {
-    value: f64,
-    p_value: Option<f64>,
-    error_bound: f64,
-    exact: bool,
-}
-
-impl Statistic {
-    fn exact(value: f64) -> Self {
-        Self { value, p_value: None, error_bound: 0.0, exact: true }
-    }
-}
-
-fn binned_ks(feature: &Compared, current: ColumnCounts<'_>) -> Measured<Statistic> {
-    if !feature.field.kind.is_numeric() {
-        return Err(Undefined::NotNumeric);
-    }
-    let counts: Vec<u64> = current.bins().collect();
-    let ks = stats::binned_ks(&feature.reference.bins, &counts)?;
-    Ok(Statistic {
-        value: ks.at_edges,
-        p_value: None,
-        error_bound: ks.error_bound,
-        exact: ks.error_bound == 0.0,
-    })
-}
-
-fn result(feature: &Compared, method: Method, measured: Measured<Statistic>) -> DriftResult {
+fn result(
+    feature: &Compared,
+    method: Method,
+    measured: Measured<Statistic>,
+    details: Vec<(Cow<'static, str>, f64)>,
+) -> DriftResult {
     let statistic = measured.ok();
     DriftResult {
         feature: feature.name.clone(),
@@ -153,163 +133,6 @@ fn result(feature: &Compared, method: Method, measured: Measured<Statistic>) -> 
         error_bound: statistic.map(|statistic| statistic.error_bound),
         exact: statistic.is_some_and(|statistic| statistic.exact),
         undefined: measured.err().map(|undefined| Cow::Borrowed(undefined.reason())),
+        details,
     }
-}
-
-/// Exact statistics by window and feature.
-#[derive(Debug, Default)]
-struct Exact {
-    results: Vec<Vec<Measured<Statistic>>>,
-    rows_scanned: u64,
-    missing: Vec<Missing>,
-}
-
-impl Exact {
-    fn result(&self, window: usize, feature: usize) -> Measured<Statistic> {
-        let known = self.results.get(feature).and_then(|windows| windows.get(window)).copied();
-        known.unwrap_or(Err(Undefined::NotNumeric))
-    }
-}
-
-/// KS from rows, one feature after the other, as many windows at a time as memory may hold the
-/// counters of.
-fn exact_ks(
-    db: &Db,
-    snapshot: &Snapshot,
-    windows: &[TimeRange],
-    reference: &Reference,
-    comparison: &Comparison,
-) -> Result<Exact> {
-    let rows = db.reference_rows(reference)?;
-    let mut exact = Exact::default();
-    for feature in &comparison.features {
-        if !feature.field.kind.is_numeric() {
-            exact.results.push(vec![Err(Undefined::NotNumeric); windows.len()]);
-            continue;
-        }
-        let reference = match rows.column(&feature.field)? {
-            Column::Numeric(values) => finite_sorted(&values),
-            Column::Categories(_) => Vec::new(),
-        };
-        let (reference, size) = (KsReference::new(&reference), reference.len() as u64);
-        let at_once = (limits::EXACT_COUNTERS_MAX / reference.slots()).max(1);
-        let mut results = Vec::with_capacity(windows.len());
-        for windows in windows.chunks(at_once) {
-            let counts =
-                counts_by_window(snapshot, windows, &feature.field, &reference, &mut exact)?;
-            results.extend(counts.iter().map(|counts| ks(&reference, size, counts)));
-        }
-        exact.results.push(results);
-    }
-    Ok(exact)
-}
-
-/// Which values of a window are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pass {
-    /// All.
-    First,
-    /// Those of bins that the first pass opened.
-    Again,
-}
-
-/// Counts of a column in each window. A part that fails is left out, and as it may have given some
-/// counts before, the windows are then counted anew.
-fn counts_by_window(
-    snapshot: &Snapshot,
-    windows: &[TimeRange],
-    field: &Field,
-    reference: &KsReference,
-    exact: &mut Exact,
-) -> Result<Vec<KsCounts>> {
-    let mut left_out = vec![false; snapshot.parts.len()];
-    'anew: loop {
-        let mut counts = vec![reference.counts(); windows.len()];
-        let mut rows = 0;
-        for pass in [Pass::First, Pass::Again] {
-            // All are asked: each window opens its own bins.
-            let open = |counts: &mut KsCounts| pass == Pass::First || reference.open(counts);
-            if !counts.iter_mut().fold(false, |any, counts| open(counts) | any) {
-                break;
-            }
-            for (part, left_out) in snapshot.parts.iter().zip(&mut left_out) {
-                if *left_out {
-                    continue;
-                }
-                match count_part(part, windows, field, reference, pass, &mut counts) {
-                    Ok(scanned) if pass == Pass::First => rows += scanned,
-                    Ok(_) => {}
-                    Err(error) => {
-                        exact.missing.push(leave_out(part, error)?);
-                        *left_out = true;
-                        continue 'anew;
-                    }
-                }
-            }
-        }
-        exact.rows_scanned += rows;
-        return Ok(counts);
-    }
-}
-
-/// Counts the values of a part in each window. Returns how many rows were read.
-fn count_part(
-    part: &Part,
-    windows: &[TimeRange],
-    field: &Field,
-    reference: &KsReference,
-    pass: Pass,
-    counts: &mut [KsCounts],
-) -> Result<u64> {
-    let range = part.range();
-    let mine: Vec<(usize, TimeRange)> =
-        windows.iter().copied().enumerate().filter(|(_, w)| w.overlaps(range)).collect();
-    if mine.is_empty() {
-        return Ok(0);
-    }
-    let ranges: Vec<TimeRange> = mine.iter().map(|(_, range)| *range).collect();
-    if let Some(runs) = part.runs(&ranges)? {
-        part.visit_numbers(field, &runs, &mut |run, numbers| {
-            let place = mine.get(run).map(|(place, _)| *place);
-            if let Some(counts) = place.and_then(|place| counts.get_mut(place)) {
-                add(reference, counts, pass, numbers);
-            }
-        })?;
-        return Ok(runs.iter().map(|rows| rows.len() as u64).sum());
-    }
-    let mut scanned = 0;
-    scan(part, &mine, std::slice::from_ref(field), &mut |chunk, runs| {
-        for (place, rows) in runs {
-            scanned += rows.len() as u64;
-            let (Some(Column::Numeric(values)), Some(counts)) =
-                (chunk.columns.first(), counts.get_mut(*place))
-            else {
-                continue;
-            };
-            let values = values.get(rows.clone()).unwrap_or_default();
-            add(reference, counts, pass, Numbers::Values(values));
-        }
-    })?;
-    Ok(scanned)
-}
-
-fn add(reference: &KsReference, counts: &mut KsCounts, pass: Pass, numbers: Numbers<'_>) {
-    match (numbers, pass) {
-        (Numbers::Values(values), Pass::First) => reference.count(counts, values),
-        (Numbers::Values(values), Pass::Again) => reference.count_again(counts, values),
-        (Numbers::Counted(values, times), pass) => {
-            let times = times.iter().map(|times| u64::from(*times));
-            let counted = values.iter().copied().zip(times);
-            match pass {
-                Pass::First => reference.count_each(counts, counted),
-                Pass::Again => reference.count_each_again(counts, counted),
-            }
-        }
-    }
-}
-
-fn ks(reference: &KsReference, size: u64, counts: &KsCounts) -> Measured<Statistic> {
-    let value = reference.statistic(counts)?;
-    let (p_value, _) = stats::ks_p_value(size, counts.total(), value)?;
-    Ok(Statistic { value, p_value: Some(p_value), error_bound: 0.0, exact: true })
 }

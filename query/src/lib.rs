@@ -8,21 +8,25 @@ pub mod limits;
 pub mod stats;
 
 mod window;
+mod method;
 mod report;
 mod gather;
 mod reference;
 mod bins;
+mod statistic;
+mod exact;
 mod drift;
 mod performance;
 mod distribution;
 
 pub use distribution::distribution;
 pub use drift::drift;
+pub use method::Method;
 pub use performance::performance;
 pub use reference::{ReferenceName, pin_reference, set_reference};
 pub use report::{
     Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
-    DriftRequest, DriftResult, DriftWindow, Method, Metric, MetricResult, MissingRows,
-    PerformanceReport, PerformanceRequest, PerformanceWindow, Scope,
+    DriftRequest, DriftResult, DriftWindow, Metric, MetricResult, MissingRows, PerformanceReport,
+    PerformanceRequest, PerformanceWindow, Scope,
 };
 pub use window::windows;

@@ -12,3 +12,5 @@ pub const BINS_MAX: usize = 1_000;
 pub const EXACT_COUNTERS_MAX: usize = 10_000_000;
 /// Parts of a window's edge read as rows beside partials; past it all of the part is read once.
 pub const EDGES_MAX: usize = 8;
+/// Values of one feature that exact statistics of all windows hold in memory (8 bytes each).
+pub const EXACT_VALUES_MAX: usize = 20_000_000;

@@ -5,40 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use driftline_storage::{Error, Kind, Result, near_misses};
 
-/// A drift statistic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// Population stability index.
-    Psi,
-    /// Two-sample Kolmogorov-Smirnov statistic.
-    Ks,
-}
-
-impl Method {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Psi, Self::Ks];
-
-    /// Name in flags and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Psi => "psi",
-            Self::Ks => "ks",
-        }
-    }
-
-    /// The method of a name.
-    ///
-    /// # Errors
-    /// `InvalidArgument` naming the known ones.
-    pub fn parse(name: &str) -> Result<Self> {
-        let known = Self::ALL.map(Self::name);
-        Self::ALL.into_iter().find(|method| method.name() == name).ok_or_else(|| {
-            let near = near_misses(name, known);
-            let text = format!("{name:?} is not one of {}{near}", known.join(", "));
-            Error::invalid("method", text)
-        })
-    }
-}
+use crate::method::Method;
 
 /// A measure of model quality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,8 +75,10 @@ pub struct DriftRequest {
     pub bins: usize,
     /// What shares are raised to in PSI, above 0.
     pub epsilon: f64,
-    /// Whether KS reads rows: exact, with a p-value.
+    /// Whether statistics of values read rows: exact, with p-values.
     pub exact: bool,
+    /// Whether results say more than value and p-value, see [`DriftResult::details`].
+    pub details: bool,
 }
 
 impl Default for DriftRequest {
@@ -122,6 +91,7 @@ impl Default for DriftRequest {
             bins: 10,
             epsilon: 1e-4,
             exact: false,
+            details: false,
         }
     }
 }
@@ -137,12 +107,16 @@ pub struct DriftResult {
     pub value: Option<f64>,
     /// Its p-value, where one is computed.
     pub p_value: Option<f64>,
-    /// The exact value is at most this far above `value`; 0 if `exact`.
+    /// The exact value is at most this far from `value`, of KS only above it; 0 if `exact`.
     pub error_bound: Option<f64>,
     /// Whether `value` is what all rows would give.
     pub exact: bool,
     /// Why there is no value.
     pub undefined: Option<Cow<'static, str>>,
+    /// More of it by name, if that was asked for: of PSI `debiased`, `p_value`, `lower` and `upper`
+    /// (its interval at 95 %); of KL `reverse`, from the reference; of the tests of homogeneity `dof`
+    /// and `min_expected`.
+    pub details: Vec<(Cow<'static, str>, f64)>,
 }
 
 /// Rows of a window that could not be read, so that no answer of it has them.

@@ -1,6 +1,6 @@
 //! Questions and answers.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use driftline_proto::v1;
 use driftline_query::{
@@ -49,22 +49,38 @@ fn write_scope(scope: &Scope) -> v1::Scope {
     }
 }
 
+/// Statistics and their numbers on the wire.
+const METHODS: [(Method, v1::DriftMethod); 17] = [
+    (Method::Psi, v1::DriftMethod::Psi),
+    (Method::Ks, v1::DriftMethod::Ks),
+    (Method::Chi2, v1::DriftMethod::Chi2),
+    (Method::GTest, v1::DriftMethod::GTest),
+    (Method::Js, v1::DriftMethod::Js),
+    (Method::Kl, v1::DriftMethod::Kl),
+    (Method::Hellinger, v1::DriftMethod::Hellinger),
+    (Method::Tvd, v1::DriftMethod::Tvd),
+    (Method::Linf, v1::DriftMethod::Linf),
+    (Method::Wasserstein, v1::DriftMethod::Wasserstein),
+    (Method::WassersteinNorm, v1::DriftMethod::WassersteinNorm),
+    (Method::CramersV, v1::DriftMethod::CramersV),
+    (Method::Cvm, v1::DriftMethod::Cvm),
+    (Method::Ad, v1::DriftMethod::Ad),
+    (Method::MannWhitney, v1::DriftMethod::MannWhitney),
+    (Method::Energy, v1::DriftMethod::Energy),
+    (Method::MeanShift, v1::DriftMethod::MeanShift),
+];
+
 fn method(field: &str, method: i32) -> Result<Method> {
-    match v1::DriftMethod::try_from(method) {
-        Ok(v1::DriftMethod::Psi) => Ok(Method::Psi),
-        Ok(v1::DriftMethod::Ks) => Ok(Method::Ks),
-        Ok(v1::DriftMethod::Unspecified) | Err(_) => {
-            Err(Error::invalid(field, format!("{method} is not a drift method")))
-        }
-    }
+    let known = METHODS.iter().find(|(_, known)| *known as i32 == method);
+    known.map(|(known, _)| *known).ok_or_else(|| {
+        let text = format!("{method} is not a drift method");
+        Error::invalid(field, text)
+    })
 }
 
 fn write_method(method: Method) -> i32 {
-    let method = match method {
-        Method::Psi => v1::DriftMethod::Psi,
-        Method::Ks => v1::DriftMethod::Ks,
-    };
-    method.into()
+    let known = METHODS.iter().find(|(known, _)| *known == method);
+    known.map_or(v1::DriftMethod::Unspecified, |(_, known)| *known).into()
 }
 
 fn metric(field: &str, metric: i32) -> Result<Metric> {
@@ -107,6 +123,7 @@ pub(crate) fn drift_request(request: v1::QueryDriftRequest) -> Result<DriftReque
         bins,
         epsilon: request.epsilon.unwrap_or(default.epsilon),
         exact: request.exact,
+        details: request.details,
     })
 }
 
@@ -120,6 +137,7 @@ pub(crate) fn write_drift_request(request: &DriftRequest) -> v1::QueryDriftReque
         bins: Some(u32::try_from(request.bins).unwrap_or(u32::MAX)),
         epsilon: Some(request.epsilon),
         exact: request.exact,
+        details: request.details,
     }
 }
 
@@ -137,6 +155,7 @@ pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport
             error_bound: result.error_bound,
             exact: result.exact,
             undefined: result.undefined.map(Cow::Owned),
+            details: in_order(result.details),
         })
     };
     let window = |window: v1::DriftWindow| {
@@ -153,6 +172,14 @@ pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport
     })
 }
 
+/// Details in the order of their names: on the wire they have none.
+fn in_order(details: HashMap<String, f64>) -> Vec<(Cow<'static, str>, f64)> {
+    let mut details: Vec<(Cow<'static, str>, f64)> =
+        details.into_iter().map(|(name, value)| (Cow::Owned(name), value)).collect();
+    details.sort_by(|a, b| a.0.cmp(&b.0));
+    details
+}
+
 /// An answer about drift for the wire.
 pub(crate) fn write_drift_report(report: DriftReport) -> v1::QueryDriftResponse {
     let result = |result: DriftResult| v1::DriftResult {
@@ -163,6 +190,11 @@ pub(crate) fn write_drift_report(report: DriftReport) -> v1::QueryDriftResponse 
         error_bound: result.error_bound,
         exact: result.exact,
         undefined: result.undefined.map(Cow::into_owned),
+        details: result
+            .details
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), value))
+            .collect(),
     };
     let window = |window: DriftWindow| v1::DriftWindow {
         window: Some(model::write_window(window.start, window.end)),

@@ -69,7 +69,28 @@ fn close(got: &Value, want: &Value, relative: f64, what: &str) {
     assert!((got - want).abs() <= allowed, "{what}: got {got}, want {want}");
 }
 
-/// PSI and exact KS of every feature in every window. Returns the number of values compared.
+/// Statistics by name, and where the golden files have value and p-value of each.
+const METHODS: [(&str, &str, Option<&str>); 15] = [
+    ("psi", "psi", None),
+    ("ks", "ks/statistic", None),
+    ("js", "js_distance", None),
+    ("hellinger", "hellinger", None),
+    ("kl", "kl_cur_ref", None),
+    ("tvd", "tvd", None),
+    ("linf", "linf", None),
+    ("chi2", "chi2/statistic", Some("chi2/p")),
+    ("g_test", "g_test/statistic", Some("g_test/p")),
+    ("cramers_v", "cramers_v", None),
+    ("wasserstein", "wasserstein", None),
+    ("wasserstein_norm", "wasserstein_norm", None),
+    ("energy", "energy_distance", None),
+    ("mann_whitney", "mann_whitney/u_ref", Some("mann_whitney/p")),
+    // The p-values of the file stop being right at about 1e-7; ours are tested with the statistics.
+    ("cvm", "cramer_von_mises/statistic", None),
+];
+
+/// Every statistic of every feature in every window, from rows where it is one of values. Returns
+/// the number of values compared.
 pub fn check_drift(target: &Target, shared: &Path, set: &str) -> usize {
     let mut windows: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
     for name in ["drift_windows.json", "drift_numeric.json", "drift_categorical.json"] {
@@ -79,47 +100,83 @@ pub fn check_drift(target: &Target, shared: &Path, set: &str) -> usize {
     }
     let mut compared = 0;
     for ((from, to), cases) in &windows {
-        let args = [
-            "query", "drift", "--model", set, "--from", from, "--to", to, "--exact", "--method",
-            "psi", "--method", "ks",
-        ];
-        let report = run_json(target, &args);
-        let window = &report["windows"][0];
+        let mut args =
+            vec!["query", "drift", "--model", set, "--from", from, "--to", to, "--exact"];
+        args.extend(METHODS.iter().flat_map(|(method, ..)| ["--method", method]));
+        let exact = run_json(target, &args);
+        args.retain(|arg| *arg != "--exact");
+        let fast = run_json(target, &args);
         for case in cases {
-            let expected = &case["expected"];
+            let (expected, id) = (&case["expected"], &case["id"]);
             let column = case["inputs"]["column"].as_str().unwrap();
-            assert_eq!(window["predictions"], case["inputs"]["current"]["rows"], "{}", case["id"]);
-            for method in ["psi", "ks"] {
-                compared += check_result(window, column, method, expected, &case["id"]);
+            let window = &exact["windows"][0];
+            assert_eq!(window["predictions"], case["inputs"]["current"]["rows"], "{id}");
+            for (method, value, p) in METHODS {
+                let found = result_of(window, column, method, id);
+                compared += check_result(found, method, (value, p), expected, id);
+                check_bound(result_of(&fast["windows"][0], column, method, id), found, id);
             }
         }
     }
     compared
 }
 
-fn check_result(window: &Value, column: &str, method: &str, expected: &Value, id: &Value) -> usize {
+fn result_of<'a>(window: &'a Value, column: &str, method: &str, id: &Value) -> &'a Value {
     let results = window["results"].as_array().unwrap();
     let found = results.iter().find(|r| r["feature"] == column && r["method"] == method);
-    let result = found.unwrap_or_else(|| panic!("{id}: no {method} of {column}"));
+    found.unwrap_or_else(|| panic!("{id}: no {method} of {column}"))
+}
+
+/// A fast value is off by no more than it says.
+fn check_bound(fast: &Value, exact: &Value, id: &Value) {
+    let (Some(value), Some(exact)) = (fast["value"].as_f64(), exact["value"].as_f64()) else {
+        assert!(fast["value"].is_null(), "{id}: {fast}, though from rows {exact}");
+        return;
+    };
+    let bound = fast["error_bound"].as_f64().unwrap_or_else(|| panic!("{id}: {fast}"));
+    let rounding = 1e-9 * exact.abs().max(1e-3);
+    assert!((value - exact).abs() <= bound + rounding, "{id}: {fast}, from rows {exact}");
+}
+
+fn check_result(
+    result: &Value,
+    method: &str,
+    (value, p): (&str, Option<&str>),
+    expected: &Value,
+    id: &Value,
+) -> usize {
     let what = format!("{id} {method}");
-    let psi = expected.get("psi").or_else(|| expected["quantile10_left"].get("psi"));
-    let want = if method == "psi" { psi } else { expected["ks"].get("statistic") };
-    match want {
+    let at = |path: &str| {
+        let of = |from: &Value| from.pointer(&format!("/{path}")).cloned();
+        // Only numeric columns have counts by decile.
+        expected.get("quantile10_left").and_then(of).or_else(|| of(expected))
+    };
+    match at(value) {
         Some(want) if !want.is_null() => {
-            close(&result["value"], want, 1e-9, &what);
+            let relative = if matches!(method, "energy" | "cvm") { 1e-7 } else { 1e-9 };
+            close(&result["value"], &want, relative, &what);
             assert_eq!(result["exact"], true, "{what}");
             if method == "ks" {
                 let ks = &expected["ks"];
                 let p = ks.get("p_exact").unwrap_or(&ks["p_kolmogorov_limit"]);
                 close(&result["p_value"], p, 1e-6, &format!("{what} p"));
             }
+            if let Some(want) = p.and_then(at).filter(|want| !want.is_null()) {
+                close(&result["p_value"], &want, 1e-6, &format!("{what} p"));
+            }
+            1
         }
         _ => {
-            assert!(result["value"].is_null(), "{what} must be undefined, got {result}");
-            assert!(result["undefined"].is_string(), "{what} must say why");
+            // The files leave out some statistics; of no value none exists.
+            if at("n_ref") == Some(0.into()) || at("n_cur") == Some(0.into()) {
+                assert!(result["value"].is_null(), "{what} must be undefined, got {result}");
+            }
+            if result["value"].is_null() {
+                assert!(result["undefined"].is_string(), "{what} must say why");
+            }
+            0
         }
     }
-    1
 }
 
 /// Accuracy, confusion, MAE and RMSE in every window and version.

@@ -32,6 +32,8 @@ pub enum Undefined {
     NotClassification,
     /// A numeric statistic was asked of a categorical feature.
     NotNumeric,
+    /// Counts cannot bound the statistic; only rows can tell it.
+    NeedsRows,
     /// An input holds NaN, which has no place in any order.
     NotANumber,
     /// An input or the result overflows or is infinite.
@@ -72,7 +74,7 @@ pub enum Undefined {
 
 impl Undefined {
     /// Every reason, in declaration order: for tables, wire mappings and tests that cover the set.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::NoReference,
         Self::ReferenceEmpty,
         Self::WindowEmpty,
@@ -82,6 +84,7 @@ impl Undefined {
         Self::NotRegression,
         Self::NotClassification,
         Self::NotNumeric,
+        Self::NeedsRows,
         Self::NotANumber,
         Self::NotFinite,
         Self::BinsDiffer,
@@ -114,6 +117,9 @@ impl Undefined {
             Self::NotRegression => "not a regression model",
             Self::NotClassification => "not a classification model",
             Self::NotNumeric => "not a numeric feature",
+            Self::NeedsRows => {
+                "counts by minute cannot bound it; ask for the exact value from rows"
+            }
             Self::NotANumber => "input holds NaN",
             Self::NotFinite => "input or result is not finite",
             Self::BinsDiffer => "histograms have different numbers of bins",

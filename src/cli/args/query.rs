@@ -95,9 +95,12 @@ pub struct DriftArgs {
     #[arg(long, value_name = "SHARE", default_value = "1e-4", value_parser = parse_epsilon,
           allow_hyphen_values = true)]
     pub epsilon: f64,
-    /// Read all rows for KS: exact, with a p-value, and slower
+    /// Read all rows for statistics of values: exact, with p-values, and slower
     #[arg(long)]
     pub exact: bool,
+    /// Say more: PSI without its bias, as a test and as an interval; degrees of freedom
+    #[arg(long)]
+    pub details: bool,
 }
 
 impl DriftArgs {
@@ -114,6 +117,7 @@ impl DriftArgs {
             bins: self.bins,
             epsilon: self.epsilon,
             exact: self.exact,
+            details: self.details,
         })
     }
 }

@@ -163,6 +163,7 @@ mod tests {
             error_bound,
             exact: true,
             undefined: None,
+            details: Vec::new(),
         };
         let window = DriftWindow {
             start: 0,

@@ -74,6 +74,7 @@ pub(super) fn fleet(args: &BenchArgs, dataset: &Dataset, report: &Report) -> Out
             .wall(millis(wall))
             .note("this process: making rows is in it"),
         line("fleet_open_files", files, "files").note("the most that were seen open"),
+        line("fleet_refused", made.refused as f64, "batches").note("told to come back, and were"),
         line("fleet_segments", stats.segments as f64, "segments"),
         line("fleet_files", disk.files as f64, "files"),
         line("fleet_segment_bytes", disk.kept() as f64, "B"),
@@ -109,6 +110,8 @@ fn prepare(monitor: &Monitor, versions: u32, source: &Workload, schema: &Schema)
 /// What was seen on the way.
 struct Seen {
     open_files: usize,
+    /// Batches that were told to come back.
+    refused: u64,
 }
 
 fn trickle(monitor: &Monitor, args: &BenchArgs, source: &Workload) -> Result<Seen> {
@@ -116,13 +119,21 @@ fn trickle(monitor: &Monitor, args: &BenchArgs, source: &Workload) -> Result<See
     let bar = Progress::steps("simulating a fleet", steps);
     let every = i64::from(args.every) * SECOND_MICROS;
     let mut rows = Rows::new(source, every);
-    let mut seen = Seen { open_files: 0 };
+    let mut seen = Seen { open_files: 0, refused: 0 };
     let mut pending = Queue::new(PENDING_MAX);
     for step in 0..steps {
         let from = START + i64::try_from(step).unwrap_or(0) * BATCH_ROWS as i64 * every;
         for version in 0..args.models {
             let (model, name) = name_of(version);
-            pending.push(monitor.write_predictions(&model, &name, rows.next(from))?)?;
+            let batch = rows.next(from);
+            let written = loop {
+                match monitor.write_predictions(&model, &name, batch.clone()) {
+                    // The disk is behind: a client comes back, as it is told to.
+                    Err(error) if error.kind() == ErrorKind::Unavailable => seen.refused += 1,
+                    other => break other?,
+                }
+            };
+            pending.push(written)?;
         }
         seen.open_files = seen.open_files.max(open_files().unwrap_or(0));
         bar.set(step);

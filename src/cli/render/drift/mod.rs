@@ -21,6 +21,8 @@ use crate::cli::time::format_time;
 const PSI_MODERATE: f64 = 0.1;
 /// PSI from which a feature is said to have moved much.
 const PSI_MAJOR: f64 = 0.25;
+/// p-value below which a test is said to be significant.
+const SIGNIFICANT: f64 = 0.05;
 
 /// Writes a drift report.
 ///
@@ -68,6 +70,8 @@ struct ResultView<'a> {
     error_bound: Option<f64>,
     exact: bool,
     undefined: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    details: BTreeMap<&'a str, f64>,
 }
 
 fn view(report: &DriftReport) -> ReportView<'_> {
@@ -98,7 +102,14 @@ fn result_view(result: &DriftResult) -> ResultView<'_> {
         error_bound: result.error_bound.filter(|bound| bound.is_finite()),
         exact: result.exact,
         undefined,
+        details: details(result),
     }
+}
+
+/// Details that are numbers, by name.
+fn details(result: &DriftResult) -> BTreeMap<&str, f64> {
+    let finite = result.details.iter().filter(|(_, value)| value.is_finite());
+    finite.map(|(name, value)| (&**name, *value)).collect()
 }
 
 fn csv(report: &DriftReport, out: &mut dyn io::Write) -> io::Result<()> {
@@ -164,13 +175,14 @@ fn tables(report: &DriftReport, out: &mut dyn io::Write, style: &Style) -> io::R
     missing::write(report.windows.iter().map(|window| window.missing.as_slice()), out)
 }
 
-/// What a PSI means by the usual thresholds; nothing for other statistics.
-fn reading(method: Method, value: f64) -> (&'static str, Tone) {
+/// What a PSI means by the usual thresholds, and a test by its p-value; nothing for the others.
+fn reading(method: Method, value: f64, p_value: Option<f64>) -> (&'static str, Tone) {
     match method {
         Method::Psi if value < PSI_MODERATE => ("stable", Tone::Good),
         Method::Psi if value < PSI_MAJOR => ("moderate", Tone::Warn),
         Method::Psi => ("major", Tone::Bad),
-        Method::Ks => ("", Tone::Plain),
+        _ if p_value.is_some_and(|p| p < SIGNIFICANT) => ("significant", Tone::Warn),
+        _ => ("", Tone::Plain),
     }
 }
 

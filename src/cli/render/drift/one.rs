@@ -45,7 +45,7 @@ pub(super) fn write(
         let (value, reason) = checked(result.value, result.undefined.as_deref());
         match value {
             Some(value) => {
-                let (word, tone) = reading(result.method, value);
+                let (word, tone) = reading(result.method, value, result.p_value);
                 cells.push((bar(value, full, BAR_CELLS, style), tone));
                 cells.push((word.to_owned(), tone));
             }

@@ -103,8 +103,10 @@ fn write_columns(
 }
 
 fn value_cell(series: &Series<'_>, at: usize) -> (String, Tone) {
-    let value = series.results.get(at).copied().flatten().and_then(|result| result.value);
-    let tone = match value.map(|value| reading(series.method, value).1) {
+    let result = series.results.get(at).copied().flatten();
+    let value = result.and_then(|result| result.value);
+    let p_value = result.and_then(|result| result.p_value);
+    let tone = match value.map(|value| reading(series.method, value, p_value).1) {
         Some(tone @ (Tone::Warn | Tone::Bad)) => tone,
         _ => Tone::Plain,
     };
@@ -149,7 +151,8 @@ fn sparkline_rows<'a>(
         let high = highs.iter().find(|(method, _)| *method == series.method).map_or(0.0, |h| h.1);
         let values = series.values();
         let max = series.max();
-        let tone = max.map_or(Tone::Plain, |(_, value)| reading(series.method, value).1);
+        let p_value = max.and_then(|(at, _)| series.results.get(at).copied().flatten()?.p_value);
+        let tone = max.map_or(Tone::Plain, |(_, value)| reading(series.method, value, p_value).1);
         let start = max.and_then(|(at, _)| windows.get(at)).map(|window| window.start);
         table.toned([
             (name(series.feature), Tone::Plain),

@@ -15,6 +15,7 @@ fn psi(feature: &str, value: f64) -> DriftResult {
         error_bound: Some(0.0),
         exact: true,
         undefined: None,
+        details: Vec::new(),
     }
 }
 
@@ -31,6 +32,7 @@ fn results() -> Vec<DriftResult> {
         value: None,
         error_bound: None,
         undefined: Some("the window has no values".into()),
+        details: Vec::new(),
         ..psi("country", 0.0)
     };
     vec![psi("age", 0.0625), psi("amount", 0.312_345_678), ks, undefined, psi("score", 0.2)]
@@ -123,7 +125,12 @@ start,end,predictions,feature,method,value,p_value,error_bound,exact,undefined
 
 #[test]
 fn a_series_of_few_features_has_a_row_per_window() {
-    let none = DriftResult { value: None, undefined: Some("no rows".into()), ..psi("a", 0.0) };
+    let none = DriftResult {
+        value: None,
+        undefined: Some("no rows".into()),
+        details: Vec::new(),
+        ..psi("a", 0.0)
+    };
     let windows = vec![
         vec![psi("a", 0.05), psi("b", 0.1)],
         vec![psi("a", 0.3), psi("b", 0.0)],

@@ -1,0 +1,132 @@
+//! The drift statistics that a query can ask for.
+
+use driftline_storage::{Error, Result, near_misses};
+
+/// A drift statistic. Each compares a window with a reference; [`crate::stats`] defines them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Population stability index.
+    Psi,
+    /// Two-sample Kolmogorov-Smirnov statistic.
+    Ks,
+    /// Chi-square test of homogeneity.
+    Chi2,
+    /// G-test of homogeneity.
+    GTest,
+    /// Jensen-Shannon distance, base 2.
+    Js,
+    /// Kullback-Leibler divergence of the window from the reference.
+    Kl,
+    /// Hellinger distance.
+    Hellinger,
+    /// Total variation distance.
+    Tvd,
+    /// Largest difference of shares.
+    Linf,
+    /// Wasserstein distance, in the unit of the feature.
+    Wasserstein,
+    /// Wasserstein distance in standard deviations of the reference.
+    WassersteinNorm,
+    /// Cramér's V.
+    CramersV,
+    /// Two-sample Cramér-von Mises statistic.
+    Cvm,
+    /// Two-sample Anderson-Darling statistic.
+    Ad,
+    /// Mann-Whitney U of the reference.
+    MannWhitney,
+    /// Energy distance.
+    Energy,
+    /// Shift of the mean in standard deviations of the reference.
+    MeanShift,
+}
+
+/// What a statistic is computed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// Counts in the bins of PSI or by category, which partials hold exactly.
+    Bins,
+    /// The values themselves, so that partials give bounds at best; only numbers have it.
+    Values,
+}
+
+impl Method {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::Psi,
+        Self::Ks,
+        Self::Chi2,
+        Self::GTest,
+        Self::Js,
+        Self::Kl,
+        Self::Hellinger,
+        Self::Tvd,
+        Self::Linf,
+        Self::Wasserstein,
+        Self::WassersteinNorm,
+        Self::CramersV,
+        Self::Cvm,
+        Self::Ad,
+        Self::MannWhitney,
+        Self::Energy,
+        Self::MeanShift,
+    ];
+
+    /// Name in flags and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Psi => "psi",
+            Self::Ks => "ks",
+            Self::Chi2 => "chi2",
+            Self::GTest => "g_test",
+            Self::Js => "js",
+            Self::Kl => "kl",
+            Self::Hellinger => "hellinger",
+            Self::Tvd => "tvd",
+            Self::Linf => "linf",
+            Self::Wasserstein => "wasserstein",
+            Self::WassersteinNorm => "wasserstein_norm",
+            Self::CramersV => "cramers_v",
+            Self::Cvm => "cvm",
+            Self::Ad => "ad",
+            Self::MannWhitney => "mann_whitney",
+            Self::Energy => "energy",
+            Self::MeanShift => "mean_shift",
+        }
+    }
+
+    pub(crate) fn basis(self) -> Basis {
+        match self {
+            Self::Psi
+            | Self::Chi2
+            | Self::GTest
+            | Self::Js
+            | Self::Kl
+            | Self::Hellinger
+            | Self::Tvd
+            | Self::Linf
+            | Self::CramersV => Basis::Bins,
+            Self::Ks
+            | Self::Wasserstein
+            | Self::WassersteinNorm
+            | Self::Cvm
+            | Self::Ad
+            | Self::MannWhitney
+            | Self::Energy
+            | Self::MeanShift => Basis::Values,
+        }
+    }
+
+    /// The method of a name.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the known ones.
+    pub fn parse(name: &str) -> Result<Self> {
+        let known = Self::ALL.map(Self::name);
+        Self::ALL.into_iter().find(|method| method.name() == name).ok_or_else(|| {
+            let near = near_misses(name, known);
+            let text = format!("{name:?} is not one of {}{near}", known.join(", "));
+            Error::invalid("method", text)
+        })
+    }
+}
