@@ -94,6 +94,23 @@ pub(super) fn scaled_numerator(n: u64, m: u64, groups: impl Iterator<Item = Tie>
     twelve_u - 2 * n * m * (4 * n * m - 1)
 }
 
+/// The p-values between which that of a statistic lies which itself lies between two numbers.
+pub(super) fn p_between(n: u64, m: u64, lower: f64, upper: f64) -> Measured<(f64, f64)> {
+    if n.max(m) > CVM_EXACT_MAX_SIDE {
+        return limit_between(n, m, lower, upper);
+    }
+    let (all, common) = ((n + m) as f64, lcm(n, m) as f64);
+    let zeta = |statistic: f64| statistic * (common * all).powi(2) / (n as f64 * m as f64);
+    // The casts saturate: below 0 every path counts. Whole numbers outwards, for the rounding.
+    let share = |zeta: f64| share_at_least(n, m, zeta as u64);
+    Ok((share(zeta(upper).ceil()), share(zeta(lower).floor())))
+}
+
+/// As [`p_between`], by the limit whatever the sizes.
+pub(super) fn limit_between(n: u64, m: u64, lower: f64, upper: f64) -> Measured<(f64, f64)> {
+    Ok((limit_p(n, m, upper)?, limit_p(n, m, lower)?))
+}
+
 /// The limiting p-value, with mean and variance of T for these sizes.
 fn limit_p(n: u64, m: u64, statistic: f64) -> Measured<f64> {
     let (n, m) = (n as f64, m as f64);

@@ -31,8 +31,20 @@ mod cvm_exact;
 mod cramer_von_mises;
 mod anderson_darling;
 mod mann_whitney;
+mod bounds;
+mod binned;
+mod binned_distance;
+mod binned_ranks;
+mod binned_ad;
+#[cfg(test)]
+mod sampling;
 
 pub use self::anderson_darling::ad;
+pub use self::binned::BinnedSamples;
+pub use self::binned_ad::binned_ad;
+pub use self::binned_distance::{binned_energy, binned_wasserstein, binned_wasserstein_norm};
+pub use self::binned_ranks::{binned_cvm, binned_cvm_tied, binned_mann_whitney};
+pub use self::bounds::{BinnedTest, Bounds};
 pub use self::classification::Confusion;
 pub use self::contingency::{Homogeneity, chi2, cramers_v, cramers_v_corrected, g_test};
 pub use self::cramer_von_mises::{cvm, cvm_tied};

@@ -12,10 +12,7 @@ use crate::stats::Measured;
 
 /// A vector file's cases, or `None` (and a word about it) where the vectors are not installed.
 pub(crate) fn cases(file: &str) -> Option<Vec<Value>> {
-    let dir = std::env::var_os("DRIFTLINE_GOLDEN").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join("../shared/golden"),
-        PathBuf::from,
-    );
+    let dir = folder();
     if !dir.is_dir() {
         println!("skipped: no golden vectors in {}", dir.display());
         return None;
@@ -25,6 +22,14 @@ pub(crate) fn cases(file: &str) -> Option<Vec<Value>> {
     let cases = parsed["cases"].as_array().expect("golden file has cases").clone();
     assert_eq!(parsed["count"].as_u64(), Some(cases.len() as u64), "{file}: cases are missing");
     Some(cases)
+}
+
+/// Where the vectors are, if they are installed.
+pub(crate) fn folder() -> PathBuf {
+    std::env::var_os("DRIFTLINE_GOLDEN").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join("../shared/golden"),
+        PathBuf::from,
+    )
 }
 
 pub(crate) fn id(case: &Value) -> &str {
@@ -59,6 +64,11 @@ pub(crate) fn sorted_numbers(list: &Value) -> Vec<f64> {
 
 pub(crate) fn counts(list: &Value) -> Vec<u64> {
     list.as_array().into_iter().flatten().filter_map(Value::as_u64).collect()
+}
+
+/// Whether a vector says that a result has no value.
+pub(crate) fn undefined(case: &Value, what: &str) -> bool {
+    [what, "all", "all drift"].iter().any(|key| case["undefined"][key].is_string())
 }
 
 /// `data set/column` of a vector over data files.
