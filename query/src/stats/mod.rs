@@ -17,6 +17,12 @@ mod psi;
 mod quantile;
 mod regression;
 
+mod numbers;
+mod proportion;
+mod binary;
+mod per_class;
+mod agreement;
+
 pub use self::classification::Confusion;
 pub use self::kolmogorov::{
     EXACT_MAX_CELLS, EXACT_MAX_SIDE, PMethod, exact_p, kolmogorov_limit, ks_p_value,
@@ -27,3 +33,7 @@ pub use self::psi::{PSI_EPSILON, PsiReference, psi, psi_with_epsilon};
 pub use self::quantile::{interior_quantile_edges, quantile};
 pub use self::regression::{mae, rmse};
 pub use self::undefined::{Measured, Undefined};
+
+pub use self::binary::BinaryCells;
+pub use self::per_class::{OfClass, PerClass};
+pub use self::proportion::{Interval, Proportion};
