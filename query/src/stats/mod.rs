@@ -22,6 +22,10 @@ mod proportion;
 mod binary;
 mod per_class;
 mod agreement;
+mod scored;
+mod ranking;
+mod calibration;
+mod multiclass;
 
 pub use self::classification::Confusion;
 pub use self::kolmogorov::{
@@ -35,5 +39,8 @@ pub use self::regression::{mae, rmse};
 pub use self::undefined::{Measured, Undefined};
 
 pub use self::binary::BinaryCells;
+pub use self::calibration::{ECE_BINS, LOG_LOSS_CLIP, Reliability, ReliabilityBin};
+pub use self::multiclass::{ClassMean, multiclass_log_loss, one_vs_rest_roc_auc};
 pub use self::per_class::{OfClass, PerClass};
 pub use self::proportion::{Interval, Proportion};
+pub use self::scored::{ScoreGroup, ScoredRows};
