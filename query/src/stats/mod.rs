@@ -26,6 +26,11 @@ mod scored;
 mod ranking;
 mod calibration;
 mod multiclass;
+mod score_histogram;
+mod rank_bounds;
+mod cost_bounds;
+#[cfg(test)]
+mod score_samples;
 
 pub use self::classification::Confusion;
 pub use self::kolmogorov::{
@@ -43,4 +48,5 @@ pub use self::calibration::{ECE_BINS, LOG_LOSS_CLIP, Reliability, ReliabilityBin
 pub use self::multiclass::{ClassMean, multiclass_log_loss, one_vs_rest_roc_auc};
 pub use self::per_class::{OfClass, PerClass};
 pub use self::proportion::{Interval, Proportion};
+pub use self::score_histogram::{Bounded, ScoreCounts, ScoreHistogram};
 pub use self::scored::{ScoreGroup, ScoredRows};
