@@ -29,6 +29,9 @@ mod multiclass;
 mod score_histogram;
 mod rank_bounds;
 mod cost_bounds;
+mod regression_sums;
+mod regression_rows;
+mod degradation;
 #[cfg(test)]
 mod score_samples;
 
@@ -45,8 +48,11 @@ pub use self::undefined::{Measured, Undefined};
 
 pub use self::binary::BinaryCells;
 pub use self::calibration::{ECE_BINS, LOG_LOSS_CLIP, Reliability, ReliabilityBin};
+pub use self::degradation::{Better, degradation};
 pub use self::multiclass::{ClassMean, multiclass_log_loss, one_vs_rest_roc_auc};
 pub use self::per_class::{OfClass, PerClass};
 pub use self::proportion::{Interval, Proportion};
+pub use self::regression_rows::RegressionRows;
+pub use self::regression_sums::RegressionSums;
 pub use self::score_histogram::{Bounded, ScoreCounts, ScoreHistogram};
 pub use self::scored::{ScoreGroup, ScoredRows};
