@@ -32,6 +32,7 @@ mod cost_bounds;
 mod regression_sums;
 mod regression_rows;
 mod degradation;
+mod fairness;
 #[cfg(test)]
 mod score_samples;
 
@@ -49,6 +50,9 @@ pub use self::undefined::{Measured, Undefined};
 pub use self::binary::BinaryCells;
 pub use self::calibration::{ECE_BINS, LOG_LOSS_CLIP, Reliability, ReliabilityBin};
 pub use self::degradation::{Better, degradation};
+pub use self::fairness::{
+    EmptyRate, Fairness, GROUP_ROWS_MIN, GroupRate, GroupRates, fairness, group_rates,
+};
 pub use self::multiclass::{ClassMean, multiclass_log_loss, one_vs_rest_roc_auc};
 pub use self::per_class::{OfClass, PerClass};
 pub use self::proportion::{Interval, Proportion};
