@@ -33,6 +33,11 @@ mod regression_sums;
 mod regression_rows;
 mod degradation;
 mod fairness;
+mod student_t;
+mod two_proportions;
+mod welch;
+mod lift;
+mod sample_ratio;
 #[cfg(test)]
 mod score_samples;
 
@@ -53,10 +58,16 @@ pub use self::degradation::{Better, degradation};
 pub use self::fairness::{
     EmptyRate, Fairness, GROUP_ROWS_MIN, GroupRate, GroupRates, fairness, group_rates,
 };
+pub use self::lift::{Lift, lift_of_means, lift_of_proportions};
 pub use self::multiclass::{ClassMean, multiclass_log_loss, one_vs_rest_roc_auc};
 pub use self::per_class::{OfClass, PerClass};
 pub use self::proportion::{Interval, Proportion};
 pub use self::regression_rows::RegressionRows;
 pub use self::regression_sums::RegressionSums;
+pub use self::sample_ratio::sample_ratio;
 pub use self::score_histogram::{Bounded, ScoreCounts, ScoreHistogram};
 pub use self::scored::{ScoreGroup, ScoredRows};
+pub use self::two_proportions::{
+    Tested, newcombe_interval, proportion_difference, two_proportion_z, wald_interval,
+};
+pub use self::welch::{Moments, mean_difference, welch, welch_degrees, welch_interval};
