@@ -2,6 +2,7 @@
 
 use super::binary::BinaryCells;
 use super::classification::Confusion;
+use super::proportion::Proportion;
 use super::undefined::{Measured, Undefined};
 
 /// Whose value is asked of a metric that each class has.
@@ -65,6 +66,13 @@ impl<'a> PerClass<'a> {
     pub fn cells(&self, class: &str) -> Measured<BinaryCells> {
         let place = self.classes.iter().position(|name| name == class);
         place.and_then(|place| self.cells.get(place)).copied().ok_or(Undefined::ClassUnknown)
+    }
+
+    /// Rows predicted as what they are among all, of any number of classes: the counts of
+    /// [`Confusion::accuracy`].
+    pub fn accuracy_of(&self) -> Proportion {
+        let hits = self.cells.iter().map(|cells| cells.true_positives).sum();
+        Proportion { hits, rows: self.cells.iter().map(BinaryCells::labelled_rows).sum() }
     }
 
     /// Precision; per class [`BinaryCells::precision`]. Micro is the accuracy.
@@ -157,7 +165,7 @@ fn added(sum: BinaryCells, cells: &BinaryCells) -> BinaryCells {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{BinaryCells, Confusion, OfClass, PerClass, Undefined};
+    use super::{BinaryCells, Confusion, OfClass, PerClass, Proportion, Undefined};
 
     const MEANS: [OfClass<'static>; 3] = [OfClass::Macro, OfClass::Micro, OfClass::Weighted];
 
@@ -184,6 +192,7 @@ mod tests {
         };
         assert_eq!(classes.cells("b"), Ok(want));
         assert_eq!(classes.cells("d"), Err(Undefined::ClassUnknown));
+        assert_eq!(classes.accuracy_of(), Proportion { hits: 6, rows: 10 });
         assert_eq!(classes.precision(OfClass::Named("a")), Ok(4.0 / 6.0));
         assert_eq!(classes.specificity(OfClass::Named("a")), Ok(3.0 / 5.0));
         assert_eq!(classes.recall(OfClass::Named("c")), Err(Undefined::ClassNotLabelled));

@@ -249,6 +249,12 @@ mod tests {
     }
 
     #[test]
+    fn small_terms_are_not_lost_beside_large_ones() {
+        let rows = [(1e16, 0.0), (1.0, 0.0), (1.0, 0.0), (1.0, 0.0), (-1e16, 0.0)];
+        assert_eq!(sums(&rows).residual, 3.0);
+    }
+
+    #[test]
     fn zero_labels_leave_what_they_can() {
         let some = sums(&[(0.0, 1.0), (10.0, 11.0)]);
         assert_eq!(some.mape(), Err(Undefined::ZeroLabel));

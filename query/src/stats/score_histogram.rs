@@ -256,6 +256,15 @@ mod tests {
     }
 
     #[test]
+    fn the_last_threshold_is_above_a_score_of_one() {
+        let histogram = ScoreHistogram::from_rows(2, [(1.0, true)]).expect("a probability");
+        let sweep = histogram.threshold_sweep();
+        let hits: Vec<u64> = sweep.iter().map(|(_, cells)| cells.true_positives).collect();
+        assert_eq!(hits, [1, 1, 0]);
+        assert!(sweep.last().is_some_and(|(threshold, _)| *threshold > 1.0));
+    }
+
+    #[test]
     fn a_merge_that_fails_changes_nothing() {
         let mut full = ScoreHistogram::new(counts(&[i64::MAX as u64]), counts(&[0])).expect("fits");
         let before = full.clone();

@@ -111,6 +111,20 @@ mod tests {
     }
 
     #[test]
+    fn all_against_none_is_as_far_apart_as_its_rows_allow() {
+        // 1 / sqrt(1/4 (1/10 + 1/10)).
+        let tested = two_proportion_z(of(10, 10), of(0, 10)).expect("rows that vary");
+        assert!((tested.statistic - 20_f64.sqrt()).abs() < 1e-14, "{tested:?}");
+        assert!((tested.p_value / 7.74421643104407e-6 - 1.0).abs() < 1e-9, "{tested:?}");
+        // Two of eight on both sides: the normal quantile times sqrt(2 * 3/16 / 8).
+        let wald = wald_interval(of(2, 8), of(2, 8), 0.95).expect("rows");
+        assert!(
+            (wald.high - 0.424_344_650_278).abs() < 1e-11 && wald.low == -wald.high,
+            "{wald:?}"
+        );
+    }
+
+    #[test]
     fn an_empty_side_leaves_nothing_to_compare() {
         let (none, some) = (of(0, 0), of(5, 10));
         assert_eq!(two_proportion_z(none, some), Err(Undefined::NoValue));

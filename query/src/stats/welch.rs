@@ -131,6 +131,20 @@ mod tests {
     use super::{Moments, Undefined, mean_difference, welch, welch_degrees, welch_interval};
 
     #[test]
+    fn the_textbook_sample_has_its_test() {
+        let one = Moments::of(&[1.0, 2.0, 3.0, 4.0]);
+        let other = Moments::of(&[2.0, 4.0, 6.0, 8.0, 10.0]);
+        let tested = welch(&one, &other).expect("spread");
+        // -3.5 / sqrt(5/3 / 4 + 10 / 5).
+        assert!((tested.statistic + 2.251_436_323_159_369).abs() < 1e-14, "{tested:?}");
+        assert!((tested.p_value - 0.069_133_593_192_392).abs() < 1e-10, "{tested:?}");
+        let df = welch_degrees(&one, &other).expect("spread");
+        assert!((df - 5.520_787_746_170_677).abs() < 1e-13, "{df}");
+        let interval = welch_interval(&one, &other, 0.95).expect("spread");
+        assert!(interval.low < -3.5 && interval.high > 0.0, "{interval:?}");
+    }
+
+    #[test]
     fn samples_without_spread_have_a_difference_only() {
         let (ones, twos) = (Moments::of(&[1.0; 3]), Moments::of(&[2.0; 2]));
         assert_eq!(mean_difference(&ones, &twos), Ok(-1.0));
