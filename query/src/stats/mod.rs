@@ -45,6 +45,30 @@ pub use self::binned_ad::binned_ad;
 pub use self::binned_distance::{binned_energy, binned_wasserstein, binned_wasserstein_norm};
 pub use self::binned_ranks::{binned_cvm, binned_cvm_tied, binned_mann_whitney};
 pub use self::bounds::{BinnedTest, Bounds};
+mod numbers;
+mod proportion;
+mod binary;
+mod per_class;
+mod agreement;
+mod scored;
+mod ranking;
+mod calibration;
+mod multiclass;
+mod score_histogram;
+mod rank_bounds;
+mod cost_bounds;
+mod regression_sums;
+mod regression_rows;
+mod degradation;
+mod fairness;
+mod student_t;
+mod two_proportions;
+mod welch;
+mod lift;
+mod sample_ratio;
+#[cfg(test)]
+mod score_samples;
+
 pub use self::classification::Confusion;
 pub use self::contingency::{Homogeneity, chi2, cramers_v, cramers_v_corrected, g_test};
 pub use self::cramer_von_mises::{cvm, cvm_tied};
@@ -67,3 +91,23 @@ pub use self::shift::{mean_shift, quantile_shifts, variance_ratio};
 pub use self::two_sample::{RANKED_ROWS_MAX, TwoSampleTest};
 pub use self::undefined::{Measured, Undefined};
 pub use self::wasserstein::{energy, wasserstein, wasserstein_norm};
+
+pub use self::binary::BinaryCells;
+pub use self::calibration::{ECE_BINS, LOG_LOSS_CLIP, Reliability, ReliabilityBin};
+pub use self::degradation::{Better, degradation};
+pub use self::fairness::{
+    EmptyRate, Fairness, GROUP_ROWS_MIN, GroupRate, GroupRates, fairness, group_rates,
+};
+pub use self::lift::{Lift, lift_of_means, lift_of_proportions};
+pub use self::multiclass::{ClassMean, multiclass_log_loss, one_vs_rest_roc_auc};
+pub use self::per_class::{OfClass, PerClass};
+pub use self::proportion::{Interval, Proportion};
+pub use self::regression_rows::RegressionRows;
+pub use self::regression_sums::RegressionSums;
+pub use self::sample_ratio::sample_ratio;
+pub use self::score_histogram::{Bounded, ScoreCounts, ScoreHistogram};
+pub use self::scored::{ScoreGroup, ScoredRows};
+pub use self::two_proportions::{
+    Tested, newcombe_interval, proportion_difference, two_proportion_z, wald_interval,
+};
+pub use self::welch::{Moments, mean_difference, welch, welch_degrees, welch_interval};

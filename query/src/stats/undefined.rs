@@ -70,11 +70,49 @@ pub enum Undefined {
     LevelOutOfRange,
     /// A p-value outside [0, 1].
     PValueOutOfRange,
+    /// A class that the confusion matrix does not have.
+    ClassUnknown,
+    /// No row is predicted as the class, so it has no precision.
+    ClassNotPredicted,
+    /// No row is labelled with the class, so it has no recall.
+    ClassNotLabelled,
+    /// Every row is labelled with the class, so it has no specificity.
+    OnlyClassLabelled,
+    /// No row is predicted as or labelled with the class, so it has no F score.
+    ClassAbsent,
+    /// The labels are of one class only, where two must be told apart.
+    OneClass,
+    /// Lists that belong together have different lengths.
+    LengthsDiffer,
+    /// A score outside [0, 1] where a probability is needed.
+    ScoreOutOfRange,
+    /// The labels do not vary, so there is no variance to explain.
+    ConstantLabels,
+    /// A label is 0, so its relative error has no value.
+    ZeroLabel,
+    /// Every label is 0, so no relative error has a value.
+    ZeroLabels,
+    /// The spread is too small for its sums to say it; the rows can.
+    PrecisionLost,
+    /// The value to compare with is 0, so there is no ratio to it.
+    BaselineZero,
+    /// Nothing varies, so a difference has no scale to be measured on.
+    VarianceZero,
+    /// Fewer than two groups have the rate that is to be compared.
+    TooFewGroups,
+    /// The rate is 0 in every group, so their ratio is 0/0.
+    RatesZero,
+    /// The weight of an F score is negative or not finite.
+    BetaOutOfRange,
+    /// An expected split that is not of two or more positive shares.
+    SplitOutOfRange,
+    /// A ratio of means whose denominator may be 0 or negative.
+    MeanNotPositive,
 }
 
 impl Undefined {
     /// Every reason, in declaration order: for tables, wire mappings and tests that cover the set.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 47] = [
         Self::NoReference,
         Self::ReferenceEmpty,
         Self::WindowEmpty,
@@ -103,6 +141,25 @@ impl Undefined {
         Self::BadSums,
         Self::LevelOutOfRange,
         Self::PValueOutOfRange,
+        Self::ClassUnknown,
+        Self::ClassNotPredicted,
+        Self::ClassNotLabelled,
+        Self::OnlyClassLabelled,
+        Self::ClassAbsent,
+        Self::OneClass,
+        Self::LengthsDiffer,
+        Self::ScoreOutOfRange,
+        Self::ConstantLabels,
+        Self::ZeroLabel,
+        Self::ZeroLabels,
+        Self::PrecisionLost,
+        Self::BaselineZero,
+        Self::VarianceZero,
+        Self::TooFewGroups,
+        Self::RatesZero,
+        Self::BetaOutOfRange,
+        Self::SplitOutOfRange,
+        Self::MeanNotPositive,
     ];
 
     /// The reason as an English phrase without a full stop, fit to follow "undefined: ".
@@ -138,6 +195,25 @@ impl Undefined {
             Self::BadSums => "sum of a bin lies outside its edges",
             Self::LevelOutOfRange => "confidence level is not in (0, 1)",
             Self::PValueOutOfRange => "p-value is not in [0, 1]",
+            Self::ClassUnknown => "class is not in the confusion matrix",
+            Self::ClassNotPredicted => "no row predicted as the class",
+            Self::ClassNotLabelled => "no row labelled with the class",
+            Self::OnlyClassLabelled => "no row labelled with another class",
+            Self::ClassAbsent => "no row predicted as or labelled with the class",
+            Self::OneClass => "labels are of one class only",
+            Self::LengthsDiffer => "inputs have different lengths",
+            Self::ScoreOutOfRange => "a score is not in [0, 1]",
+            Self::ConstantLabels => "labels are constant",
+            Self::ZeroLabel => "a label is 0",
+            Self::ZeroLabels => "every label is 0",
+            Self::PrecisionLost => "spread is lost in the rounding of the sums",
+            Self::BaselineZero => "baseline is 0",
+            Self::VarianceZero => "variance is 0",
+            Self::TooFewGroups => "fewer than two groups have the rate",
+            Self::RatesZero => "rate is 0 in every group",
+            Self::BetaOutOfRange => "beta is not a number of at least 0",
+            Self::SplitOutOfRange => "expected split is not of positive shares",
+            Self::MeanNotPositive => "mean to compare with is not clearly positive",
         }
     }
 }

@@ -19,7 +19,7 @@ static TABLES: LazyLock<Mutex<HashMap<String, Arc<Table>>>> = LazyLock::new(Mute
 
 /// The table of a file named as in the vectors, or `None` where the data are not installed.
 pub(crate) fn table(file: &str) -> Option<Arc<Table>> {
-    let path = folder().join(file);
+    let path = golden_dir().join(file);
     if !path.is_file() {
         println!("skipped: no {}", path.display());
         return None;
@@ -41,13 +41,13 @@ pub(crate) fn table(file: &str) -> Option<Arc<Table>> {
 
 /// Ends a test that needs the data, as [`crate::vectors::finish`] does where they are installed.
 pub(crate) fn finish(what: &str, checked: usize) {
-    if folder().is_dir() {
+    if golden_dir().is_dir() {
         crate::vectors::finish(what, checked);
     }
 }
 
-fn folder() -> PathBuf {
-    crate::vectors::folder().join("../data")
+fn golden_dir() -> PathBuf {
+    crate::vectors::golden_dir().join("../data")
 }
 
 /// The cells of a column in a window, which may be null.

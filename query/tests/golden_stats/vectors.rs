@@ -10,9 +10,17 @@ use serde_json::Value;
 
 use crate::stats::Measured;
 
+/// Where the vectors are, if they are installed.
+pub(crate) fn golden_dir() -> PathBuf {
+    std::env::var_os("DRIFTLINE_GOLDEN").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join("../shared/golden"),
+        PathBuf::from,
+    )
+}
+
 /// A vector file's cases, or `None` (and a word about it) where the vectors are not installed.
 pub(crate) fn cases(file: &str) -> Option<Vec<Value>> {
-    let dir = folder();
+    let dir = golden_dir();
     if !dir.is_dir() {
         println!("skipped: no golden vectors in {}", dir.display());
         return None;
@@ -22,14 +30,6 @@ pub(crate) fn cases(file: &str) -> Option<Vec<Value>> {
     let cases = parsed["cases"].as_array().expect("golden file has cases").clone();
     assert_eq!(parsed["count"].as_u64(), Some(cases.len() as u64), "{file}: cases are missing");
     Some(cases)
-}
-
-/// Where the vectors are, if they are installed.
-pub(crate) fn folder() -> PathBuf {
-    std::env::var_os("DRIFTLINE_GOLDEN").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join("../shared/golden"),
-        PathBuf::from,
-    )
 }
 
 pub(crate) fn id(case: &Value) -> &str {
@@ -52,6 +52,22 @@ pub(crate) fn check(
 /// The golden tolerance for plain values.
 pub(crate) fn check_value(case: &Value, what: &str, got: Measured<f64>, want: f64) {
     check(case, what, got, want, 1e-9, 1e-12);
+}
+
+/// Compares with what is recorded under a path, a number or a reason why there is none; 1 if either
+/// is recorded. A reason goes before a number, which then is another library's.
+pub(crate) fn check_recorded(case: &Value, path: &[&str], got: Measured<f64>) -> usize {
+    let want = path.iter().fold(&case["expected"], |value, key| &value[*key]);
+    let key = path.join(".");
+    let undefined = &case["undefined"];
+    match want.as_f64() {
+        _ if undefined["all"].is_string() || undefined[&key].is_string() => {
+            assert!(got.is_err(), "{} {key}: got {got:?}, want {undefined}", id(case));
+        }
+        Some(want) => check_value(case, &key, got, want),
+        None => return 0,
+    }
+    1
 }
 
 /// The finite numbers of a JSON list, sorted; null and the strings NaN and Infinity are left out.
