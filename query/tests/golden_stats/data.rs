@@ -19,7 +19,7 @@ static TABLES: LazyLock<Mutex<HashMap<String, Arc<Table>>>> = LazyLock::new(Mute
 
 /// The table of a file named as in the vectors, or `None` where the data are not installed.
 pub(crate) fn table(file: &str) -> Option<Arc<Table>> {
-    let path = golden_dir().join(file);
+    let path = folder().join(file);
     if !path.is_file() {
         println!("skipped: no {}", path.display());
         return None;
@@ -41,12 +41,12 @@ pub(crate) fn table(file: &str) -> Option<Arc<Table>> {
 
 /// Ends a test that needs the data, as [`crate::vectors::finish`] does where they are installed.
 pub(crate) fn finish(what: &str, checked: usize) {
-    if golden_dir().is_dir() {
+    if folder().is_dir() {
         crate::vectors::finish(what, checked);
     }
 }
 
-fn golden_dir() -> PathBuf {
+fn folder() -> PathBuf {
     crate::vectors::golden_dir().join("../data")
 }
 
