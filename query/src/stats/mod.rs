@@ -67,6 +67,8 @@ mod welch;
 mod lift;
 mod sample_ratio;
 #[cfg(test)]
+mod coverage;
+#[cfg(test)]
 mod score_samples;
 
 pub use self::classification::Confusion;
