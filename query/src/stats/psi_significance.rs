@@ -173,6 +173,17 @@ mod tests {
     }
 
     #[test]
+    fn five_bins_give_scipys_numbers() {
+        let (r, c) = ([120, 80, 100, 95, 105], [60, 70, 40, 50, 80]);
+        let near = |got: f64, want: f64| (got - want).abs() <= 1e-9 * want;
+        assert!(psi_debiased(&r, &c).is_ok_and(|got| near(got, 0.057_253_314_021_492_675)));
+        assert!(psi_p_value(&r, &c).is_ok_and(|got| near(got, 0.005_283_622_950_063_156)));
+        let interval = psi_interval(&r, &c, 0.95).expect("rows");
+        assert!(near(interval.lower, 0.007_784_114_168_968_337), "{interval:?}");
+        assert!(near(interval.upper, 0.159_578_721_230_315_5), "{interval:?}");
+    }
+
+    #[test]
     fn a_bin_that_nobody_fills_does_not_count() {
         let (r, c) = ([300, 310, 0, 290], [100, 90, 0, 120]);
         let (short_r, short_c) = ([300, 310, 290], [100, 90, 120]);
