@@ -287,7 +287,6 @@ impl Db {
         };
         let (reply, receiver) = oneshot::channel();
         let shard = shard_of(model, version, self.keeper.shards());
-        let schema = Arc::new(schema);
         let write =
             PredictionsWrite { producer, key, schema, batch, hashes, epoch, duplicates, reply };
         self.send(shard, Command::Predictions(write))?;

@@ -109,7 +109,7 @@ impl Db {
     fn publish_reference(
         &self,
         new: NewReference,
-        schema: Schema,
+        schema: Arc<Schema>,
         replaced: &[Reference],
     ) -> Result<Reference> {
         let shared = &self.shared;
@@ -136,7 +136,7 @@ impl Db {
             created: (shared.clock)(),
             source: new.source,
             row_count: new.rows.times.len() as u64,
-            schema,
+            schema: Arc::unwrap_or_clone(schema),
             binning: new.binning.id(),
             rows,
             summary,
