@@ -94,6 +94,10 @@ pub struct Pending<T> {
 }
 
 impl<T> Pending<T> {
+    pub(crate) fn new(shared: Arc<Shared>, receiver: oneshot::Receiver<Result<T>>) -> Self {
+        Self { shared, receiver }
+    }
+
     /// Blocks until the batch is durable and visible.
     ///
     /// # Errors
@@ -144,7 +148,7 @@ pub struct Db {
     pub(crate) shared: Arc<Shared>,
     pub(crate) keeper: Arc<Keeper>,
     /// A queue per shard; none if the caller drives.
-    queues: Vec<Sender<Command>>,
+    pub(crate) queues: Vec<Sender<Command>>,
     /// Wakes the keeper's thread.
     wake: Option<Sender<()>>,
     closing: Arc<AtomicBool>,
@@ -290,7 +294,7 @@ impl Db {
         let write =
             PredictionsWrite { producer, key, schema, batch, hashes, epoch, duplicates, reply };
         self.send(shard, Command::Predictions(write))?;
-        Ok(Pending { shared: self.shared.clone(), receiver })
+        Ok(Pending::new(self.shared.clone(), receiver))
     }
 
     /// Stores labels of nobody in particular, see [`Db::write_labels_from`].
@@ -333,7 +337,13 @@ impl Db {
         let write =
             LabelsWrite { producer, model, labels, targets, known, seen, unchanged: 0, reply };
         self.send(shard, Command::Labels(write))?;
-        Ok(Pending { shared: self.shared.clone(), receiver })
+        Ok(Pending::new(self.shared.clone(), receiver))
+    }
+
+    /// Whether the heads hold less than they may.
+    pub(crate) fn has_room(&self) -> bool {
+        let held: usize = self.shared.read().heads().map(|head| head.bytes()).sum();
+        held < 2 * limits::HEAD_BYTES_MAX
     }
 
     /// Waits while the heads hold all that they may: that is the back-pressure of sealing.
@@ -341,8 +351,7 @@ impl Db {
         let until = Instant::now() + Duration::from_millis(limits::WRITE_WAIT_MILLIS);
         loop {
             self.shared.check_poison()?;
-            let held: usize = self.shared.read().heads().map(|head| head.bytes()).sum();
-            if held < 2 * limits::HEAD_BYTES_MAX {
+            if self.has_room() {
                 return Ok(());
             }
             if self.queues.is_empty() {

@@ -66,6 +66,7 @@ mod maintenance;
 mod keeper;
 mod recover;
 mod db;
+mod offer;
 mod models;
 mod references;
 mod deletion;
