@@ -17,6 +17,7 @@ use crate::{
     batch::{LabelBatch, PredictionBatch},
     cache::Files,
     catalog::Catalog,
+    command::{Command, LabelReceipt, LabelsWrite, PredictionReceipt, PredictionsWrite},
     error::{Error, ErrorKind, Result},
     keeper::Keeper,
     limits,
@@ -31,7 +32,6 @@ use crate::{
     state::{PoisonOnPanic, Shared, gone},
     targets::Targets,
     vfs::{OsVfs, Vfs},
-    writer::{Command, LabelReceipt, LabelsWrite, PredictionReceipt, PredictionsWrite},
 };
 
 /// Name of the version of predictions that state none.

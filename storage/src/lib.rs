@@ -60,6 +60,7 @@ mod state;
 mod targets;
 mod publication;
 mod seal;
+mod command;
 mod writer;
 mod rewrite;
 mod maintenance;
@@ -82,6 +83,7 @@ pub use binning::{Binning, ColumnBins};
 pub use blob::{Blob, Tail};
 pub use catalog::FORMAT_VERSION;
 pub use column::{Categories, CategoriesBuilder, Column, NULL, NULL_CODE, is_null, number};
+pub use command::{LabelReceipt, PredictionReceipt};
 pub use db::{DEFAULT_VERSION, Db, Drive, Options, Pending, Stats};
 pub use error::{Error, ErrorKind, Result, Violation, near_misses};
 pub use file_kind::FileKind;
@@ -107,7 +109,6 @@ pub use tally::{Cells, ColumnCounts, ColumnTally, RowCounter, Tallies, Tally, Wa
 pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};
 pub use verify::{Checked, Problem, Verified};
 pub use vfs::{OsVfs, Vfs, VfsFile};
-pub use writer::{LabelReceipt, PredictionReceipt};
 
 /// Parts that benchmarks measure by themselves; no promise is made about them.
 #[doc(hidden)]

@@ -9,13 +9,13 @@ use crossbeam::channel::TrySendError;
 
 use crate::{
     batch::PredictionBatch,
+    command::{Command, PredictionReceipt, PredictionsWrite},
     db::{Db, Pending},
     error::Result,
     producers::Producer,
     recover::shard_of,
     schema::check_name,
     state::gone,
-    writer::{Command, PredictionReceipt, PredictionsWrite},
 };
 
 impl Db {
