@@ -100,6 +100,26 @@ impl SegmentSet {
         times: &[i64],
         hashes: &[u64],
     ) -> Result<Vec<u32>> {
+        self.fresh_by(key, times, hashes, Searched::open)
+    }
+
+    /// The same, or nothing if it takes a file that is not in memory.
+    pub(crate) fn fresh_in_memory(
+        &self,
+        key: &VersionKey,
+        times: &[i64],
+        hashes: &[u64],
+    ) -> Option<Vec<u32>> {
+        self.fresh_by(key, times, hashes, |segment| Searched::in_memory(segment).ok_or(())).ok()
+    }
+
+    fn fresh_by<E>(
+        &self,
+        key: &VersionKey,
+        times: &[i64],
+        hashes: &[u64],
+        open: impl Fn(&Arc<Segment>) -> std::result::Result<Option<Searched>, E>,
+    ) -> std::result::Result<Vec<u32>, E> {
         let Some(days) = self.versions.get(key) else {
             return Ok((0..u32::try_from(hashes.len()).unwrap_or(u32::MAX)).collect());
         };
@@ -110,8 +130,8 @@ impl SegmentSet {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {
                     let segments = days.get(entry.key()).into_iter().flatten();
-                    let opened = segments.filter_map(|segment| Searched::open(segment).transpose());
-                    let opened = opened.collect::<Result<_>>()?;
+                    let opened = segments.filter_map(|segment| open(segment).transpose());
+                    let opened = opened.collect::<std::result::Result<_, E>>()?;
                     entry.insert(opened)
                 }
             };
@@ -163,6 +183,16 @@ impl Searched {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// As [`Searched::open`] if what that needs is in memory.
+    fn in_memory(segment: &Arc<Segment>) -> Option<Option<Self>> {
+        if !segment.has_rows() {
+            return Some(None);
+        }
+        // Rows are seldom deleted: what was, is read the other way.
+        let ids = segment.ids_in_memory().filter(|_| !segment.has_deleted())?;
+        Some(Some(Self { ids, deleted: None }))
     }
 
     /// Looks up many ids and tells place and row of each that is here; hashes in ascending order
