@@ -16,8 +16,10 @@ mod oracle;
 mod view;
 mod ops;
 mod run;
+mod flips;
 
 pub use clock::SimClock;
+pub use flips::simulate_flips;
 pub use ops::{Op, ops};
 pub use oracle::{Change, Oracle};
 pub use pages::{PAGE_BYTES, SECTOR_BYTES, Unsynced};

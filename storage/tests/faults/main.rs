@@ -7,6 +7,7 @@ mod abuse;
 mod fixture;
 mod flips;
 mod formats;
+mod kills;
 mod log;
 mod simulation;
 mod snapshots;
