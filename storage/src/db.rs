@@ -448,7 +448,7 @@ impl Db {
         state.written.values().for_each(|more| stats.written.add(more));
         drop(state);
         stats.seal_failed = self.shared.sealing().failed.is_some();
-        stats.dropped_labels = self.shared.durable().labels_dropped;
+        stats.dropped_labels = self.shared.labels_dropped();
         stats.log_damage = self.damage.iter().filter(|found| !found.at_end).count() as u64;
         stats
     }

@@ -10,6 +10,7 @@ mod formats;
 mod kills;
 mod log;
 mod simulation;
+mod slow;
 mod snapshots;
 mod space;
 mod steps;
