@@ -26,7 +26,7 @@ use crate::{
     recover::{
         load_references, lock, make_directory, recover, refuse_without_catalog, shard_of, sweep,
     },
-    replay::Damage,
+    replay::{Damage, refuse_newer_logs},
     schema::check_name,
     state::{PoisonOnPanic, Shared, gone},
     targets::Targets,
@@ -178,6 +178,7 @@ impl Db {
         let lock = lock(&*vfs, root)?;
         let root: Arc<Path> = root.into();
         refuse_without_catalog(&*vfs, &root)?;
+        refuse_newer_logs(&*vfs, &root)?;
         let catalog = Catalog::open(vfs.clone(), &root)?;
         let contents = catalog.load()?;
         sweep(&*vfs, &root, &contents)?;
