@@ -31,6 +31,8 @@ use crate::{
     vfs::{Vfs, VfsFile},
 };
 
+pub(crate) mod foreign;
+
 /// The version of the directory layout that this build writes, and the newest that it opens.
 pub const FORMAT_VERSION: u32 = 2;
 
