@@ -27,7 +27,7 @@ use crate::{
     recover::{
         load_references, lock, make_directory, recover, refuse_without_catalog, shard_of, sweep,
     },
-    replay::Damage,
+    replay::{Damage, refuse_newer_logs},
     schema::check_name,
     state::{PoisonOnPanic, Shared, gone},
     targets::Targets,
@@ -182,6 +182,7 @@ impl Db {
         let lock = lock(&*vfs, root)?;
         let root: Arc<Path> = root.into();
         refuse_without_catalog(&*vfs, &root)?;
+        refuse_newer_logs(&*vfs, &root)?;
         let catalog = Catalog::open(vfs.clone(), &root)?;
         let contents = catalog.load()?;
         sweep(&*vfs, &root, &contents)?;
@@ -456,7 +457,7 @@ impl Db {
         state.written.values().for_each(|more| stats.written.add(more));
         drop(state);
         stats.seal_failed = self.shared.sealing().failed.is_some();
-        stats.dropped_labels = self.shared.durable().labels_dropped;
+        stats.dropped_labels = self.shared.labels_dropped();
         stats.log_damage = self.damage.iter().filter(|found| !found.at_end).count() as u64;
         stats
     }

@@ -287,6 +287,8 @@ pub(crate) struct Shared {
     state: RwLock<State>,
     /// Held over each catalog change, so that ids are given out once.
     durable: Mutex<StateRecord>,
+    /// What the state record says of dropped labels, for readers that must not wait for a change.
+    labels_dropped: AtomicU64,
     pub(crate) producers: Mutex<Producers>,
     /// The last log sequence given out, over all shards.
     sequence: AtomicU64,
@@ -336,6 +338,7 @@ impl Shared {
             state: RwLock::new(state),
             sequence: AtomicU64::new(contents.state.published),
             next_label: AtomicU64::new(contents.state.next_label.max(1)),
+            labels_dropped: AtomicU64::new(contents.state.labels_dropped),
             durable: Mutex::new(contents.state),
             producers: Mutex::new(Producers::new(contents.producers)),
             logged: Mutex::default(),
@@ -434,7 +437,13 @@ impl Shared {
             }
         })?;
         *durable = change.state.clone();
+        self.labels_dropped.store(durable.labels_dropped, SeqCst);
         Ok(change)
+    }
+
+    /// Labels dropped so far, as published.
+    pub(crate) fn labels_dropped(&self) -> u64 {
+        self.labels_dropped.load(SeqCst)
     }
 
     /// Stops all writes until the database is reopened.
