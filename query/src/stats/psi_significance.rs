@@ -99,7 +99,7 @@ pub fn psi_p_value(ref_counts: &[u64], cur_counts: &[u64]) -> Measured<f64> {
 ///
 /// Edge cases: as for [`psi_p_value`]; another level is [`Undefined::LevelOutOfRange`]. Both ends
 /// are 0 where the sides are more alike than chance makes them. The form is that of a small drift;
-/// beyond a PSI of about 0.5 the interval is too narrow.
+/// for large drifts it is only an indication.
 ///
 /// Source: Potgieter et al., arXiv 2307.11878 (2023).
 pub fn psi_interval(ref_counts: &[u64], cur_counts: &[u64], level: f64) -> Measured<PsiInterval> {
