@@ -1,13 +1,13 @@
 //! Sums by bin of windows: gathered over the parts that keep them, with what is not known of them.
 //!
-//! Parts keep sums by whole hours. Of the minutes that a window cuts off its first and last hour only
+//! Parts keep sums by whole hours, of quiet days by day. Of the minutes that a window cuts off its first and last hour only
 //! counts are known; their values lie between the ends of their bins, and those of the outer bins
-//! between the smallest and the largest value of the hours that hold them. So the sum of a bin is
+//! between the smallest and the largest value of the hours (or days) that hold them. So the sum of a bin is
 //! known as a middle and how far it may be from there.
 
 use driftline_storage::{
-    ColumnMoments, HOUR_MICROS, OFFSET_STEPS, Outline, Part, Result, Snapshot, Tallies, TimeRange,
-    centre,
+    ColumnMoments, DAY_MICROS, HOUR_MICROS, OFFSET_STEPS, Outline, Part, Result, Snapshot, Tallies,
+    TimeRange, centre,
 };
 
 use crate::bins::Comparison;
@@ -102,9 +102,13 @@ impl Sums {
             part.fold_windows(&[(place, hours)], &mut self.covered)?;
             fold(hours, false, kept)?;
         }
-        let down = window.start.div_euclid(HOUR_MICROS) * HOUR_MICROS;
-        let up = (window.end - 1).div_euclid(HOUR_MICROS).saturating_add(1) * HOUR_MICROS;
-        let Some(around) = part.moment_hours(TimeRange { start: down, end: up })? else {
+        // Quiet days keep moments of the whole day only.
+        let by_hour = part.moment_hours(out_to(window, HOUR_MICROS))?;
+        let around = match by_hour {
+            Some(around) => Some(around),
+            None => part.moment_hours(out_to(window, DAY_MICROS))?,
+        };
+        let Some(around) = around else {
             self.lacks(place);
             return Ok(());
         };
@@ -145,6 +149,14 @@ impl Sums {
     pub(crate) fn outline(&self, window: usize, feature: usize) -> Outline {
         let kept = self.kept.get(window).and_then(|kept| kept.get(feature));
         kept.map(|kept| kept.moments.outline).unwrap_or_default()
+    }
+}
+
+/// The smallest interval of whole buckets that holds a window.
+fn out_to(window: TimeRange, micros: i64) -> TimeRange {
+    TimeRange {
+        start: window.start.div_euclid(micros) * micros,
+        end: (window.end - 1).div_euclid(micros).saturating_add(1) * micros,
     }
 }
 

@@ -77,6 +77,9 @@ pub const REFERENCES_MAX: usize = 100;
 pub const VERSIONS_MAX: usize = 1_000;
 /// Models of one database.
 pub const MODELS_MAX: usize = 10_000;
+/// Rows of the hours of a day, on average, below which moments are kept of the day only: sums of a
+/// hundred bins would take more than the rows, which are then few to read.
+pub const HOUR_MOMENTS_ROWS_MIN: usize = 256;
 /// Bytes of unpacked minutes kept for queries whose windows cut an hour: 30 days of 27 columns
 /// at 231 rows a minute take 100 MB.
 pub const MINUTE_CACHE_BYTES: u64 = 128 << 20;
