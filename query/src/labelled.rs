@@ -192,3 +192,39 @@ pub(crate) fn of_basis(metrics: &[Metric], basis: Basis) -> Vec<Metric> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_held_up_to_their_bound() {
+        assert!(check_rows(limits::LABELLED_ROWS_MAX).is_ok());
+        let error = check_rows(limits::LABELLED_ROWS_MAX + 1).expect_err("one more");
+        assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
+        assert!(error.to_string().contains("at most 10000000"), "{error}");
+    }
+
+    #[test]
+    fn rows_of_another_kind_and_without_a_value_are_in_no_metric() {
+        let mut scores = Vec::new();
+        let truths = Column::categories([Some("a"), None, Some("b"), Some("b")]);
+        let columns = vec![Column::Numeric(vec![0.25, 0.5, driftline_storage::NULL, 0.75])];
+        let chunk = LabelledChunk { truths, columns };
+        add_scores(&chunk, "b", &mut scores);
+        let positives: Vec<bool> = scores.iter().map(|(_, positive)| *positive).collect();
+        assert_eq!(positives, [false, true, true], "a row without a truth goes");
+        assert_eq!(scored(scores).map(|rows| rows.rows()), Ok(2), "one without a score too");
+        assert_eq!(scored(vec![(driftline_storage::NULL, true)]), Err(Undefined::NoScore));
+        assert_eq!(scored(Vec::new()), Err(Undefined::NoLabel));
+
+        let mut residuals = Vec::new();
+        add_residuals(&chunk, &mut residuals);
+        assert!(residuals.is_empty(), "classes have no residual");
+        let null = driftline_storage::NULL;
+        let truths = Column::Numeric(vec![1.0, 1.0, 1e200, null, 2.0]);
+        let columns = vec![Column::Numeric(vec![2.0, null, -1e200, 1.0, f64::NAN])];
+        add_residuals(&LabelledChunk { truths, columns }, &mut residuals);
+        assert_eq!(residuals, [(1.0, 2.0)]);
+    }
+}

@@ -258,4 +258,15 @@ mod tests {
         let error = check_counts(100, 1_001).expect_err("one more");
         assert!(error.to_string().contains("choose a longer step"), "{error}");
     }
+
+    #[test]
+    fn results_are_answered_up_to_their_bound() {
+        // Of each class, of the positive one, and three means.
+        let by_class = [Metric::Recall, Metric::F1];
+        assert!(check_results(&by_class, 246, 2_000).is_ok());
+        let error = check_results(&by_class, 247, 2_000).expect_err("one class more");
+        assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
+        assert!(error.to_string().contains("fewer metrics"), "{error}");
+        assert!(check_results(&Metric::ALL, 2, limits::WINDOWS_MAX).is_ok());
+    }
 }

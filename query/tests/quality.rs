@@ -1,5 +1,6 @@
 //! Metrics of scores and classes are those of the labelled rows of a window taken one by one: whether
-//! rows stand in the head or in segments, were labelled twice, deleted, or logged by two versions.
+//! rows stand in the head or in segments, were labelled twice, deleted, or logged by two versions that
+//! score different classes.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,7 +10,7 @@ use driftline_query::{
 };
 use driftline_storage::{
     Column, Db, Declaration, Field, Ids, Kind, LabelBatch, MINUTE_MICROS, NULL, Options,
-    PredictionBatch, Schema, Task,
+    PredictionBatch, Schema, Task, VersionRecord,
 };
 use proptest::prelude::*;
 
@@ -79,14 +80,20 @@ fn put(db: &Db, rows: &[(usize, &Row)]) {
 
 fn open(dir: &std::path::Path, positive: Option<&str>) -> Db {
     let db = Db::open(dir, Options::on_disk(|| 0)).unwrap();
-    let features = vec![Field { name: "x".to_owned(), kind: Kind::Numeric }];
-    let schema = Schema::new(Task::Binary, features, positive.map(str::to_owned)).unwrap();
-    db.create_model("m", Declaration::default(), Some(schema)).unwrap();
+    db.create_model("m", Declaration::default(), Some(schema(positive))).unwrap();
     db
+}
+
+fn schema(positive: Option<&str>) -> Schema {
+    let features = vec![Field { name: "x".to_owned(), kind: Kind::Numeric }];
+    Schema::new(Task::Binary, features, positive.map(str::to_owned)).unwrap()
 }
 
 fn filled(dir: &std::path::Path, rows: &[Row]) -> Db {
     let db = open(dir, Some("bad"));
+    let schema = schema(Some("good"));
+    let record = VersionRecord { schema: Some(schema), declaration: None };
+    db.create_version("m", "2", record).unwrap();
     let of = |sealed: bool| -> Vec<(usize, &Row)> {
         rows.iter().enumerate().filter(|(_, row)| row.sealed == sealed).collect()
     };
@@ -116,8 +123,11 @@ fn check_window(window: &PerformanceWindow, rows: &[Row]) {
     let inside = |row: &&Row| (window.start..window.end).contains(&row.time) && row.labelled;
     let rows: Vec<&Row> = rows.iter().filter(inside).collect();
     assert_eq!(window.labelled as usize, rows.len());
-    let scores: Vec<(f64, bool)> =
-        rows.iter().filter_map(|row| Some((row.score?, row.positive))).collect();
+    // Version 2 scores the other class.
+    let scores: Vec<(f64, bool)> = rows
+        .iter()
+        .filter_map(|row| Some((row.score?, row.positive == (row.version == "1"))))
+        .collect();
     let scored = match scores.len() {
         0 if !rows.is_empty() => Err(Undefined::NoScore),
         _ => ScoredRows::new(scores),
