@@ -3,7 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use driftline_query::{ConfusionReport, MetricResult, PerformanceReport, PerformanceWindow};
 use serde::Serialize;
@@ -21,6 +24,8 @@ use crate::cli::time::format_time;
 const CLASSES_SHOWN_MAX: usize = 12;
 /// Values of one window that a terminal shows.
 const VALUES_SHOWN_MAX: usize = 100;
+/// Values that one line of reasons names.
+const NAMES_SHOWN_MAX: usize = 6;
 /// Columns of the terminal that the cells beside a sparkline take.
 const BESIDE_SPARKLINE: usize = 48;
 
@@ -286,18 +291,34 @@ fn write_trends(
     table.write(out)
 }
 
+/// Why values are missing, a line per reason: without labels every class of every metric has the same.
 fn write_reasons(windows: &[PerformanceWindow], out: &mut dyn io::Write) -> io::Result<()> {
-    let mut reasons = BTreeSet::new();
+    let mut reasons: BTreeMap<String, Vec<MetricKey<'_>>> = BTreeMap::new();
     for result in windows.iter().flat_map(|window| &window.results) {
         let (value, reason) = machine::checked(result.value, result.undefined.as_deref());
         if let (None, Some(reason)) = (value, reason) {
-            reasons.insert(format!("no {}: {}", title(key(result)), table::sentence(reason)));
+            let lacking = reasons.entry(table::sentence(reason)).or_default();
+            // A metric whose value for all is missing needs no word of its classes.
+            let known = |known: &MetricKey<'_>| {
+                known.0 == result.metric.name() && (known.1.is_none() || *known == key(result))
+            };
+            if !lacking.iter().any(known) {
+                lacking.push(key(result));
+            }
         }
     }
     if !reasons.is_empty() {
         writeln!(out)?;
     }
-    reasons.iter().try_for_each(|reason| writeln!(out, "{reason}"))
+    for (reason, lacking) in &reasons {
+        let shown = lacking.iter().take(NAMES_SHOWN_MAX).map(|key| title(*key));
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        match lacking.len().saturating_sub(NAMES_SHOWN_MAX) {
+            0 => writeln!(out, "no {shown}: {reason}")?,
+            more => writeln!(out, "no {shown} and {more} more: {reason}")?,
+        }
+    }
+    Ok(())
 }
 
 fn write_confusion(

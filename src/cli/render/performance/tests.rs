@@ -176,6 +176,20 @@ recall  macro  0.375      -      -
 }
 
 #[test]
+fn one_reason_is_one_line_and_stands_for_all_classes() {
+    let lacking = |metric, class: Option<&str>| MetricResult {
+        class: class.map(str::to_owned),
+        ..result(metric, None)
+    };
+    let mut results = vec![lacking(Metric::Recall, None), lacking(Metric::Recall, Some("a"))];
+    let many = ["a", "b", "c", "d", "e", "f", "g"];
+    results.extend(many.map(|class| lacking(Metric::F1, Some(class))));
+    let shown = show(&report(vec![window(0, 0, results)]), Format::Table);
+    let line = "no recall, f1 a, f1 b, f1 c, f1 d, f1 e and 2 more: no labels\n";
+    assert!(shown.ends_with(&format!("\n\n{line}")), "{shown}");
+}
+
+#[test]
 fn a_series_shows_the_positive_class_or_else_the_mean_over_classes() {
     let binary = [of_class(None, 0.5), of_class(Some("no"), 0.25), of_class(Some("macro"), 0.75)];
     let multi = [of_class(Some("no"), 0.25), of_class(Some("macro"), 0.75)];
