@@ -57,6 +57,9 @@ pub mod server;
 /// What fuzzing calls; no promise is made about it.
 #[doc(hidden)]
 pub mod fuzzing {
+    pub use crate::import::table::foreign::{
+        DECODERS as IMPORT_DECODERS, import_csv, import_jsonl, import_parquet,
+    };
     pub use crate::wire::foreign::{DECODERS, Decoder, wire_batches, wire_rows};
 }
 #[doc(hidden)]

@@ -159,6 +159,21 @@ impl Monitor {
         self.db.write_predictions_from(producer, model, version, batch)
     }
 
+    /// As [`Monitor::write_predictions_from`] if that takes no waiting; else none, and nothing is
+    /// stored.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn offer_predictions(
+        &self,
+        producer: Option<Producer>,
+        model: &str,
+        version: &str,
+        batch: PredictionBatch,
+    ) -> Result<Option<Pending<PredictionReceipt>>> {
+        self.db.offer_predictions(producer, model, version, batch)
+    }
+
     /// Stores labels: durable and visible once the returned [`Pending`] was waited for.
     ///
     /// # Errors

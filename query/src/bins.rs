@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use driftline_storage::{
-    Binning, Cells, Column, ColumnBins, ColumnCounts, ColumnTally, Db, Field, Reference, Result,
-    RowChunk, Special, Tally, Wanted,
+    Binning, Cells, Column, ColumnBins, ColumnCounts, ColumnMoments, ColumnTally, Db, Field,
+    Reference, Result, RowChunk, Special, Tally, Wanted,
 };
 
 use crate::{
@@ -32,6 +32,10 @@ pub(crate) struct Compared {
     pub(crate) edges: Vec<f64>,
     /// The reference's counts by fine bin.
     pub(crate) reference: ColumnTally,
+    /// Edges of the fine bins of a numeric feature.
+    pub(crate) fine: Vec<f64>,
+    /// The reference's moments, if they are kept.
+    pub(crate) moments: Option<ColumnMoments>,
     /// For a numeric feature, the fine bins that begin a bin of PSI, but for the first one.
     cuts: Vec<u32>,
     /// Where the bins of PSI begin and end among the bounds of the counted cells.
@@ -43,6 +47,8 @@ pub(crate) struct Compared {
 #[derive(Debug)]
 pub(crate) struct Comparison {
     pub(crate) features: Vec<Compared>,
+    /// The place of each in the binning of the selection.
+    pub(crate) places: Vec<usize>,
     pub(crate) selection: Selection,
 }
 
@@ -98,7 +104,11 @@ fn by_percentiles(
         edges.dedup();
         let (_, bins) = reference.binning.columns().get(*place)?;
         let counts = reference.tally.columns.get(*place)?.clone();
-        Some(Compared::new(fields.get(*place)?, bins, edges, counts, asked))
+        let mut compared = Compared::new(fields.get(*place)?, bins, edges, counts, asked);
+        if asked.detail == Detail::Fine {
+            compared.moments = reference.moments.as_ref().and_then(|all| all.get(*place).cloned());
+        }
+        Some(compared)
     };
     let features: Vec<Compared> = places.iter().filter_map(feature).collect();
     comparison(reference.binning.clone(), places, features, asked.detail)
@@ -160,7 +170,7 @@ fn comparison(
         places.iter().copied().zip(&features).map(|(place, f)| (place, cuts(f))).collect();
     let fields = features.iter().map(|feature| feature.field.clone()).collect();
     let selection = Selection { cells: Arc::new(Cells::new(binning, &cells)), fields };
-    Comparison { features, selection }
+    Comparison { features, places: places.to_vec(), selection }
 }
 
 impl Compared {
@@ -188,6 +198,11 @@ impl Compared {
             name: field.name.as_str().into(),
             field: field.clone(),
             edges,
+            fine: match bins {
+                ColumnBins::Numeric { edges } => edges.clone(),
+                ColumnBins::Categories { .. } => Vec::new(),
+            },
+            moments: None,
             reference,
             cuts,
             bounds,

@@ -10,8 +10,9 @@ use crate::{
     gather::{Gathered, Missing, missing_in, tallies},
     limits,
     method::{Basis, Method},
+    moments::{self, Sums},
     report::{DriftReport, DriftRequest, DriftResult, DriftWindow},
-    statistic::{Statistic, details_of_bins, of_bins, of_fine_bins},
+    statistic::{Statistic, WindowSums, details_of_bins, of_bins, of_fine_bins},
     stats::Measured,
     window::windows,
 };
@@ -52,7 +53,11 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
         Exact::default()
     };
     let rows_scanned = gathered.rows_scanned + exact.rows_scanned;
-    let windows = report_windows(&windows, &gathered, &comparison, &methods, &exact, request);
+    let needs_sums = |method: &Method| method.basis() == Basis::Values && *method != Method::Ks;
+    let sums = (!request.exact && methods.iter().any(needs_sums))
+        .then(|| moments::sums(&snapshot, &windows, &comparison));
+    let values = Values { exact: &exact, sums: sums.as_ref() };
+    let windows = report_windows(&windows, &gathered, &comparison, &methods, &values, request);
     Ok(DriftReport {
         scope: scope.clone(),
         reference: reference.record.name.clone(),
@@ -85,12 +90,18 @@ fn check_size(windows: usize, results_each: usize) -> Result<()> {
     Ok(())
 }
 
+/// What statistics of values come from: rows, or sums by bin.
+struct Values<'a> {
+    exact: &'a Exact,
+    sums: Option<&'a Sums>,
+}
+
 fn report_windows(
     windows: &[TimeRange],
     gathered: &Gathered,
     comparison: &Comparison,
     methods: &[Method],
-    exact: &Exact,
+    Values { exact, sums }: &Values<'_>,
     request: &DriftRequest,
 ) -> Vec<DriftWindow> {
     let missing: Vec<Missing> = gathered.missing.iter().chain(&exact.missing).cloned().collect();
@@ -102,7 +113,10 @@ fn report_windows(
                 let measured = match method.basis() {
                     Basis::Bins => of_bins(*method, feature, current),
                     Basis::Values if request.exact => exact.result(place, column, *method),
-                    Basis::Values => of_fine_bins(*method, feature, current),
+                    Basis::Values => {
+                        let window = WindowSums { sums: *sums, window: place, feature: column };
+                        of_fine_bins(*method, feature, current, &window)
+                    }
                 };
                 let details = match method.basis() {
                     Basis::Bins if request.details => details_of_bins(*method, feature, current),

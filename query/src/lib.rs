@@ -14,6 +14,7 @@ mod report;
 mod gather;
 mod reference;
 mod bins;
+mod moments;
 mod statistic;
 mod exact;
 mod drift;

@@ -82,7 +82,7 @@ fn check_rows(rows: usize) -> Result<()> {
     Ok(())
 }
 
-fn schema(db: &Db, name: &ReferenceName) -> Result<Schema> {
+fn schema(db: &Db, name: &ReferenceName) -> Result<Arc<Schema>> {
     let model = db.model(&name.model)?;
     model.schema_of(name.version.as_deref()).cloned().ok_or_else(|| {
         Error::new(

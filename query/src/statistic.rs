@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use driftline_storage::ColumnCounts;
+use driftline_storage::{ColumnCounts, Outline};
 
 use crate::{
     bins::Compared,
     method::Method,
-    stats::{self, Homogeneity, Measured, Undefined},
+    moments::{BinSums, Sums, mean_and_deviation, of_reference},
+    stats::{self, BinnedSamples, BinnedTest, Bounds, Homogeneity, Measured, Undefined},
 };
 
 /// Confidence of the interval of a PSI.
@@ -36,6 +37,12 @@ impl Statistic {
     /// A value that is off by at most a bound.
     pub(crate) fn bounded(value: f64, error_bound: f64) -> Self {
         Self { value, p_value: None, error_bound, exact: error_bound == 0.0 }
+    }
+
+    /// The middle of what counts say of a test.
+    fn of_test(test: BinnedTest) -> Self {
+        let bounded = Self::bounded(test.statistic.midpoint(), test.statistic.error_bound());
+        bounded.with_p(test.p_value.upper)
     }
 }
 
@@ -117,21 +124,133 @@ pub(crate) fn details_of_bins(
     known.into_iter().filter_map(some).collect()
 }
 
-/// A statistic of values from the counts of the fine bins.
+/// A statistic of values from the counts of the fine bins and, where they are kept, the sums of
+/// these. Its p-value is the largest that the counts allow.
 pub(crate) fn of_fine_bins(
     method: Method,
     feature: &Compared,
     current: ColumnCounts<'_>,
+    window: &WindowSums<'_>,
 ) -> Measured<Statistic> {
     if !feature.field.kind.is_numeric() {
         return Err(Undefined::NotNumeric);
     }
     let counts: Vec<u64> = current.bins().collect();
+    let reference = &feature.reference.bins;
     match method {
         Method::Ks => {
-            let ks = stats::binned_ks(&feature.reference.bins, &counts)?;
+            let ks = stats::binned_ks(reference, &counts)?;
             Ok(Statistic::bounded(ks.at_edges, ks.error_bound))
         }
-        _ => Err(Undefined::NeedsRows),
+        Method::Cvm => stats::binned_cvm(reference, &counts).map(Statistic::of_test),
+        Method::Ad => stats::binned_ad(reference, &counts).map(Statistic::of_test),
+        Method::MannWhitney => {
+            stats::binned_mann_whitney(reference, &counts).map(Statistic::of_test)
+        }
+        _ => of_sums(method, feature, &counts, window),
     }
+}
+
+/// The sums of a window, and which of its windows and features they are asked of.
+pub(crate) struct WindowSums<'a> {
+    pub(crate) sums: Option<&'a Sums>,
+    pub(crate) window: usize,
+    pub(crate) feature: usize,
+}
+
+/// Distances and shifts, by bounds of the sums of each bin.
+///
+/// The functions want sums to the last bits, and ours are known to half a step. Let `x'` be the
+/// values moved inside their bins such that their sums are the known middles. With the triangle
+/// inequality the distance of the values differs from that of `x'` by at most that of both, which
+/// for Wasserstein is at most the sum of what sums are off, over the rows; for the energy distance,
+/// whose distribution functions differ by at most a bin's share inside a bin, at most the root of
+/// twice the sum of those times the shares.
+fn of_sums(
+    method: Method,
+    feature: &Compared,
+    counts: &[u64],
+    window: &WindowSums<'_>,
+) -> Measured<Statistic> {
+    let (Some(sums), Some(kept)) = (window.sums, &feature.moments) else {
+        return Err(Undefined::NeedsRows);
+    };
+    let reference = &feature.reference.bins;
+    let edges = &feature.fine;
+    if reference.iter().sum::<u64>() == 0 {
+        return Err(Undefined::ReferenceEmpty);
+    }
+    let rows = counts.iter().sum::<u64>();
+    if rows == 0 {
+        return Err(Undefined::WindowEmpty);
+    }
+    let of_window = sums.of(window.window, window.feature, edges, counts);
+    let of_window = of_window.ok_or(Undefined::NeedsRows)?;
+    let (mean, deviation) = mean_and_deviation(edges, &kept.outline).ok_or(Undefined::NotFinite)?;
+    if method == Method::MeanShift {
+        let outline = sums.outline(window.window, window.feature);
+        return mean_shift((mean, deviation), rows, &outline, &of_window, edges);
+    }
+    let of_reference = of_reference(edges, reference, kept).ok_or(Undefined::NeedsRows)?;
+    let samples = BinnedSamples {
+        ref_counts: reference,
+        cur_counts: counts,
+        edges,
+        range: joined(of_reference.range, of_window.range),
+        sums: Some((&of_reference.sums, &of_window.sums)),
+    };
+    let sides = [(&of_reference, reference.as_slice()), (&of_window, counts)];
+    let off = |square: bool| -> f64 {
+        let of = |(sums, counts): &(&BinSums, &[u64])| {
+            let rows = counts.iter().sum::<u64>() as f64;
+            let weight = |count: u64| if square { count as f64 / rows } else { 1.0 };
+            let each = sums.off.iter().zip(*counts).map(|(off, count)| off * weight(*count));
+            each.sum::<f64>() / rows
+        };
+        let spread = |side: &(&BinSums, &[u64])| {
+            if square { (2.0 * of(side)).sqrt() } else { of(side) }
+        };
+        sides.iter().map(spread).sum()
+    };
+    let (bounds, off) = match method {
+        Method::Wasserstein => (stats::binned_wasserstein(&samples)?, off(false)),
+        Method::WassersteinNorm => {
+            (stats::binned_wasserstein_norm(&samples, deviation)?, off(false) / deviation)
+        }
+        Method::Energy => (stats::binned_energy(&samples)?, off(true)),
+        _ => return Err(Undefined::NeedsRows),
+    };
+    let lower = (bounds.lower - off).max(0.0);
+    let bounds = Bounds { lower, upper: bounds.upper + off };
+    Ok(Statistic::bounded(bounds.midpoint(), bounds.error_bound()))
+}
+
+/// The shift of the mean: exact where sums are kept of all rows, but for rounding.
+fn mean_shift(
+    (mean, deviation): (f64, f64),
+    rows: u64,
+    whole: &Outline,
+    sums: &BinSums,
+    edges: &[f64],
+) -> Measured<Statistic> {
+    if deviation == 0.0 {
+        return Err(Undefined::NoSpread);
+    }
+    let rows_f = rows as f64;
+    let (current, off) = if whole.n == rows {
+        let (mean, _) = mean_and_deviation(edges, whole).ok_or(Undefined::NotFinite)?;
+        (mean, 0.0)
+    } else {
+        (sums.sums.iter().sum::<f64>() / rows_f, sums.off.iter().sum::<f64>() / rows_f)
+    };
+    let value = (current - mean) / deviation;
+    if !value.is_finite() {
+        return Err(Undefined::NotFinite);
+    }
+    Ok(Statistic::bounded(value, off / deviation))
+}
+
+fn joined(a: Option<(f64, f64)>, b: Option<(f64, f64)>) -> Option<(f64, f64)> {
+    let ((a_low, a_high), (b_low, b_high)) = (a?, b?);
+    Some((a_low.min(b_low), a_high.max(b_high)))
 }

@@ -91,7 +91,7 @@ fn schema(positive: Option<&str>) -> Schema {
 
 fn filled(dir: &std::path::Path, rows: &[Row]) -> Db {
     let db = open(dir, Some("bad"));
-    let schema = schema(Some("good"));
+    let schema = schema(Some("good")).into();
     let record = VersionRecord { schema: Some(schema), declaration: None };
     db.create_version("m", "2", record).unwrap();
     let of = |sealed: bool| -> Vec<(usize, &Row)> {

@@ -4,8 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use driftline_query::{
-    DriftRequest, Method, Metric, PerformanceRequest, ReferenceName, Scope, drift, performance,
-    set_reference, stats,
+    DriftRequest, DriftResult, Method, Metric, PerformanceRequest, ReferenceName, Scope, drift,
+    performance, set_reference, stats,
 };
 use driftline_storage::{
     Column, Db, Declaration, Field, Kind, LabelBatch, MINUTE_MICROS, Options, PredictionBatch,
@@ -97,10 +97,37 @@ fn psi(current: &[f64]) -> Option<f64> {
     stats::psi(&count(&sorted), &count(current)).ok()
 }
 
+/// PSI and KS, and the other statistics of values.
+const METHODS: [Method; 9] = [
+    Method::Psi,
+    Method::Ks,
+    Method::Wasserstein,
+    Method::WassersteinNorm,
+    Method::Energy,
+    Method::MeanShift,
+    Method::Cvm,
+    Method::Ad,
+    Method::MannWhitney,
+];
+
+/// What partials answer is off by no more than they say, and has a p-value at least as large.
+fn check_bound(exact: &DriftResult, fast: &DriftResult) {
+    let (Some(value), Some(got)) = (exact.value, fast.value) else {
+        // Counts may bound what rows leave undefined, such as the ranks of a single value.
+        assert_eq!(fast.value.is_none(), fast.undefined.is_some(), "{fast:?}");
+        return;
+    };
+    let off = fast.error_bound.unwrap() + 1e-9 * value.abs().max(1e-3);
+    assert!((got - value).abs() <= off, "{fast:?}, from rows {exact:?}");
+    if let (Some(exact), Some(fast)) = (exact.p_value, fast.p_value) {
+        assert!(fast >= exact - 1e-9, "{fast} {exact}");
+    }
+}
+
 fn check(db: &Db, rows: &[Row], scope: &Scope) {
     let request = DriftRequest {
         scope: scope.clone(),
-        methods: vec![Method::Psi, Method::Ks],
+        methods: METHODS.to_vec(),
         features: vec!["x".to_owned()],
         exact: true,
         ..DriftRequest::default()
@@ -128,6 +155,10 @@ fn check(db: &Db, rows: &[Row], scope: &Scope) {
             assert!(low <= exact + 1e-12 && exact <= low + more + 1e-12, "{low} {exact} {more}");
         }
         assert_eq!(ks.value.is_some(), !values.is_empty());
+        let pairs = window.results.iter().zip(&fast.windows[place].results);
+        for (exact, fast) in pairs.filter(|(exact, _)| exact.method != Method::Ks) {
+            check_bound(exact, fast);
+        }
     }
 }
 

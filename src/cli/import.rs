@@ -71,7 +71,7 @@ impl Plan {
             Err(error) => return Err(error),
         };
         if let Some(schema) = model.as_ref().and_then(|model| model.schema_of(version)) {
-            return Ok(Self { schema: schema.clone(), create: false, set: false });
+            return Ok(Self { schema: schema.as_ref().clone(), create: false, set: false });
         }
         let Some(first) = &opened.first else {
             return Err(Error::invalid("file", format!("{}: has no row", opened.name)));
@@ -215,7 +215,7 @@ fn labels(backend: &dyn Backend, source: &Source, summary: &mut Summary) -> Resu
         let mut table = open(path).map_err(|error| Error::invalid("file", error.to_string()))?;
         let progress = Progress::new(&name, table.bytes_total());
         let mut writer = backend.writer(&source.model, &schema)?;
-        let context = (&schema, &source.roles, name.as_str());
+        let context = (&*schema, &source.roles, name.as_str());
         let mut sink = |batch: LabelBatch| writer.labels(batch);
         let read = read_labels(&mut *table, context, &mut sink, summary, &mut |bytes| {
             progress.set(bytes);

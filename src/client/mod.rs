@@ -136,7 +136,7 @@ impl Client {
             model: model.to_owned(),
             version: version.to_owned(),
             declaration: record.declaration.as_ref().map(wire::model::write_declaration),
-            schema: record.schema.as_ref().map(wire::model::write_schema),
+            schema: record.schema.as_deref().map(wire::model::write_schema),
         };
         wire::model::model(self.wait(self.models_service().create_version(request))?.model)
     }

@@ -27,7 +27,7 @@ pub fn read_labels(
     let id = roles.required("prediction_id", &columns)?;
     let label = roles.required("label", &columns)?;
     let time = roles.place("label_ts", &columns);
-    let kind = schema.columns().swap_remove(schema.prediction_index()).kind;
+    let kind = schema.outcome_kind();
     while let Some(chunk) = table.next_chunk(CHUNK_ROWS).map_err(unreadable)? {
         let count = chunk.row_numbers.len();
         let mut faults = Faults::new(count);

@@ -10,7 +10,7 @@ mod labels;
 mod predictions;
 mod roles;
 mod summary;
-mod table;
+pub(crate) mod table;
 
 pub use infer::{Inferred, infer_schema, look_ahead};
 pub use labels::read_labels;

@@ -244,7 +244,7 @@ fn convert<'a>(
         })
         .collect::<Vec<Column>>();
     check_latency(&values, target.schema, &mut faults);
-    let kind = target.schema.columns().swap_remove(target.schema.prediction_index()).kind;
+    let kind = target.schema.outcome_kind();
     let labels = role("label").map(|cells| {
         let truths = cells.values(kind, &mut faults);
         let times = role("label_ts").map_or_else(

@@ -9,7 +9,8 @@ use std::{pin::Pin, sync::Arc};
 
 use driftline_proto::v1::{self, ingest_service_server::IngestService};
 use driftline_storage::{
-    DEFAULT_VERSION, Error, LabelReceipt, PredictionReceipt, Producer, Result,
+    DEFAULT_VERSION, Error, LabelReceipt, Pending, PredictionBatch, PredictionReceipt, Producer,
+    Result,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
@@ -19,7 +20,10 @@ use super::{
     limits,
     shared::{Shared, panicked, schema_of},
 };
-use crate::wire::{self, error::About};
+use crate::{
+    Monitor,
+    wire::{self, batch::Taken, error::About},
+};
 
 /// The ingest service.
 #[derive(Debug)]
@@ -36,20 +40,19 @@ impl IngestService for Ingest {
         &self,
         request: Request<v1::WritePredictionsRequest>,
     ) -> Result<Response<v1::WritePredictionsResponse>, Status> {
-        let v1::WritePredictionsRequest { model, version, rows, producer_id, sequence } =
-            request.into_inner();
-        let about = About::model(&model);
-        let name = model.clone();
-        let work = move |shared: &Shared| {
-            let version = or_default(&version);
-            let schema = schema_of(&shared.monitor, &model, Some(version))?;
-            let taken = wire::rows::predictions(&rows, &schema)?;
-            let producer = producer(producer_id, sequence);
-            let monitor = &shared.monitor;
-            let pending = monitor.write_predictions_from(producer, &model, version, taken.batch)?;
-            Ok((pending, taken.ignored))
+        let request = request.into_inner();
+        let about = About::model(&request.model);
+        let name = request.model.clone();
+        let few = request.rows.len() <= limits::ROWS_ON_THE_SPOT_MAX;
+        let taken = if few { offer(&self.0.monitor, &request) } else { Ok(None) };
+        let taken = taken.map_err(|error| self.0.refuse(&error, &about))?;
+        let (pending, ignored_columns) = match taken {
+            Some(taken) => taken,
+            None => {
+                let work = move |shared: &Shared| write(&shared.monitor, &request);
+                self.0.run(about.clone(), work).await?
+            }
         };
-        let (pending, ignored_columns) = self.0.run(about.clone(), work).await?;
         let receipt = pending.done().await.map_err(|error| self.0.refuse(&error, &about))?;
         self.0.metrics.predictions(&name, receipt.accepted, receipt.duplicates);
         let PredictionReceipt { accepted, duplicates } = receipt;
@@ -103,6 +106,37 @@ impl IngestService for Ingest {
         };
         self.0.run(about, work).await.map(Response::new)
     }
+}
+
+/// Predictions in the log's hands, and the columns that were left out.
+type Submission = (Pending<PredictionReceipt>, Vec<String>);
+
+/// Reads predictions and hands them to the log; blocks while the log's queue is full.
+fn write(monitor: &Monitor, request: &v1::WritePredictionsRequest) -> Result<Submission> {
+    let v1::WritePredictionsRequest { model, version, rows, producer_id, sequence } = request;
+    let version = or_default(version);
+    let Taken { batch, ignored } = read(monitor, model, version, rows)?;
+    let producer = producer(producer_id.clone(), *sequence);
+    Ok((monitor.write_predictions_from(producer, model, version, batch)?, ignored))
+}
+
+/// The same if it takes no waiting.
+fn offer(monitor: &Monitor, request: &v1::WritePredictionsRequest) -> Result<Option<Submission>> {
+    let v1::WritePredictionsRequest { model, version, rows, producer_id, sequence } = request;
+    let version = or_default(version);
+    let Taken { batch, ignored } = read(monitor, model, version, rows)?;
+    let producer = producer(producer_id.clone(), *sequence);
+    let pending = monitor.offer_predictions(producer, model, version, batch)?;
+    Ok(pending.map(|pending| (pending, ignored)))
+}
+
+fn read(
+    monitor: &Monitor,
+    model: &str,
+    version: &str,
+    rows: &[v1::PredictionRow],
+) -> Result<Taken<PredictionBatch>> {
+    wire::rows::predictions(rows, &*schema_of(monitor, model, Some(version))?)
 }
 
 /// Who sent a batch, if it says so.

@@ -8,6 +8,9 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
 /// Batches of one stream that are read and not yet answered: enough to keep the log's group commit
 /// full, and a bound on what one client makes the server hold.
 pub(crate) const UNANSWERED_BATCHES_MAX: usize = 8;
+/// Rows of a call that are read and handed to the log where the call arrived, if the log can take
+/// them at once: sending so few to a thread that may wait costs more than reading them.
+pub(crate) const ROWS_ON_THE_SPOT_MAX: usize = 16;
 /// Ingest streams open at once: with the two bounds above, the memory that senders can fill.
 pub(crate) const INGEST_STREAMS_MAX: usize = 64;
 /// Reference uploads at once: each may hold some gigabytes until its last row has come.

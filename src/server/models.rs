@@ -186,7 +186,7 @@ fn page(shared: &Shared, request: &v1::ListModelsRequest) -> v1::ListModelsRespo
 /// The rows of a reference that have come so far.
 struct Upload {
     name: ReferenceName,
-    schema: Schema,
+    schema: Arc<Schema>,
     rows: ReferenceRows,
     ignored: Vec<String>,
 }

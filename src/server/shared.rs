@@ -99,7 +99,11 @@ pub(super) fn panicked() -> Error {
 ///
 /// # Errors
 /// `NotFound`, and `FailedPrecondition` if no schema is set yet.
-pub(super) fn schema_of(monitor: &Monitor, model: &str, version: Option<&str>) -> Result<Schema> {
+pub(super) fn schema_of(
+    monitor: &Monitor,
+    model: &str,
+    version: Option<&str>,
+) -> Result<Arc<Schema>> {
     let record = monitor.model(model)?;
     record.schema_of(version).cloned().ok_or_else(|| {
         let text = format!(

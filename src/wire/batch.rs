@@ -54,7 +54,7 @@ pub(crate) fn predictions(
     columns.push(or_nulls(SCORE, Kind::Numeric, rows, read, &mut found));
     let wanted = Wanted::outcome(schema);
     let read = batch.prediction.map(|column| column::read(column.values, wanted, rows));
-    columns.push(or_nulls(PREDICTION, outcome_kind(schema), rows, read, &mut found));
+    columns.push(or_nulls(PREDICTION, schema.outcome_kind(), rows, read, &mut found));
     let read = batch.latency_ms.map(|column| column::read_numbers(column, rows));
     columns.push(or_nulls(LATENCY, Kind::Numeric, rows, read, &mut found));
     let read = batch.status.map(|column| column::read_categories(&column, rows));
@@ -137,10 +137,6 @@ pub(crate) fn names(names: impl Iterator<Item = String>) -> Vec<String> {
     names
 }
 
-pub(super) fn outcome_kind(schema: &Schema) -> Kind {
-    if schema.task.is_classification() { Kind::Categorical } else { Kind::Numeric }
-}
-
 pub(super) fn check_rows(rows: usize, found: &mut Violations) {
     if rows > limits::BATCH_ROWS_MAX {
         found.push("rows", format!("{rows} rows, a batch has at most {}", limits::BATCH_ROWS_MAX));
@@ -151,7 +147,7 @@ pub(super) fn check_rows(rows: usize, found: &mut Violations) {
 pub(super) fn check_size(rows: usize, schema: &Schema, found: &mut Violations) {
     check_rows(rows, found);
     let width = |kind: Kind| if kind.is_numeric() { 8 } else { 4 };
-    let row: usize = schema.columns().iter().map(|field| width(field.kind)).sum();
+    let row: usize = schema.fields().map(|(_, kind)| width(kind)).sum();
     if rows.saturating_mul(row) > BATCH_BYTES_MAX {
         let text = format!(
             "{rows} rows of {row} bytes are more than {BATCH_BYTES_MAX} bytes, send at most {} rows",

@@ -1,6 +1,6 @@
 //! Models, schemas, declarations and references.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use driftline_proto::v1;
 use driftline_query::ReferenceName;
@@ -71,7 +71,7 @@ pub(crate) fn version(
     wire_schema: Option<v1::Schema>,
 ) -> Result<VersionRecord> {
     Ok(VersionRecord {
-        schema: wire_schema.map(schema).transpose()?,
+        schema: wire_schema.map(schema).transpose()?.map(Arc::new),
         declaration: wire_declaration.map(declaration).transpose()?,
     })
 }
@@ -90,7 +90,7 @@ pub(crate) fn model(model: Option<v1::Model>) -> Result<ModelRecord> {
         name: model.name,
         created: time::micros("model.create_time", model.create_time)?,
         declaration: model.declaration.map(declaration).transpose()?.unwrap_or_default(),
-        schema: model.schema.map(schema).transpose()?,
+        schema: model.schema.map(schema).transpose()?.map(Arc::new),
         versions,
         retention: model.retention.map(retention).unwrap_or_default(),
     })
@@ -100,14 +100,14 @@ pub(crate) fn model(model: Option<v1::Model>) -> Result<ModelRecord> {
 pub(crate) fn write_model(model: &ModelRecord) -> v1::Model {
     let version = |(name, record): (&String, &VersionRecord)| v1::ModelVersion {
         name: name.clone(),
-        schema: record.schema.as_ref().map(write_schema),
+        schema: record.schema.as_deref().map(write_schema),
         declaration: record.declaration.as_ref().map(write_declaration),
     };
     v1::Model {
         name: model.name.clone(),
         create_time: Some(time::timestamp(model.created)),
         declaration: Some(write_declaration(&model.declaration)),
-        schema: model.schema.as_ref().map(write_schema),
+        schema: model.schema.as_deref().map(write_schema),
         versions: model.versions.iter().map(version).collect(),
         retention: Some(write_retention(&model.retention)),
     }
@@ -243,6 +243,7 @@ mod tests {
         let field = |name: &str, kind| Field { name: name.to_owned(), kind };
         let features = vec![field("a", Kind::Boolean), field("b", Kind::Categorical)];
         let schema = Schema::new(Task::Binary, features, Some("yes".to_owned())).expect("valid");
+        let schema = Arc::new(schema);
         let declaration = Declaration { task: Some(Task::Binary), ..Declaration::default() };
         let own = VersionRecord { schema: Some(schema.clone()), declaration: None };
         let record = ModelRecord {

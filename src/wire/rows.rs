@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use driftline_proto::v1::{
-    LabelRow, PredictionRow, label_row::Truth, prediction_row::Prediction, value,
+    self, LabelRow, PredictionRow, label_row::Truth, prediction_row::Prediction, value,
 };
 use driftline_storage::{
     CategoriesBuilder, Column, Ids, Kind, LATENCY, LabelBatch, PREDICTION, PredictionBatch, Result,
@@ -28,18 +28,18 @@ enum Cell<'a> {
 }
 
 /// Builds a column of a kind from cells, row by row.
-struct Builder {
-    field: String,
+struct Builder<'a> {
+    field: &'a str,
     kind: Kind,
     numbers: Vec<f64>,
     texts: CategoriesBuilder,
 }
 
-impl Builder {
-    fn new(field: &str, kind: Kind, rows: usize) -> Self {
+impl<'a> Builder<'a> {
+    fn new(field: &'a str, kind: Kind, rows: usize) -> Self {
         let (numbers, texts) = if kind.is_numeric() { (rows, 0) } else { (0, rows) };
         Self {
-            field: field.to_owned(),
+            field,
             kind,
             numbers: Vec::with_capacity(numbers),
             texts: CategoriesBuilder::with_capacity(texts),
@@ -110,14 +110,17 @@ pub(crate) fn predictions(
         times.push(time_of(row, "time", content.time, &mut found));
     }
     let mut columns = Vec::with_capacity(schema.features.len() + 4);
-    for field in schema.columns() {
-        let mut builder = Builder::new(&field.name, field.kind, rows.len());
-        let place = columns.len();
+    let mut known = 0;
+    for (name, kind) in schema.fields() {
+        let mut builder = Builder::new(name, kind, rows.len());
+        let is_feature = columns.len() < schema.features.len();
         for (row, content) in rows.iter().enumerate() {
-            let cell = if place < schema.features.len() {
-                feature(content, &field.name)
+            let cell = if is_feature {
+                let value = content.features.get(name);
+                known += usize::from(value.is_some());
+                feature(value)
             } else {
-                role(content, &field.name)
+                role(content, name)
             };
             builder.push(row, &cell, &mut found);
         }
@@ -125,11 +128,14 @@ pub(crate) fn predictions(
     }
     found.finish()?;
     let batch = PredictionBatch { ids, times, columns };
-    Ok(Taken { batch, ignored: ignored(rows, schema) })
+    let sent: usize = rows.iter().map(|row| row.features.len()).sum();
+    // Names are sorted out only where there is one that the schema does not have.
+    let ignored = if known < sent { ignored(rows, schema) } else { Vec::new() };
+    Ok(Taken { batch, ignored })
 }
 
-fn feature<'a>(row: &'a PredictionRow, name: &str) -> Cell<'a> {
-    match row.features.get(name).and_then(|value| value.kind.as_ref()) {
+fn feature(value: Option<&v1::Value>) -> Cell<'_> {
+    match value.and_then(|value| value.kind.as_ref()) {
         None => Cell::Null,
         Some(value::Kind::Number(value)) => Cell::Number(*value),
         Some(value::Kind::Text(text)) => Cell::Text(text),
@@ -169,7 +175,7 @@ pub(crate) fn labels(rows: &[LabelRow], schema: &Schema) -> Result<LabelBatch> {
     let mut found = Violations::default();
     let mut ids = Ids::default();
     let mut times = Vec::with_capacity(rows.len());
-    let mut truths = Builder::new("label", batch::outcome_kind(schema), rows.len());
+    let mut truths = Builder::new("label", schema.outcome_kind(), rows.len());
     for (row, content) in rows.iter().enumerate() {
         batch::push_id(&mut ids, row, &content.prediction_id, &mut found);
         times.push(time_of(row, "time", content.time, &mut found));

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result, Violation},
     id_column::Ids,
     limits,
-    schema::{Field, Kind, LATENCY, Schema},
+    schema::{Kind, LATENCY, Schema},
     time::{TIME_MAX, TIME_MIN},
 };
 
@@ -130,9 +130,7 @@ impl LabelBatch {
         let mut found = Vec::new();
         check_shape(self.ids.len(), self.len(), &mut found);
         check_times("label_ts", &self.times, &mut found);
-        let kind = schema.columns().swap_remove(schema.prediction_index()).kind;
-        let field = Field { name: "label".to_owned(), kind };
-        check_column(&self.truths, &field, self.len(), &mut found);
+        check_column(&self.truths, ("label", schema.outcome_kind()), self.len(), &mut found);
         for row in 0..self.len() {
             let bad = match &self.truths {
                 Column::Numeric(values) => values.get(row).is_some_and(|v| !v.is_finite()),
@@ -167,15 +165,15 @@ pub(crate) fn check_rows(
     times: &[i64],
     columns: &[Column],
 ) -> Result<()> {
-    let fields = schema.columns();
     let mut found = Vec::new();
     check_shape(ids.len(), times.len(), &mut found);
-    if columns.len() != fields.len() {
-        let text = format!("{} columns, the schema has {}", columns.len(), fields.len());
+    let known = schema.fields().count();
+    if columns.len() != known {
+        let text = format!("{} columns, the schema has {known}", columns.len());
         found.push(violation("columns", text));
     }
     check_times("ts", times, &mut found);
-    for (column, field) in columns.iter().zip(&fields) {
+    for (column, field) in columns.iter().zip(schema.fields()) {
         check_column(column, field, times.len(), &mut found);
     }
     finish(found)
@@ -202,23 +200,25 @@ fn check_times(name: &str, times: &[i64], found: &mut Vec<Violation>) {
     }
 }
 
-fn check_column(column: &Column, field: &Field, rows: usize, found: &mut Vec<Violation>) {
+fn check_column(
+    column: &Column,
+    (name, kind): (&str, Kind),
+    rows: usize,
+    found: &mut Vec<Violation>,
+) {
     if column.len() != rows {
         let text = format!("{} values for {rows} rows", column.len());
-        found.push(violation(&field.name, text));
+        found.push(violation(name, text));
         return;
     }
     match column {
-        Column::Numeric(_) if !field.kind.is_numeric() => {
-            found.push(violation(
-                &field.name,
-                format!("is a number, must be {}", field.kind.name()),
-            ));
+        Column::Numeric(_) if !kind.is_numeric() => {
+            found.push(violation(name, format!("is a number, must be {}", kind.name())));
         }
-        Column::Categories(_) if field.kind.is_numeric() => {
-            found.push(violation(&field.name, "is text, must be numeric".to_owned()));
+        Column::Categories(_) if kind.is_numeric() => {
+            found.push(violation(name, "is text, must be numeric".to_owned()));
         }
-        Column::Numeric(values) if field.name == LATENCY => {
+        Column::Numeric(values) if name == LATENCY => {
             for (row, value) in values.iter().enumerate() {
                 if !is_latency(*value) {
                     push(found, row, LATENCY, &format!("{value} must be finite and not negative"));
@@ -227,11 +227,11 @@ fn check_column(column: &Column, field: &Field, rows: usize, found: &mut Vec<Vio
         }
         Column::Numeric(_) => {}
         Column::Categories(column) => {
-            check_codes(column, &field.name, found);
+            check_codes(column, name, found);
             for text in &column.dictionary {
-                if field.kind == Kind::Boolean && text != "true" && text != "false" {
+                if kind == Kind::Boolean && text != "true" && text != "false" {
                     let text = format!("{text:?} must be \"true\" or \"false\"");
-                    found.push(violation(&field.name, text));
+                    found.push(violation(name, text));
                 }
                 if text.len() > limits::CATEGORY_BYTES_MAX {
                     let text = format!(
@@ -239,7 +239,7 @@ fn check_column(column: &Column, field: &Field, rows: usize, found: &mut Vec<Vio
                         text.len(),
                         limits::CATEGORY_BYTES_MAX
                     );
-                    found.push(violation(&field.name, text));
+                    found.push(violation(name, text));
                 }
             }
         }
@@ -277,7 +277,7 @@ fn finish(mut found: Vec<Violation>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::Task;
+    use crate::schema::{Field, Task};
 
     fn schema() -> Schema {
         let features = vec![Field { name: "x".to_owned(), kind: Kind::Numeric }];

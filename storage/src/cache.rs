@@ -185,6 +185,14 @@ impl Files {
         }
     }
 
+    /// The ids of a file that was read already and is still kept.
+    pub(crate) fn ids_in_memory(&self, record: &FileRecord) -> Option<Arc<IdIndex>> {
+        match self.cache.get(&key(record, Of::File)) {
+            Some(Item::Ids(index)) => Some(index),
+            _ => None,
+        }
+    }
+
     pub(crate) fn ids(&self, record: &FileRecord) -> Result<Arc<IdIndex>> {
         let item = self.cached(record, Of::File, || {
             let (path, bytes) = self.read(record)?;

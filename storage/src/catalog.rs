@@ -31,6 +31,8 @@ use crate::{
     vfs::{Vfs, VfsFile},
 };
 
+pub(crate) mod foreign;
+
 /// The version of the directory layout that this build writes, and the newest that it opens.
 pub const FORMAT_VERSION: u32 = 2;
 
@@ -123,7 +125,10 @@ impl Catalog {
     pub fn open(vfs: Arc<dyn Vfs>, root: &Path) -> Result<Self> {
         let path: Arc<Path> = root.join(files::CATALOG).into();
         match vfs.open(&path) {
-            Ok(file) => settle(&*file).map_err(|error| Error::io(&path, "settle", error))?,
+            Ok(file) => {
+                refuse_newer(&*file, &path)?;
+                settle(&*file).map_err(|error| Error::io(&path, "settle", error))?;
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 vfs.create(&path).map_err(|e| Error::io(&path, "create", e))?;
                 vfs.sync_dir(root).map_err(|e| Error::io(root, "sync", e))?;
@@ -352,6 +357,38 @@ fn begin_write(database: &Database, path: &Path) -> Result<redb::WriteTransactio
 /// Bytes of pages that redb keeps: the catalog is read once and then mostly written.
 const CACHE_BYTES: usize = 4 << 20;
 
+fn check_version(version: u32, path: &Path) -> Result<()> {
+    if version <= FORMAT_VERSION {
+        return Ok(());
+    }
+    let text = format!(
+        "{} has format version {version}, this build opens up to {FORMAT_VERSION}; open it with a \
+         newer driftline",
+        path.display()
+    );
+    Err(Error::new(ErrorKind::FailedPrecondition, text))
+}
+
+/// Refuses a newer format before anything is written: redb notes in the file that it was opened.
+fn refuse_newer(file: &dyn VfsFile, path: &Path) -> Result<()> {
+    // What cannot be read here is told by the opening that follows.
+    let version = catch_unwind(AssertUnwindSafe(|| stated_version(file, path)));
+    version.ok().flatten().map_or(Ok(()), |version| check_version(version, path))
+}
+
+/// The format version that a catalog states, read from a copy of it.
+fn stated_version(file: &dyn VfsFile, path: &Path) -> Option<u32> {
+    let size = file.size().ok().filter(|size| *size <= crate::limits::FILE_BYTES_MAX)?;
+    let mut bytes = vec![0; usize::try_from(size).ok()?];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    let copy = Backend(Arc::new(Copy(Mutex::new(bytes))));
+    let database =
+        Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(copy).ok()?;
+    let meta = database.begin_read().ok()?.open_table(META).ok()?;
+    let value = meta.get(FORMAT_KEY).ok()??;
+    decode(path, FORMAT_KEY, value.value()).ok()
+}
+
 /// Checks the format version, makes it the newest and every table exist. Returns what it was.
 fn check_format(database: &Database, path: &Path) -> Result<u32> {
     let write = Writer { write: begin_write(database, path)?, path };
@@ -360,16 +397,7 @@ fn check_format(database: &Database, path: &Path) -> Result<u32> {
         let value = meta.get(FORMAT_KEY).at(path)?;
         value.map(|value| decode(path, FORMAT_KEY, value.value())).transpose()?
     };
-    if let Some(version) = found.filter(|version| *version > FORMAT_VERSION) {
-        return Err(Error::new(
-            ErrorKind::FailedPrecondition,
-            format!(
-                "{} has format version {version}, this build opens up to {FORMAT_VERSION}; \
-                 open it with a newer driftline",
-                path.display()
-            ),
-        ));
-    }
+    check_version(found.unwrap_or(FORMAT_VERSION), path)?;
     write.put(META, [(FORMAT_KEY, &FORMAT_VERSION)])?;
     for table in [MODELS, PRODUCERS, WRITTEN] {
         write.write.open_table(table).at(path)?;

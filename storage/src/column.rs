@@ -44,10 +44,15 @@ impl Categories {
     }
 }
 
+/// Texts of a dictionary up to which they are compared one by one: that is as fast as an index, and
+/// a column of one row needs none.
+const UNINDEXED_MAX: usize = 8;
+
 /// Builds a [`Categories`] column from texts.
 #[derive(Debug, Default)]
 pub struct CategoriesBuilder {
     column: Categories,
+    /// The code of each text, once there are more than [`UNINDEXED_MAX`].
     index: std::collections::HashMap<String, u32, foldhash::fast::RandomState>,
 }
 
@@ -65,16 +70,28 @@ impl CategoriesBuilder {
             self.column.codes.push(NULL_CODE);
             return;
         };
-        let code = match self.index.get(text) {
-            Some(code) => *code,
-            None => {
-                let code = u32::try_from(self.column.dictionary.len()).unwrap_or(NULL_CODE);
-                self.column.dictionary.push(text.to_owned());
-                self.index.insert(text.to_owned(), code);
-                code
-            }
-        };
+        let code = self.code(text).unwrap_or_else(|| self.learn(text));
         self.column.codes.push(code);
+    }
+
+    fn code(&self, text: &str) -> Option<u32> {
+        let dictionary = &self.column.dictionary;
+        if dictionary.len() > UNINDEXED_MAX {
+            return self.index.get(text).copied();
+        }
+        (0..).zip(dictionary).find(|(_, known)| *known == text).map(|(code, _)| code)
+    }
+
+    fn learn(&mut self, text: &str) -> u32 {
+        let dictionary = &mut self.column.dictionary;
+        let code = u32::try_from(dictionary.len()).unwrap_or(NULL_CODE);
+        dictionary.push(text.to_owned());
+        if dictionary.len() > UNINDEXED_MAX {
+            let from = self.index.len();
+            let fresh = (0..).zip(dictionary.iter()).skip(from);
+            self.index.extend(fresh.map(|(code, text)| (text.clone(), code)));
+        }
+        code
     }
 
     /// The column.
@@ -167,12 +184,20 @@ impl Column {
 }
 
 fn append_codes(column: &mut Categories, more: &Categories) {
+    let known = column.dictionary.iter().map(String::as_str).zip(0..);
+    let indexed = column.dictionary.len() > UNINDEXED_MAX;
     let index: std::collections::HashMap<&str, u32, foldhash::fast::RandomState> =
-        column.dictionary.iter().map(String::as_str).zip(0..).collect();
+        if indexed { known.clone().collect() } else { Default::default() };
+    let code = |text: &str| {
+        if indexed {
+            return index.get(text).copied();
+        }
+        known.clone().find(|(known, _)| *known == text).map(|(_, code)| code)
+    };
     let mut fresh = Vec::new();
     let mut translate = Vec::with_capacity(more.dictionary.len());
     for text in &more.dictionary {
-        translate.push(index.get(text.as_str()).copied().unwrap_or_else(|| {
+        translate.push(code(text).unwrap_or_else(|| {
             fresh.push(text.clone());
             u32::try_from(column.dictionary.len() + fresh.len() - 1).unwrap_or(NULL_CODE)
         }));

@@ -17,6 +17,7 @@ use crate::{
     batch::{LabelBatch, PredictionBatch},
     cache::Files,
     catalog::Catalog,
+    command::{Command, LabelReceipt, LabelsWrite, PredictionReceipt, PredictionsWrite},
     error::{Error, ErrorKind, Result},
     keeper::Keeper,
     limits,
@@ -26,12 +27,11 @@ use crate::{
     recover::{
         load_references, lock, make_directory, recover, refuse_without_catalog, shard_of, sweep,
     },
-    replay::Damage,
+    replay::{Damage, refuse_newer_logs},
     schema::check_name,
     state::{PoisonOnPanic, Shared, gone},
     targets::Targets,
     vfs::{OsVfs, Vfs},
-    writer::{Command, LabelReceipt, LabelsWrite, PredictionReceipt, PredictionsWrite},
 };
 
 /// Name of the version of predictions that state none.
@@ -94,6 +94,10 @@ pub struct Pending<T> {
 }
 
 impl<T> Pending<T> {
+    pub(crate) fn new(shared: Arc<Shared>, receiver: oneshot::Receiver<Result<T>>) -> Self {
+        Self { shared, receiver }
+    }
+
     /// Blocks until the batch is durable and visible.
     ///
     /// # Errors
@@ -144,7 +148,7 @@ pub struct Db {
     pub(crate) shared: Arc<Shared>,
     pub(crate) keeper: Arc<Keeper>,
     /// A queue per shard; none if the caller drives.
-    queues: Vec<Sender<Command>>,
+    pub(crate) queues: Vec<Sender<Command>>,
     /// Wakes the keeper's thread.
     wake: Option<Sender<()>>,
     closing: Arc<AtomicBool>,
@@ -178,6 +182,7 @@ impl Db {
         let lock = lock(&*vfs, root)?;
         let root: Arc<Path> = root.into();
         refuse_without_catalog(&*vfs, &root)?;
+        refuse_newer_logs(&*vfs, &root)?;
         let catalog = Catalog::open(vfs.clone(), &root)?;
         let contents = catalog.load()?;
         sweep(&*vfs, &root, &contents)?;
@@ -287,11 +292,10 @@ impl Db {
         };
         let (reply, receiver) = oneshot::channel();
         let shard = shard_of(model, version, self.keeper.shards());
-        let schema = Arc::new(schema);
         let write =
             PredictionsWrite { producer, key, schema, batch, hashes, epoch, duplicates, reply };
         self.send(shard, Command::Predictions(write))?;
-        Ok(Pending { shared: self.shared.clone(), receiver })
+        Ok(Pending::new(self.shared.clone(), receiver))
     }
 
     /// Stores labels of nobody in particular, see [`Db::write_labels_from`].
@@ -334,7 +338,13 @@ impl Db {
         let write =
             LabelsWrite { producer, model, labels, targets, known, seen, unchanged: 0, reply };
         self.send(shard, Command::Labels(write))?;
-        Ok(Pending { shared: self.shared.clone(), receiver })
+        Ok(Pending::new(self.shared.clone(), receiver))
+    }
+
+    /// Whether the heads hold less than they may.
+    pub(crate) fn has_room(&self) -> bool {
+        let held: usize = self.shared.read().heads().map(|head| head.bytes()).sum();
+        held < 2 * limits::HEAD_BYTES_MAX
     }
 
     /// Waits while the heads hold all that they may: that is the back-pressure of sealing.
@@ -342,8 +352,7 @@ impl Db {
         let until = Instant::now() + Duration::from_millis(limits::WRITE_WAIT_MILLIS);
         loop {
             self.shared.check_poison()?;
-            let held: usize = self.shared.read().heads().map(|head| head.bytes()).sum();
-            if held < 2 * limits::HEAD_BYTES_MAX {
+            if self.has_room() {
                 return Ok(());
             }
             if self.queues.is_empty() {
@@ -448,7 +457,7 @@ impl Db {
         state.written.values().for_each(|more| stats.written.add(more));
         drop(state);
         stats.seal_failed = self.shared.sealing().failed.is_some();
-        stats.dropped_labels = self.shared.durable().labels_dropped;
+        stats.dropped_labels = self.shared.labels_dropped();
         stats.log_damage = self.damage.iter().filter(|found| !found.at_end).count() as u64;
         stats
     }

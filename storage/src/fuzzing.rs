@@ -7,6 +7,7 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
+    catalog::foreign::{decode_entry, entries_of},
     codec::{Get, Put as _},
     ids::{self, IdIndex},
     inspect, label_delta,
@@ -27,11 +28,13 @@ use crate::{
 pub type Decoder = fn(&[u8]);
 
 /// The decoders by the name of their fuzz target.
-pub const DECODERS: [(&str, Decoder); 11] = [
+pub const DECODERS: [(&str, Decoder); 13] = [
     ("file", file),
     ("pack", pack),
     ("records", records),
     ("pages", pages),
+    ("tail", tail),
+    ("catalog", catalog),
     ("partials", partials),
     ("ids", ids),
     ("labels", labels),
@@ -66,6 +69,16 @@ pub fn records(bytes: &[u8]) {
 /// Pages of a row file.
 pub fn pages(bytes: &[u8]) {
     let _ = rows::decode_pages(bytes);
+}
+
+/// The tail of a row file.
+pub fn tail(bytes: &[u8]) {
+    let _ = rows::decode_tail(bytes);
+}
+
+/// An entry of the catalog.
+pub fn catalog(bytes: &[u8]) {
+    decode_entry(bytes);
 }
 
 /// Counts of a segment: all minutes of all columns.
@@ -172,6 +185,8 @@ pub fn seeds(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         let payload = |(start, end)| bytes.get(start..end).unwrap_or_default().to_vec();
         seeds.extend(seen.frames.iter().map(|frame| ("records", payload(frame.records))));
     }
+    seeds.extend(entries_of(bytes).into_iter().map(|entry| ("catalog", entry)));
+    seeds.extend(rows::tail_of(bytes).map(|tail| ("tail", tail)));
     seeds.extend(rows::pages_of(bytes).into_iter().map(|pages| ("pages", pages)));
     seeds
 }

@@ -85,18 +85,6 @@ pub(crate) struct Prepared {
     new_names: Arc<NewNames>,
 }
 
-impl Prepared {
-    /// The rows.
-    pub(crate) fn rows(&self) -> &PredictionBatch {
-        &self.rows
-    }
-
-    /// Whether there is no row.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-}
-
 /// Counts a batch.
 pub(crate) fn prepare(rows: PredictionBatch, monitored: usize, binner: &mut Binner) -> Prepared {
     let counted = count(&rows.times, rows.columns.iter().take(monitored), binner);
@@ -128,7 +116,7 @@ impl VersionHead {
     pub(crate) fn apply(&mut self, prepared: Prepared) -> u32 {
         let base = self.rows;
         // A batch of nothing but duplicates must leave nothing, however often it is sent.
-        if prepared.is_empty() {
+        if prepared.rows.is_empty() {
             return base;
         }
         self.bytes += prepared.rows.bytes() + prepared.rows.len() * ROW_OVERHEAD_BYTES;
@@ -143,9 +131,9 @@ impl VersionHead {
             if !small {
                 break;
             }
-            let joined = join(left, right, prediction);
-            chunks.truncate(chunks.len() - 2);
-            chunks.push(joined);
+            if let (Some(right), Some(left)) = (chunks.pop(), chunks.pop()) {
+                chunks.push(join(left, &right, prediction));
+            }
         }
         base
     }
@@ -212,13 +200,17 @@ impl VersionHead {
     }
 }
 
-fn join(left: &Chunk, right: &Chunk, prediction: usize) -> Chunk {
-    let mut rows = left.rows.as_ref().clone();
-    rows.append(&right.rows);
+/// Appends a chunk to the one before it. What a reader holds of that is copied.
+fn join(mut left: Chunk, right: &Chunk, prediction: usize) -> Chunk {
+    Arc::make_mut(&mut left.rows).append(&right.rows);
+    let (start, end) = (left.range.start, left.range.end);
+    left.range = TimeRange { start: start.min(right.range.start), end: end.max(right.range.end) };
     let offset = right.base - left.base;
-    let mut labels = left.labels.as_ref().clone();
-    labels.adopt(&right.labels, |row| Some(right.labelled(row, prediction, row + offset)));
-    Chunk { labels: Arc::new(labels), ..Chunk::new(left.base, rows) }
+    if !right.labels.is_empty() {
+        Arc::make_mut(&mut left.labels)
+            .adopt(&right.labels, |row| Some(right.labelled(row, prediction, row + offset)));
+    }
+    left
 }
 
 /// Model and version.

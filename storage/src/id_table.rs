@@ -108,6 +108,11 @@ fn word_at(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
+/// The highest bit of each lane of zeros. The lowest set bit is right; those above may be chance.
+fn zeros(lanes: u64) -> u64 {
+    lanes.wrapping_sub(LOWS) & !lanes & HIGHS
+}
+
 impl IdTable {
     /// How many hashes there are.
     pub(crate) fn len(&self) -> usize {
@@ -187,6 +192,19 @@ impl IdTable {
 
     /// The entries of a bucket, from the first to before the last.
     fn bucket(&self, bucket: usize) -> (usize, usize) {
+        let place = bucket % GROUP;
+        // All but one bucket of a group end in it, and offsets of a day have one byte.
+        if self.shape.offset_bytes == 1 && place + 1 < GROUP {
+            let at = HEADER_BYTES + bucket / GROUP * (BASE_BYTES + GROUP);
+            let group = self.bytes.get(at..).and_then(|group| group.split_first_chunk());
+            let offsets = group.and_then(|(base, rest)| Some((base, rest.first_chunk::<GROUP>()?)));
+            if let Some((base, offsets)) = offsets {
+                let base = u32::from_le_bytes(*base) as usize;
+                let entry = |offset: u8| (base + usize::from(offset)).min(self.shape.count);
+                let first = entry(offsets[place]);
+                return (first, entry(offsets[place + 1]).max(first));
+            }
+        }
         let first = self.start(bucket);
         (first, self.start(bucket + 1).max(first))
     }
@@ -218,9 +236,7 @@ impl IdTable {
         }
         let wanted = u64::from(print) * LOWS;
         while entry < end {
-            let differ = word_at(&self.bytes, self.shape.prints + entry) ^ wanted;
-            // The lowest set bit is of a lane of zeros; those above it may be chance.
-            let mut equal = differ.wrapping_sub(LOWS) & !differ & HIGHS;
+            let mut equal = zeros(word_at(&self.bytes, self.shape.prints + entry) ^ wanted);
             while equal != 0 {
                 let here = entry + equal.trailing_zeros() as usize / LANES;
                 equal &= equal - 1;
@@ -242,15 +258,37 @@ impl IdTable {
         self.find_among(hash, first, end)
     }
 
+    /// Whether entries may have a hash by the prints of the first [`LANES`]: most have not.
+    fn may_be_among(&self, hash: u64, entry: usize, end: usize) -> bool {
+        let count = end - entry;
+        // Prints behind the last entry are of another bucket.
+        let behind = (u64::BITS as usize).saturating_sub(count * LANES);
+        let inside = u64::MAX.checked_shr(behind as u32).unwrap_or(0);
+        let prints = word_at(&self.bytes, self.shape.prints + entry);
+        let wanted = u64::from(self.shape.print(hash)) * LOWS;
+        let equal = zeros(prints ^ wanted);
+        (equal & inside != 0) | (count > LANES)
+    }
+
     /// Looks up many hashes and tells place and row of each that is here. Hashes in ascending order
     /// are faster: neighbours are near each other in memory.
     pub(crate) fn find_each(&self, hashes: &[u64], mut found: impl FnMut(usize, u32)) {
-        let mut buckets = [(0, 0); BATCH];
+        let (mut buckets, mut likely) = ([(0, 0); BATCH], [0; BATCH]);
         for (batch, hashes) in hashes.chunks(BATCH).enumerate() {
             for (bucket, hash) in buckets.iter_mut().zip(hashes) {
                 *bucket = self.bucket(self.shape.bucket(*hash));
             }
+            // No branch depends on what was read before the few that are left are looked at.
+            let mut count = 0;
             for (place, ((first, end), hash)) in buckets.iter().zip(hashes).enumerate() {
+                likely[count % BATCH] = place;
+                count += usize::from(self.may_be_among(*hash, *first, *end));
+            }
+            for place in likely.iter().take(count) {
+                let (Some(hash), Some((first, end))) = (hashes.get(*place), buckets.get(*place))
+                else {
+                    continue;
+                };
                 if let Some(row) = self.find_among(*hash, *first, *end) {
                     found(batch * BATCH + place, row);
                 }

@@ -63,12 +63,14 @@ mod state;
 mod targets;
 mod publication;
 mod seal;
+mod command;
 mod writer;
 mod rewrite;
 mod maintenance;
 mod keeper;
 mod recover;
 mod db;
+mod offer;
 mod models;
 mod references;
 mod deletion;
@@ -84,6 +86,7 @@ pub use binning::{Binning, ColumnBins};
 pub use blob::{Blob, Tail};
 pub use catalog::FORMAT_VERSION;
 pub use column::{Categories, CategoriesBuilder, Column, NULL, NULL_CODE, is_null, number};
+pub use command::{LabelReceipt, PredictionReceipt};
 pub use db::{DEFAULT_VERSION, Db, Drive, Options, Pending, Stats};
 pub use error::{Error, ErrorKind, Result, Violation, near_misses};
 pub use file_kind::FileKind;
@@ -111,7 +114,6 @@ pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeR
 pub use two_sum::Sum;
 pub use verify::{Checked, Problem, Verified};
 pub use vfs::{OsVfs, Vfs, VfsFile};
-pub use writer::{LabelReceipt, PredictionReceipt};
 
 /// Parts that benchmarks measure by themselves; no promise is made about them.
 #[doc(hidden)]

@@ -26,6 +26,13 @@ pub const WRITE_WAIT_MILLIS: u64 = 10_000;
 pub const GROUP_BATCHES_MAX: usize = 64;
 /// Encoded bytes that one log write and sync may cover.
 pub const GROUP_BYTES_MAX: usize = 16 << 20;
+/// Rows of a batch that is joined with its neighbours of one version in a group, so that what is
+/// done per batch and column is done once; a larger one gains nothing by that.
+pub const JOINED_BATCH_ROWS_MAX: usize = 16;
+/// Rows at which nothing is joined to what was joined already.
+pub const JOINED_ROWS_MAX: usize = 1_024;
+/// Bytes of what is joined: it is one log record, which must not outgrow a batch.
+pub const JOINED_BYTES_MAX: usize = 1 << 20;
 /// Approximate bytes of rows, ids and partials in the head before it is sealed into segments.
 /// Twice this is the most that heads hold: one that fills and one that is being sealed.
 pub const HEAD_BYTES_MAX: usize = 96 << 20;
@@ -70,6 +77,9 @@ pub const REFERENCES_MAX: usize = 100;
 pub const VERSIONS_MAX: usize = 1_000;
 /// Models of one database.
 pub const MODELS_MAX: usize = 10_000;
+/// Rows of the hours of a day, on average, below which moments are kept of the day only: sums of a
+/// hundred bins would take more than the rows, which are then few to read.
+pub const HOUR_MOMENTS_ROWS_MIN: usize = 256;
 /// Bytes of unpacked minutes kept for queries whose windows cut an hour: 30 days of 27 columns
 /// at 231 rows a minute take 100 MB.
 pub const MINUTE_CACHE_BYTES: u64 = 128 << 20;
@@ -106,5 +116,7 @@ pub const SECTION_BYTES_MAX: usize = 1 << 30;
 
 const _: () = assert!(GROUP_BYTES_MAX + BATCH_BYTES_MAX < RECORD_BYTES_MAX);
 const _: () = assert!(RECORD_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () = assert!(JOINED_BYTES_MAX * 4 < BATCH_BYTES_MAX);
+const _: () = assert!(JOINED_ROWS_MAX + JOINED_BATCH_ROWS_MAX < BATCH_ROWS_MAX);
 const _: () =
     assert!((FEATURES_MAX + 8) * (REFERENCE_CATEGORIES_MAX + NEW_CATEGORIES_MAX + 8) <= SLOTS_MAX);

@@ -146,7 +146,7 @@ fn to_rebin(state: &State) -> Option<Work> {
         // The newest first: that is where people look.
         let segments = days.values().rev().flatten();
         let other = |segment: &&Arc<Segment>| {
-            segment.record().binning != wanted && *segment.record().schema == *schema
+            segment.record().binning != wanted && segment.record().schema == *schema
         };
         if let Some(segment) = whole(segments).find(other) {
             return Some(Work::Rewrite(vec![vec![segment.clone()]]));

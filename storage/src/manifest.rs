@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct VersionRecord {
     /// Its own schema, if it has one; else the model's.
-    pub schema: Option<Schema>,
+    pub schema: Option<Arc<Schema>>,
     /// What a user stated about it.
     pub declaration: Option<Declaration>,
 }
@@ -32,7 +32,7 @@ pub struct ModelRecord {
     /// What a user stated about it.
     pub declaration: Declaration,
     /// The schema, once its columns are known.
-    pub schema: Option<Schema>,
+    pub schema: Option<Arc<Schema>>,
     /// Its versions by name.
     pub versions: BTreeMap<String, VersionRecord>,
     /// How long its data is kept.
@@ -56,7 +56,7 @@ pub struct Retention {
 
 impl ModelRecord {
     /// The schema of a version, or of the model.
-    pub fn schema_of(&self, version: Option<&str>) -> Option<&Schema> {
+    pub fn schema_of(&self, version: Option<&str>) -> Option<&Arc<Schema>> {
         let own = version.and_then(|version| self.versions.get(version));
         own.and_then(|record| record.schema.as_ref()).or(self.schema.as_ref())
     }
@@ -65,7 +65,7 @@ impl ModelRecord {
     ///
     /// # Errors
     /// `FailedPrecondition` if it is not known yet.
-    pub fn known_schema(&self, version: Option<&str>) -> Result<Schema> {
+    pub fn known_schema(&self, version: Option<&str>) -> Result<Arc<Schema>> {
         self.schema_of(version).cloned().ok_or_else(|| {
             Error::new(
                 ErrorKind::FailedPrecondition,

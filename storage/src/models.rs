@@ -50,7 +50,7 @@ impl Db {
             name: name.to_owned(),
             created,
             declaration,
-            schema,
+            schema: schema.map(Arc::new),
             versions: BTreeMap::new(),
             retention: Retention::default(),
         };
@@ -108,7 +108,7 @@ impl Db {
             let Some(known) = known.filter(|known| known.schema_of(version).is_none()) else {
                 return Ok(None);
             };
-            let mut next = known.clone();
+            let (mut next, schema) = (known.clone(), Arc::new(schema));
             let own = version.and_then(|version| next.versions.get_mut(version));
             match own.filter(|own| own.declaration.is_some()) {
                 Some(own) => own.schema = Some(schema),

@@ -70,6 +70,17 @@ pub struct Outline {
     pub above: Sum,
 }
 
+impl ColumnMoments {
+    /// Adds the moments of other values, with the same edges.
+    pub fn merge(&mut self, other: &Self) {
+        self.outline.merge(&other.outline);
+        if self.offsets.len() < other.offsets.len() {
+            self.offsets.resize(other.offsets.len(), 0);
+        }
+        self.offsets.iter_mut().zip(&other.offsets).for_each(|(mine, theirs)| *mine += theirs);
+    }
+}
+
 /// Relative difference of sums of the same values in another order that is rounding.
 const ROUNDING: f64 = 1e-9;
 

@@ -3,7 +3,7 @@
 //! Sections: 1 = binning, and names of new categories per column; 2 = hours; 3 = moments of the day;
 //! 100 + h = minutes of hour h, numbered within it; 200 + h = moments of hour h. See
 //! [`crate::matrix`] for the buckets, of which the day is the sum of its hours, and
-//! [`crate::moments`]; versions before 3 have no moments. Names are only those that the day counts.
+//! [`crate::moments`]; versions before 3 have no moments, a quiet day has none by hour. Names are only those that the day counts.
 //!
 //! In memory a file is the bytes as read, and its hours as *running sums*: for each hour the counts
 //! up to its end, and within it each slot the sum of its column up to there. Any run of hours, and
@@ -77,12 +77,15 @@ pub fn write_partials(binning: &Binning, names: &NewNames, day: &DayPartials) ->
         matrix.put(&mut out, &columns, &minutes).map_err(packed)?;
         writer.push(MINUTES_OF_HOUR + u32::from(number), &out)?;
     }
+    let by_hour = day.total().rows() as usize >= limits::HOUR_MOMENTS_ROWS_MIN * hours.len();
     let mut of_day = Moments::default();
     for (number, hour) in day.hours() {
-        out.clear();
-        hour.moments.encode(binning, &mut out);
-        writer.push(MOMENTS_OF_HOUR + u32::from(number), &out)?;
         of_day.merge(&hour.moments);
+        if by_hour {
+            out.clear();
+            hour.moments.encode(binning, &mut out);
+            writer.push(MOMENTS_OF_HOUR + u32::from(number), &out)?;
+        }
     }
     out.clear();
     of_day.encode(binning, &mut out);
@@ -125,7 +128,7 @@ pub struct PartialsFile {
 enum KeptMoments {
     /// Of nothing: it is older than they are.
     Nothing,
-    /// Of the day only.
+    /// Of the day only: its hours have few rows, or are past their retention.
     Day,
     /// Of each hour as well.
     Hours,

@@ -208,7 +208,7 @@ fn apply(
                     .get(&key.0)
                     .and_then(|model| model.schema_of(version).cloned());
                 let schema = found.ok_or_else(|| bad(format!("no schema of {}", key.0)))?;
-                schemas.entry(key.clone()).or_insert(Arc::new(schema)).clone()
+                schemas.entry(key.clone()).or_insert(schema).clone()
             }
         };
         if let Record::Predictions { batch, .. } = &record {

@@ -120,7 +120,7 @@ impl Db {
     fn publish_reference(
         &self,
         new: NewReference,
-        schema: Schema,
+        schema: Arc<Schema>,
         replaced: &[Reference],
     ) -> Result<Reference> {
         let shared = &self.shared;
@@ -149,7 +149,7 @@ impl Db {
             created: (shared.clock)(),
             source: new.source,
             row_count: new.rows.times.len() as u64,
-            schema,
+            schema: Arc::unwrap_or_clone(schema),
             binning: binning.id(),
             rows,
             summary,

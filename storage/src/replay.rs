@@ -242,6 +242,28 @@ fn file_is_v1(path: &Path) -> bool {
     path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| !stem.contains('-'))
 }
 
+/// Refuses a directory that has a log of a newer format, before anything in it is touched.
+///
+/// # Errors
+/// `FailedPrecondition`, `Io`.
+pub(crate) fn refuse_newer_logs(vfs: &dyn Vfs, root: &Path) -> Result<()> {
+    for file in list(vfs, root)? {
+        let read = || {
+            let opened = vfs.open(&file.path)?;
+            let mut header = [0; HEADER_BYTES];
+            if opened.size()? >= HEADER_BYTES as u64 {
+                opened.read_exact_at(&mut header, 0)?;
+            }
+            Ok(header)
+        };
+        let header = read().map_err(|error| Error::io(&file.path, "read", error))?;
+        if let Some((version, ..)) = read_header(&header).filter(|header| header.0 > VERSION) {
+            return Err(newer_version(&file.path, version, VERSION));
+        }
+    }
+    Ok(())
+}
+
 /// Version, shard and first sequence of a file whose header checks.
 fn read_header(bytes: &[u8]) -> Option<(u16, u16, u64)> {
     let header = bytes.first_chunk::<HEADER_BYTES>()?;

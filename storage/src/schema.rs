@@ -128,15 +128,23 @@ impl Schema {
 
     /// The columns of a row in storage order: features, score, prediction, latency, status.
     pub fn columns(&self) -> Vec<Field> {
-        let prediction =
-            if self.task.is_classification() { Kind::Categorical } else { Kind::Numeric };
-        let role = |name: &str, kind| Field { name: name.to_owned(), kind };
-        let mut columns = self.features.clone();
-        columns.push(role(SCORE, Kind::Numeric));
-        columns.push(role(PREDICTION, prediction));
-        columns.push(role(LATENCY, Kind::Numeric));
-        columns.push(role(STATUS, Kind::Categorical));
-        columns
+        self.fields().map(|(name, kind)| Field { name: name.to_owned(), kind }).collect()
+    }
+
+    /// Name and kind of each of [`Schema::columns`].
+    pub fn fields(&self) -> impl Iterator<Item = (&str, Kind)> {
+        let roles = [
+            (SCORE, Kind::Numeric),
+            (PREDICTION, self.outcome_kind()),
+            (LATENCY, Kind::Numeric),
+            (STATUS, Kind::Categorical),
+        ];
+        self.features.iter().map(|field| (field.name.as_str(), field.kind)).chain(roles)
+    }
+
+    /// The kind of predictions and labels.
+    pub fn outcome_kind(&self) -> Kind {
+        if self.task.is_classification() { Kind::Categorical } else { Kind::Numeric }
     }
 
     /// The columns that are binned and compared: the features, score and prediction.

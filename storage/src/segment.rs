@@ -146,6 +146,16 @@ impl Segment {
         }
     }
 
+    /// The same if they are in memory.
+    pub(crate) fn ids_in_memory(&self) -> Option<Arc<IdIndex>> {
+        self.files.ids_in_memory(&self.record.ids)
+    }
+
+    /// Whether rows are deleted that are not purged yet.
+    pub(crate) fn has_deleted(&self) -> bool {
+        self.record.tombstones.is_some()
+    }
+
     /// The deleted rows that are not purged yet.
     pub(crate) fn deleted(&self) -> Result<Option<Arc<RoaringBitmap>>> {
         let Some(record) = &self.record.tombstones else { return Ok(None) };

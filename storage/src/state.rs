@@ -100,6 +100,26 @@ impl SegmentSet {
         times: &[i64],
         hashes: &[u64],
     ) -> Result<Vec<u32>> {
+        self.fresh_by(key, times, hashes, Searched::open)
+    }
+
+    /// The same, or nothing if it takes a file that is not in memory.
+    pub(crate) fn fresh_in_memory(
+        &self,
+        key: &VersionKey,
+        times: &[i64],
+        hashes: &[u64],
+    ) -> Option<Vec<u32>> {
+        self.fresh_by(key, times, hashes, |segment| Searched::in_memory(segment).ok_or(())).ok()
+    }
+
+    fn fresh_by<E>(
+        &self,
+        key: &VersionKey,
+        times: &[i64],
+        hashes: &[u64],
+        open: impl Fn(&Arc<Segment>) -> std::result::Result<Option<Searched>, E>,
+    ) -> std::result::Result<Vec<u32>, E> {
         let Some(days) = self.versions.get(key) else {
             return Ok((0..u32::try_from(hashes.len()).unwrap_or(u32::MAX)).collect());
         };
@@ -110,8 +130,8 @@ impl SegmentSet {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {
                     let segments = days.get(entry.key()).into_iter().flatten();
-                    let opened = segments.filter_map(|segment| Searched::open(segment).transpose());
-                    let opened = opened.collect::<Result<_>>()?;
+                    let opened = segments.filter_map(|segment| open(segment).transpose());
+                    let opened = opened.collect::<std::result::Result<_, E>>()?;
                     entry.insert(opened)
                 }
             };
@@ -163,6 +183,16 @@ impl Searched {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// As [`Searched::open`] if what that needs is in memory.
+    fn in_memory(segment: &Arc<Segment>) -> Option<Option<Self>> {
+        if !segment.has_rows() {
+            return Some(None);
+        }
+        // Rows are seldom deleted: what was, is read the other way.
+        let ids = segment.ids_in_memory().filter(|_| !segment.has_deleted())?;
+        Some(Some(Self { ids, deleted: None }))
     }
 
     /// Looks up many ids and tells place and row of each that is here; hashes in ascending order
@@ -257,6 +287,8 @@ pub(crate) struct Shared {
     state: RwLock<State>,
     /// Held over each catalog change, so that ids are given out once.
     durable: Mutex<StateRecord>,
+    /// What the state record says of dropped labels, for readers that must not wait for a change.
+    labels_dropped: AtomicU64,
     pub(crate) producers: Mutex<Producers>,
     /// The last log sequence given out, over all shards.
     sequence: AtomicU64,
@@ -306,6 +338,7 @@ impl Shared {
             state: RwLock::new(state),
             sequence: AtomicU64::new(contents.state.published),
             next_label: AtomicU64::new(contents.state.next_label.max(1)),
+            labels_dropped: AtomicU64::new(contents.state.labels_dropped),
             durable: Mutex::new(contents.state),
             producers: Mutex::new(Producers::new(contents.producers)),
             logged: Mutex::default(),
@@ -404,7 +437,13 @@ impl Shared {
             }
         })?;
         *durable = change.state.clone();
+        self.labels_dropped.store(durable.labels_dropped, SeqCst);
         Ok(change)
+    }
+
+    /// Labels dropped so far, as published.
+    pub(crate) fn labels_dropped(&self) -> u64 {
+        self.labels_dropped.load(SeqCst)
     }
 
     /// Stops all writes until the database is reopened.

@@ -1,8 +1,8 @@
 //! The write path of a shard: check, log, sync, apply and answer, a group of batches at a time.
 //!
-//! In five steps per group: take what waits in the queue; refuse duplicates and count the rest;
-//! append all of it to the shard's log as one frame and sync once; link it into the head; answer
-//! each caller. Nothing unsynced is ever visible. A model version lives in one shard, and so do the
+//! In five steps per group: take what waits in the queue; refuse duplicates and join small batches;
+//! append all of it to the shard's log as one frame and sync once; count it and link it into the
+//! head; answer each caller. Nothing unsynced is ever visible. A model version lives in one shard, and so do the
 //! labels of a model; whoever freezes the heads holds all shards still for that moment.
 
 use std::{
@@ -13,8 +13,9 @@ use std::{
 use crate::{
     batch::PredictionBatch,
     binner::Binner,
+    command::{Command, LabelReceipt, LabelsWrite, NewRows, PredictionReceipt, PredictionsWrite},
     error::{Error, Result},
-    head::{LateLabel, Prepared, VersionHead, VersionKey, prepare},
+    head::{LateLabel, VersionHead, VersionKey, prepare},
     labels::{Applied, LabelEntry, Truth},
     producers::{Answered, Producer, ProducerKey},
     record::{self, LoggedLabels, Record},
@@ -25,72 +26,6 @@ use crate::{
     time::day_of,
     wal::{AppendError, Frame, WalWriter},
 };
-
-/// What became of a batch of predictions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PredictionReceipt {
-    /// Rows stored.
-    pub accepted: u64,
-    /// Rows whose id the model version has already on that day; the first stays.
-    pub duplicates: u64,
-}
-
-/// What became of a batch of labels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LabelReceipt {
-    /// Labels that found their prediction.
-    pub matched: u64,
-    /// Labels that wait for their prediction.
-    pub waiting: u64,
-    /// Labels that were known already, truth and time alike.
-    pub unchanged: u64,
-}
-
-/// Where the answer to a command goes.
-pub(crate) type Reply<T> = oneshot::Sender<Result<T>>;
-
-#[derive(Debug)]
-pub(crate) struct PredictionsWrite {
-    pub(crate) producer: Option<Producer>,
-    pub(crate) key: VersionKey,
-    pub(crate) schema: Arc<Schema>,
-    pub(crate) batch: PredictionBatch,
-    pub(crate) hashes: Vec<u64>,
-    /// The publication against whose segments duplicates were refused.
-    pub(crate) epoch: u64,
-    pub(crate) duplicates: u64,
-    pub(crate) reply: Reply<PredictionReceipt>,
-}
-
-#[derive(Debug)]
-pub(crate) struct LabelsWrite {
-    pub(crate) producer: Option<Producer>,
-    pub(crate) model: String,
-    pub(crate) labels: LoggedLabels,
-    pub(crate) targets: Targets,
-    /// Whether every published row that has its id has this very label, per label.
-    pub(crate) known: Vec<bool>,
-    /// How many batches of labels the model had when that was looked for.
-    pub(crate) seen: u64,
-    pub(crate) unchanged: u64,
-    pub(crate) reply: Reply<LabelReceipt>,
-}
-
-#[derive(Debug)]
-pub(crate) enum Command {
-    Predictions(PredictionsWrite),
-    Labels(LabelsWrite),
-}
-
-impl Command {
-    /// Bytes of what is to be logged.
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Self::Predictions(write) => write.batch.bytes(),
-            Self::Labels(write) => write.labels.hashes.len() * 16 + write.labels.truths.bytes(),
-        }
-    }
-}
 
 /// A shard's writer.
 #[derive(Debug)]
@@ -105,14 +40,14 @@ pub(crate) struct Writer {
 
 /// A command of a group after its checks.
 enum Step {
-    Predictions(PredictionsWrite, Prepared),
+    Predictions(NewRows),
     Labels(LabelsWrite),
 }
 
 impl Step {
     fn model(&self) -> &str {
         match self {
-            Self::Predictions(write, _) => &write.key.0,
+            Self::Predictions(new) => &new.key.0,
             Self::Labels(write) => &write.model,
         }
     }
@@ -166,11 +101,12 @@ impl Writer {
         };
         write.duplicates += (write.hashes.len() - keep.len()) as u64;
         keep_rows(&mut write, &keep);
-        let rows = std::mem::take(&mut write.batch);
-        let monitored = write.schema.monitored_len();
-        let Some(binner) = self.binners.get_mut(&write.key) else { return };
-        let prepared = prepare(rows, monitored, binner);
-        steps.push(Step::Predictions(write, prepared));
+        let new = NewRows::new(write);
+        let apart = match steps.last_mut() {
+            Some(Step::Predictions(before)) => before.join(new),
+            _ => Some(new),
+        };
+        steps.extend(apart.map(Step::Predictions));
     }
 
     fn answered(
@@ -296,7 +232,7 @@ impl Writer {
         let mut next = first;
         for step in steps {
             match step {
-                Step::Predictions(write, prepared) => self.apply_predictions(write, prepared),
+                Step::Predictions(new) => self.apply_predictions(new),
                 Step::Labels(write) => {
                     let count = write.labels.hashes.len() as u64;
                     self.apply_labels(write, next);
@@ -318,13 +254,13 @@ impl Writer {
         for step in steps {
             let before = self.frame.records().len();
             match step {
-                Step::Predictions(write, prepared) if !prepared.is_empty() => {
-                    let (model, version) = &write.key;
+                Step::Predictions(new) if !new.rows.is_empty() => {
+                    let (model, version) = &new.key;
                     record::put_predictions(
                         self.frame.records(),
-                        write.producer.as_ref().map(|producer| (producer, write.duplicates)),
+                        new.producer.as_ref().map(|producer| (producer, new.duplicates)),
                         (model, version),
-                        prepared.rows(),
+                        &new.rows,
                     );
                 }
                 Step::Labels(write) if !write.labels.hashes.is_empty() => {
@@ -364,14 +300,14 @@ impl Writer {
     /// Forgets what the checks of a step that was not logged took note of.
     fn undo(&self, step: Step, error: &Error) {
         match step {
-            Step::Predictions(write, prepared) => {
-                if let Some(head) = self.shared.read().active.versions.get(&write.key) {
+            Step::Predictions(new) => {
+                if let Some(head) = self.shared.read().active.versions.get(&new.key) {
                     let mut index = write_index(&head.index);
-                    for (hash, time) in write.hashes.iter().zip(&prepared.rows().times) {
+                    for (hash, time) in new.hashes.iter().zip(&new.rows.times) {
                         index.remove(*hash, day_of(*time));
                     }
                 }
-                let _ = write.reply.send(Err(error.duplicate()));
+                new.refuse(error);
             }
             Step::Labels(write) => {
                 let _ = write.reply.send(Err(error.duplicate()));
@@ -379,20 +315,22 @@ impl Writer {
         }
     }
 
-    fn apply_predictions(&self, write: PredictionsWrite, prepared: Prepared) {
-        let accepted = prepared.rows().len() as u64;
-        let receipt = PredictionReceipt { accepted, duplicates: write.duplicates };
-        self.link(&write.key, &write.hashes, prepared);
-        if let Some(producer) = &write.producer {
-            let key = producer_key(producer, &write.key.0, &write.key.1);
-            let answered = [receipt.accepted, receipt.duplicates, 0];
+    fn apply_predictions(&mut self, mut new: NewRows) {
+        self.link(&new.key, &new.schema, &new.hashes, std::mem::take(&mut new.rows));
+        if let Some(producer) = &new.producer {
+            let PredictionReceipt { accepted, duplicates } = new.receipt();
+            let key = producer_key(producer, &new.key.0, &new.key.1);
+            let answered = [accepted, duplicates, 0];
             self.shared.producers().remember(key, producer.sequence, answered);
         }
-        let _ = write.reply.send(Ok(receipt));
+        new.answer();
     }
 
-    /// Links rows into the head. A label that waits goes to the first prediction of its id.
-    fn link(&self, key: &VersionKey, hashes: &[u64], prepared: Prepared) {
+    /// Counts rows and links them into the head. A label that waits goes to the first prediction of
+    /// its id.
+    fn link(&mut self, key: &VersionKey, schema: &Schema, hashes: &[u64], rows: PredictionBatch) {
+        let Some(binner) = self.binners.get_mut(key) else { return };
+        let prepared = prepare(rows, schema.monitored_len(), binner);
         let mut state = self.shared.write();
         let State { active, waiting, .. } = &mut *state;
         let Some(head) = active.versions.get_mut(key) else { return };
@@ -481,9 +419,7 @@ impl Writer {
                         index.insert(*hash, day_of(*time), row);
                     }
                 }
-                let Some(binner) = self.binners.get_mut(&key) else { return Ok(()) };
-                let prepared = prepare(batch, schema.monitored_len(), binner);
-                self.link(&key, &hashes, prepared);
+                self.link(&key, schema, &hashes, batch);
             }
             Record::Labels { producer, left_out, first, model, labels } => {
                 let (segments, epoch) = {

@@ -1,4 +1,5 @@
-//! The corpus of the fuzz targets, read by the same decoders on every run of the tests.
+//! The corpus of the fuzz targets, as it is and with small changes, read by the same decoders on every
+//! run of the tests.
 //!
 //! `DRIFTLINE_SEEDS=1 cargo test -p driftline-storage --test corpus` makes the seeds anew, from a
 //! small database of today's formats and from the frozen ones; what fuzzing found stays.
@@ -8,6 +9,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,6 +20,9 @@ use driftline_storage::{
     Schema, Tally, Task,
     fuzzing::{DECODERS, seeds},
 };
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Seeds are small, so that fuzzing is fast and the repository stays small.
 const SEED_BYTES_MAX: usize = 16_384;
@@ -47,6 +52,41 @@ fn every_decoder_takes_or_refuses_every_file_of_the_corpus() {
         let files = files(&corpus().join(name));
         assert!(!files.is_empty(), "{name} has no corpus");
         files.iter().for_each(|path| decode(&fs::read(path).unwrap()));
+    }
+}
+
+/// Changes of each seed; `DRIFTLINE_SIM_SEEDS` asks for another number.
+const CHANGES: u64 = 40;
+/// Address space that decoding may add to what the process has. Seeds have 16 KiB at most, so more
+/// is a length that was believed.
+const MEMORY_MAX: u64 = 512 << 20;
+
+/// Lets allocations fail that go past a bound, which ends the process.
+fn bound_memory() {
+    let pages = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let Some(pages) = pages.split(' ').next().and_then(|pages| pages.parse::<u64>().ok()) else {
+        println!("the memory is not bounded: this system does not tell how much there is");
+        return;
+    };
+    let used = pages * rustix::param::page_size() as u64;
+    let maximum = getrlimit(Resource::As).maximum;
+    setrlimit(Resource::As, Rlimit { current: Some(used + MEMORY_MAX), maximum }).unwrap();
+}
+
+#[test]
+fn every_decoder_takes_or_refuses_changed_files_and_believes_no_length() {
+    let asked = std::env::var("DRIFTLINE_SIM_SEEDS").ok().map(|seeds| seeds.parse().unwrap());
+    bound_memory();
+    for (name, decode) in DECODERS {
+        for path in files(&corpus().join(name)) {
+            let seed = fs::read(&path).unwrap();
+            for change in 0..asked.unwrap_or(CHANGES) {
+                let mut rng = ChaCha8Rng::seed_from_u64(change);
+                let changed = driftline_sim::mutate(&seed, &mut rng);
+                let come_back = catch_unwind(AssertUnwindSafe(|| decode(&changed)));
+                assert!(come_back.is_ok(), "{}, change {change}", path.display());
+            }
+        }
     }
 }
 

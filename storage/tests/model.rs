@@ -11,8 +11,8 @@ use std::{
 
 use driftline_storage::{
     Binning, CategoriesBuilder, Column, ColumnBins, DAY_MICROS, Db, Declaration, Field, Ids, Kind,
-    LabelBatch, MINUTE_MICROS, Options, OutcomeTally, PredictionBatch, Schema, Tally, Task,
-    TimeRange,
+    LabelBatch, MINUTE_MICROS, Options, OutcomeTally, PredictionBatch, PredictionReceipt, Schema,
+    Tally, Task, TimeRange,
 };
 use proptest::prelude::*;
 
@@ -321,6 +321,37 @@ fn a_label_that_segments_know_still_reaches_a_row_of_the_head() {
         part.fold_outcomes(TimeRange { start: 0, end: DAY_MICROS }, &mut tally).unwrap();
     }
     assert_eq!(tally.labelled, 1);
+}
+
+#[test]
+fn an_offer_is_taken_at_once_or_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = create(dir.path());
+    let offer = |db: &Db, id| {
+        let offered = db.offer_predictions(None, MODEL, "v0", predictions(&[(id, 0, 1)])).unwrap();
+        offered.map(|pending| pending.wait().unwrap())
+    };
+    let write = |db: &Db, id| {
+        let written = db.write_predictions(MODEL, "v0", predictions(&[(id, 0, 1)])).unwrap();
+        written.wait().unwrap()
+    };
+    let receipt = |accepted, duplicates| PredictionReceipt { accepted, duplicates };
+    assert_eq!(offer(&db, 1), None, "the version is new");
+    assert_eq!(db.stats().head_rows, 0);
+    assert_eq!(write(&db, 1), receipt(1, 0));
+    assert_eq!(offer(&db, 2), Some(receipt(1, 0)));
+    assert_eq!(offer(&db, 2), Some(receipt(0, 1)), "the writer finds what the head has");
+    db.seal().unwrap();
+    drop(db);
+    let db = open(dir.path());
+    assert_eq!(offer(&db, 3), None, "the ids of the day are not in memory");
+    assert_eq!(write(&db, 2), receipt(0, 1));
+    assert_eq!(offer(&db, 3), Some(receipt(1, 0)));
+    assert_eq!(offer(&db, 2), None, "a segment has it");
+    let mut wrong = predictions(&[(4, 0, 1)]);
+    wrong.columns.truncate(1);
+    db.offer_predictions(None, MODEL, "v0", wrong).unwrap_err();
+    assert_eq!((db.stats().segment_rows, db.stats().head_rows), (2, 1));
 }
 
 #[test]

@@ -8,12 +8,13 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::program::{Target, run_json};
+use crate::program::{Target, program, run_json};
 
 /// The formats that were released.
 const FORMATS: [&str; 2] = ["v1", "v2"];
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a directory and all below it.
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
@@ -50,12 +51,62 @@ fn same(got: &Value, want: &Value, at: &str) {
     }
 }
 
+/// A copy of the directory of a format.
+fn thawed(format: &str) -> tempfile::TempDir {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat").join(format);
+    let dir = tempfile::tempdir().unwrap();
+    copy(&sample.join("db"), dir.path());
+    dir
+}
+
+/// Looks into every file below a directory. Returns what they are.
+fn kinds(dir: &Path) -> Vec<String> {
+    let mut kinds = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            kinds.extend(self::kinds(&path));
+            continue;
+        }
+        let output = program().arg("inspect").arg(&path).args(["--format", "json"]).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}: {output:?}", path.display());
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(found["damage"], Value::Array(Vec::new()), "{}", path.display());
+        assert_eq!(found["bytes"].as_u64(), Some(fs::metadata(&path).unwrap().len()));
+        kinds.push(found["kind"].as_str().unwrap().to_owned());
+    }
+    kinds
+}
+
+#[test]
+fn every_file_of_every_format_can_be_looked_into_and_every_byte_verifies() {
+    for format in FORMATS {
+        let dir = thawed(format);
+        let frozen = kinds(dir.path());
+        let own: &[&str] = match format {
+            "v1" => &["rows", "partials", "ids", "labels", "labels that wait for their prediction"],
+            _ => &["pack"],
+        };
+        for kind in ["catalog", "log", "counts of a reference"].iter().chain(own) {
+            assert!(frozen.iter().any(|found| found == kind), "{format} has {kind}: {frozen:?}");
+        }
+        let target = Target::DataDir(dir.path().to_path_buf());
+        for state in ["as it was", "compacted"] {
+            let verified = run_json(&target, &["verify"]);
+            assert_eq!(verified["problem_count"], 0, "{format}, {state}: {verified}");
+            assert!(verified["rows"].as_u64() > Some(0), "{format}, {state}: {verified}");
+            kinds(dir.path());
+            run_json(&target, &["compact"]);
+        }
+    }
+}
+
 #[test]
 fn directories_of_every_format_open_and_answer_as_they_did() {
     for format in FORMATS {
         let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat").join(format);
-        let dir = tempfile::tempdir().unwrap();
-        copy(&sample.join("db"), dir.path());
+        let dir = thawed(format);
         let target = Target::DataDir(dir.path().to_path_buf());
         // The second time from whatever the first opening made of it.
         for _ in 0..2 {

@@ -1,26 +1,83 @@
-//! The corpus of the fuzz targets of the wire, read by the same decoders on every run of the tests.
+//! The corpus of the fuzz targets of the wire and of imports, as it is and with small changes, read by
+//! the same decoders on every run of the tests.
 //!
 //! `DRIFTLINE_SEEDS=1 cargo test --test it corpus` makes the seeds anew; what fuzzing found stays.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
 
-use driftline::fuzzing::DECODERS;
+use driftline::fuzzing::{DECODERS, Decoder, IMPORT_DECODERS};
 use driftline_proto::v1::{self, column::Values, label_row, prediction_row, value};
 use prost::Message as _;
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+
+/// Changes of each seed; `DRIFTLINE_SIM_SEEDS` asks for another number.
+const CHANGES: u64 = 40;
 
 fn corpus() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus"))
 }
 
+fn decoders() -> impl Iterator<Item = (&'static str, Decoder)> {
+    DECODERS.into_iter().chain(IMPORT_DECODERS)
+}
+
 #[test]
-fn every_message_of_the_corpus_is_taken_or_refused() {
+fn every_message_and_table_of_the_corpus_is_taken_or_refused() {
     if std::env::var_os("DRIFTLINE_SEEDS").is_some() {
         write_seeds();
+        write_tables();
     }
-    for (name, decode) in DECODERS {
+    let asked = std::env::var("DRIFTLINE_SIM_SEEDS").ok().map(|seeds| seeds.parse().unwrap());
+    for (name, decode) in decoders() {
         let files: Vec<_> = fs::read_dir(corpus().join(name)).unwrap().collect();
         assert!(!files.is_empty(), "{name} has no corpus");
-        files.into_iter().for_each(|file| decode(&fs::read(file.unwrap().path()).unwrap()));
+        for file in files {
+            let path = file.unwrap().path();
+            let seed = fs::read(&path).unwrap();
+            decode(&seed);
+            for change in 0..asked.unwrap_or(CHANGES) {
+                let mut rng = ChaCha8Rng::seed_from_u64(change);
+                let changed = driftline_sim::mutate(&seed, &mut rng);
+                let come_back = catch_unwind(AssertUnwindSafe(|| decode(&changed)));
+                assert!(come_back.is_ok(), "{}, change {change}", path.display());
+            }
+        }
+    }
+}
+
+fn write_tables() {
+    let put = |target: &str, name: &str, bytes: &[u8]| {
+        let folder = corpus().join(target);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(name), bytes).unwrap();
+    };
+    let header = "prediction_id,ts,amount,country,prediction,score\n";
+    let rows =
+        "a,2026-01-01T00:00:00Z,1.5,DE,yes,0.25\nb,2026-01-01 00:00:01+02:00,,\"F,\"\"R\",no,\n";
+    let csv = format!("{header}{rows}{rows}c,not a time,x,DE\n");
+    put("import_csv", "seed-00", csv.as_bytes());
+    put("import_csv", "seed-01", csv.replace(',', ";").replace('\n', "\r\n").as_bytes());
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(csv.as_bytes()).unwrap();
+    put("import_csv", "seed-02", &gzip.finish().unwrap());
+    let line =
+        r#"{"prediction_id":"a","ts":"2026-01-01T00:00:00Z","amount":1e3,"ok":true,"word":null}"#;
+    let nested = r#"{"prediction_id":"b","ts":1767225600000000,"amount":"\u00e9\ud83d\ude00","more":[1,{}]}"#;
+    put("import_jsonl", "seed-00", format!("{line}\n{nested}\n{line}\n").as_bytes());
+    put("import_jsonl", "seed-01", format!("{nested}\n{{\"prediction_id\":\n").as_bytes());
+    let frozen = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat/v2/db/references");
+    put("import_parquet", "seed-00", &fs::read(frozen.join("000000000001.parquet")).unwrap());
+    for (number, file) in fs::read_dir(corpus().join("file")).unwrap().enumerate() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        if bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1") {
+            put("import_parquet", &format!("seed-{:02}", number + 1), &bytes);
+        }
     }
 }
 

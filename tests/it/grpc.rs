@@ -154,7 +154,7 @@ fn a_model_made_through_the_client_is_as_it_was_stated() {
     let made = client.create_model("fraud", &declaration, None).expect("creates");
     assert_eq!(made.declaration, declaration);
     let made = client.set_schema("fraud", None, &schema()).expect("sets");
-    assert_eq!(made.schema, Some(schema()));
+    assert_eq!(made.schema.as_deref(), Some(&schema()));
     client.create_version("fraud", "v2", &VersionRecord::default()).expect("creates");
     let model = client.model("fraud").expect("is there");
     assert!(model.versions.contains_key("v2"));

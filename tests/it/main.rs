@@ -3,11 +3,13 @@
 //! Tests that need the shared data sets say that they were skipped where those are not there.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod bad_days;
 mod bench;
 mod cli;
 mod compat;
 mod corpus;
 mod crash;
+mod cuts;
 mod golden;
 mod grpc;
 mod maintenance;

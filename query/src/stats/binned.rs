@@ -6,8 +6,9 @@
 use super::counts::totals;
 use super::undefined::{Measured, Undefined};
 
-/// How far a bin's mean may lie outside its ends by rounding of its sum, relative to its ends.
-const MEAN_SLACK: f64 = 1e-12;
+/// How far a bin's mean may lie outside its ends, relative to these, before its sum is refused: more
+/// than the rounding of a plain sum of a million rows, less than any mistake.
+const MEAN_SLACK: f64 = 1e-9;
 
 /// Two samples in the same bins, ascending.
 #[derive(Debug, Clone, Copy)]

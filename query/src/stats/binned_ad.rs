@@ -126,6 +126,21 @@ mod tests {
     }
 
     #[test]
+    fn wide_bins_at_an_end_stay_within_the_bounds() {
+        // One row of the reference, then 400 of the window in a bin, over which D grows a
+        // hundredfold: apart, and as one value.
+        let spread: Vec<f64> = (1..=1000).map(f64::from).collect();
+        let tied: Vec<f64> = spread.iter().map(|v| if *v <= 400.0 { 1.0 } else { *v }).collect();
+        for current in [spread, tied] {
+            let exact = ad(&[0.0], &current).expect("rows");
+            for (r, c) in [([1, 0, 0], [0, 400, 600]), ([0, 1, 0], [0, 400, 600])] {
+                let binned = binned_ad(&r, &c).expect("two bins");
+                assert!(holds(binned.statistic, exact.statistic), "{binned:?} {exact:?}");
+            }
+        }
+    }
+
+    #[test]
     fn what_cannot_be_bounded_says_why() {
         assert_eq!(binned_ad(&[0, 0], &[1, 3]), Err(Undefined::ReferenceEmpty));
         assert_eq!(binned_ad(&[1, 3], &[0, 0]), Err(Undefined::WindowEmpty));

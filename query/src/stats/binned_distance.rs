@@ -47,7 +47,7 @@ struct Areas {
 /// an outer bin with rows but neither a known end nor sums is [`Undefined::Unbounded`], as is one
 /// single bin without a range; slices of different lengths are [`Undefined::BinsDiffer`]; edges that
 /// do not fit are [`Undefined::BadEdges`], sums [`Undefined::BadSums`]; an overflow is
-/// [`Undefined::NotFinite`]. Bins whose values are all equal are exact with sums if they are narrow.
+/// [`Undefined::NotFinite`].
 ///
 /// Source: the definition; convexity as above.
 pub fn binned_wasserstein(samples: &BinnedSamples<'_>) -> Measured<Bounds> {

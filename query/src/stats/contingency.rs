@@ -191,6 +191,10 @@ mod tests {
         let (r, c) = ([5, 5, 5], [7, 5, 3]);
         assert!(cramers_v(&r, &c).is_ok_and(|v| near(v, 1.0 / 6.0)));
         assert_eq!(cramers_v_corrected(&r, &c), Ok(0.0));
+        // chi2 = 20 over 120 rows: (20 / 120 - 2 / 119) / (1 - 1 / 119).
+        let v = cramers_v_corrected(&[10, 20, 30], &[30, 20, 10]);
+        let want = (20.0 / 120.0 - 2.0 / 119.0) / (1.0 - 1.0 / 119.0_f64);
+        assert!(v.is_ok_and(|v| near(v, want.sqrt())));
         assert_eq!(cramers_v_corrected(&[1, 0], &[0, 1]), Err(Undefined::TooFewRows));
     }
 

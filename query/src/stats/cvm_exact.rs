@@ -4,8 +4,6 @@
 //! With `L = lcm(n, m)` the statistic is `n m / (L^2 (n + m)^2)` times the whole number
 //! `zeta = sum (L u / n - L v / m)^2` over the points (u, v) of the path.
 
-use std::collections::BTreeMap;
-
 use super::two_sample::binomial;
 
 /// The largest side, in rows, for which the exact p-value is chosen, as in scipy.
@@ -65,6 +63,35 @@ impl Lattice {
     }
 }
 
+/// How many paths have which zeta so far, by zeta ascending.
+type Paths = Vec<(u64, u64)>;
+
+/// The paths that come from two sides, those of equal zeta together.
+fn merged(a: &Paths, b: &Paths) -> Paths {
+    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+    let mut out = Paths::new();
+    loop {
+        let next = match (a.peek(), b.peek()) {
+            (Some(x), Some(y)) if x.0 == y.0 => {
+                let both = (x.0, x.1 + y.1);
+                a.next();
+                b.next();
+                both
+            }
+            (Some(x), y) if y.is_none_or(|y| x.0 < y.0) => {
+                let first = **x;
+                a.next();
+                first
+            }
+            _ => match b.next() {
+                Some(first) => *first,
+                None => return out,
+            },
+        };
+        out.push(next);
+    }
+}
+
 /// `P(zeta >= at_least)` between samples of the same law, for sides of 1 to [`CVM_EXACT_MAX_SIDE`].
 ///
 /// Counts the paths by their zeta so far. Those that have reached the bound are counted with all
@@ -75,30 +102,22 @@ pub(super) fn share_at_least(n: u64, m: u64, at_least: u64) -> f64 {
     let lattice = Lattice { n, m, by_n: common / n, by_m: common / m };
     let most = lattice.most();
     let mut reached = 0_u64;
-    // Paths to the points of one row: how many have which zeta.
-    let mut above: Vec<BTreeMap<u64, u64>> = vec![BTreeMap::new(); m as usize + 1];
+    // Paths to the points of one row.
+    let mut row: Vec<Paths> = vec![Paths::new(); m as usize + 1];
     for (u, most) in (0..=n).zip(&most) {
-        let mut left: BTreeMap<u64, u64> = BTreeMap::new();
-        for (v, (point, most)) in (0..=m).zip(above.iter_mut().zip(most)) {
-            let mut arrived = std::mem::take(point);
-            if u == 0 && v == 0 {
-                arrived.insert(0, 1);
-            }
-            for (zeta, paths) in left {
-                *arrived.entry(zeta).or_insert(0) += paths;
-            }
-            let step = lattice.step(u, v);
-            let mut on = BTreeMap::new();
-            for (zeta, paths) in arrived {
-                let zeta = zeta + step;
-                if zeta >= at_least {
-                    reached += paths * lattice.paths(u, v);
-                } else if zeta + most >= at_least {
-                    on.insert(zeta, paths);
+        let mut left = Paths::new();
+        for (v, (point, most)) in (0..=m).zip(row.iter_mut().zip(most)) {
+            let mut here = if u == 0 && v == 0 { vec![(0, 1)] } else { merged(point, &left) };
+            let (step, on) = (lattice.step(u, v), lattice.paths(u, v));
+            here.retain_mut(|(zeta, paths)| {
+                *zeta += step;
+                if *zeta >= at_least {
+                    reached += *paths * on;
                 }
-            }
-            *point = on.clone();
-            left = on;
+                *zeta < at_least && *zeta + most >= at_least
+            });
+            left.clone_from(&here);
+            *point = here;
         }
     }
     reached as f64 / lattice.paths(0, 0) as f64

@@ -99,7 +99,7 @@ pub fn psi_p_value(ref_counts: &[u64], cur_counts: &[u64]) -> Measured<f64> {
 ///
 /// Edge cases: as for [`psi_p_value`]; another level is [`Undefined::LevelOutOfRange`]. Both ends
 /// are 0 where the sides are more alike than chance makes them. The form is that of a small drift;
-/// beyond a PSI of about 0.5 the interval is too narrow.
+/// for large drifts it is only an indication.
 ///
 /// Source: Potgieter et al., arXiv 2307.11878 (2023).
 pub fn psi_interval(ref_counts: &[u64], cur_counts: &[u64], level: f64) -> Measured<PsiInterval> {
@@ -170,6 +170,17 @@ mod tests {
             })
             .sum();
         assert!((340..=380).contains(&held), "{held} of {runs} at 90 %");
+    }
+
+    #[test]
+    fn five_bins_give_scipys_numbers() {
+        let (r, c) = ([120, 80, 100, 95, 105], [60, 70, 40, 50, 80]);
+        let near = |got: f64, want: f64| (got - want).abs() <= 1e-9 * want;
+        assert!(psi_debiased(&r, &c).is_ok_and(|got| near(got, 0.057_253_314_021_492_675)));
+        assert!(psi_p_value(&r, &c).is_ok_and(|got| near(got, 0.005_283_622_950_063_156)));
+        let interval = psi_interval(&r, &c, 0.95).expect("rows");
+        assert!(near(interval.lower, 0.007_784_114_168_968_337), "{interval:?}");
+        assert!(near(interval.upper, 0.159_578_721_230_315_5), "{interval:?}");
     }
 
     #[test]

@@ -10,7 +10,9 @@ use parquet::record::Field;
 use serde_json::Value;
 
 use crate::data::{by_name, cells, finish, paired, sorted};
-use crate::stats::{chi2, energy, hellinger, js, linf, wasserstein, wasserstein_norm};
+use crate::stats::{
+    Measured, Undefined, chi2, energy, hellinger, js, linf, wasserstein, wasserstein_norm,
+};
 use crate::vectors::{cases, check, id};
 
 /// Rows from which NannyML estimates.
@@ -58,13 +60,43 @@ fn in_bins(values: &[f64], edges: &[f64]) -> Vec<u64> {
     out
 }
 
-/// One chunk's value of a numeric method, and how far NannyML may be from it.
-fn numeric(method: &str, x: &[f64], y: &[f64]) -> (crate::stats::Measured<f64>, f64) {
-    let edges = doane(x);
-    let (r, c) = (in_bins(x, &edges), in_bins(y, &edges));
+/// A reference as NannyML fits it.
+enum Reference {
+    /// Sorted values, its edges, and the counts between them.
+    Numbers(Vec<f64>, Vec<f64>, Vec<u64>),
+    /// Rows by category.
+    Names(HashMap<String, u64>),
+}
+
+impl Reference {
+    fn new(cells: &[Field], numeric: bool) -> Self {
+        if !numeric {
+            return Self::Names(by_name(cells));
+        }
+        let values = sorted(cells);
+        // A column without values has no edges, and no chunk of it is recorded.
+        let edges = if values.is_empty() { Vec::new() } else { doane(&values) };
+        let counts = in_bins(&values, &edges);
+        Self::Numbers(values, edges, counts)
+    }
+
+    /// A chunk's value, and how far NannyML may be from it.
+    fn value(&self, method: &str, chunk: &[Field]) -> (Measured<f64>, f64) {
+        match self {
+            Self::Names(known) => (categorical(method, known, &by_name(chunk)), 1e-9),
+            Self::Numbers(x, edges, r) => numeric(method, (x, edges, r), &sorted(chunk)),
+        }
+    }
+}
+
+fn numeric(
+    method: &str,
+    (x, edges, r): (&[f64], &[f64], &[u64]),
+    y: &[f64],
+) -> (Measured<f64>, f64) {
     match method {
-        "jensen_shannon" => (js(&r, &c), 1e-9),
-        "hellinger" => (hellinger(&r, &c), 1e-9),
+        "jensen_shannon" => (js(r, &in_bins(y, edges)), 1e-9),
+        "hellinger" => (hellinger(r, &in_bins(y, edges)), 1e-9),
         "wasserstein" if x.len() < ESTIMATED_FROM => (wasserstein(x, y), 1e-12),
         "wasserstein" => {
             let (exact, width) = (wasserstein(x, y), (x[x.len() - 1] - x[0]) / 10_000.0);
@@ -94,10 +126,9 @@ fn yates(r: &[u64], c: &[u64]) -> f64 {
     ((off - off.min(0.5)) / off).powi(2)
 }
 
-fn categorical(method: &str, x: &[Field], y: &[Field]) -> crate::stats::Measured<f64> {
-    let (x, y) = (by_name(x), by_name(y));
-    let (r, c) = paired(&x, &y);
-    let (known, window) = with_others(&x, &y);
+fn categorical(method: &str, x: &HashMap<String, u64>, y: &HashMap<String, u64>) -> Measured<f64> {
+    let (r, c) = paired(x, y);
+    let (known, window) = with_others(x, y);
     match method {
         "jensen_shannon" => js(&known, &window),
         "hellinger" => hellinger(&known, &window),
@@ -130,13 +161,10 @@ fn drift_of_chunks_equals_nannyml() {
         let size = case["params"]["chunk_size"].as_u64().expect("chunks have a size") as usize;
         let values = case["expected"]["values"].as_array().expect("values are recorded");
         assert_eq!(values.len(), all.chunks(size).len(), "{}", id(&case));
-        let x = numeric_columns.contains(&name).then(|| sorted(&reference));
+        let fitted = Reference::new(&reference, numeric_columns.contains(&name));
         for (chunk, want) in all.chunks(size).zip(values) {
             let Some(want) = want.as_f64() else { continue };
-            let (got, absolute) = match &x {
-                Some(x) => numeric(method, x, &sorted(chunk)),
-                None => (categorical(method, &reference, chunk), 1e-9),
-            };
+            let (got, absolute) = fitted.value(method, chunk);
             check(&case, method, got, want, 1e-6, absolute);
             checked += 1;
         }
@@ -159,7 +187,7 @@ fn drift_of_windows_equals_evidently() {
             let (x, y) = (sorted(&reference), sorted(&current));
             // It divides by 0.001 at least; a constant reference has no norm of ours.
             let got = match wasserstein_norm(&x, &y) {
-                Err(crate::stats::Undefined::NoSpread) => wasserstein(&x, &y).map(|w| w / 0.001),
+                Err(Undefined::NoSpread) => wasserstein(&x, &y).map(|w| w / 0.001),
                 got => got,
             };
             check(&case, "wasserstein", got, norm, 1e-6, 0.0);

@@ -62,8 +62,8 @@ struct ListItem<'a> {
 fn list_item(model: &ModelRecord) -> ListItem<'_> {
     ListItem {
         name: &model.name,
-        task: task(model.schema.as_ref(), &model.declaration),
-        features: model.schema.as_ref().map(|schema| schema.features.len() as u64),
+        task: task(model.schema.as_deref(), &model.declaration),
+        features: model.schema.as_deref().map(|schema| schema.features.len() as u64),
         versions: model.versions.keys().map(String::as_str).collect(),
         created: format_time(model.created),
     }
@@ -225,23 +225,23 @@ fn model_view<'a>(model: &'a ModelRecord, references: &'a [ReferenceInfo]) -> Mo
     let versions = model.versions.iter().map(|(version, record)| VersionView {
         version,
         declaration: record.declaration.as_ref().map(declaration_view),
-        features: record.schema.as_ref().map(field_views),
+        features: record.schema.as_deref().map(field_views),
     });
     ModelView {
         name: &model.name,
         created: format_time(model.created),
-        task: task(model.schema.as_ref(), &model.declaration),
+        task: task(model.schema.as_deref(), &model.declaration),
         positive_class: positive_class(model),
         declaration: declaration_view(&model.declaration),
         retention: retention_view(&model.retention),
-        features: model.schema.as_ref().map(field_views),
+        features: model.schema.as_deref().map(field_views),
         versions: versions.collect(),
         references: references::views(references),
     }
 }
 
 fn positive_class(model: &ModelRecord) -> Option<&str> {
-    let known = model.schema.as_ref().and_then(|schema| schema.positive_class.as_deref());
+    let known = model.schema.as_deref().and_then(|schema| schema.positive_class.as_deref());
     known.or(model.declaration.positive_class.as_deref())
 }
 
@@ -262,9 +262,9 @@ fn field_views(schema: &Schema) -> Vec<FieldView<'_>> {
 
 /// Version (none for the model itself), name and kind of each feature.
 fn fields(model: &ModelRecord) -> impl Iterator<Item = (Option<&str>, &str, &'static str)> {
-    let own = std::iter::once((None, model.schema.as_ref()));
+    let own = std::iter::once((None, model.schema.as_deref()));
     let versions =
-        model.versions.iter().map(|(v, record)| (Some(v.as_str()), record.schema.as_ref()));
+        model.versions.iter().map(|(v, record)| (Some(v.as_str()), record.schema.as_deref()));
     own.chain(versions).flat_map(|(version, schema)| {
         let fields = schema.map(|schema| schema.features.as_slice()).unwrap_or_default();
         fields.iter().map(move |field| (version, field.name.as_str(), field.kind.name()))
@@ -278,7 +278,7 @@ fn model_tables(
     style: &Style,
 ) -> io::Result<()> {
     writeln!(out, "Model {}, created {}", name(&model.name), format_time(model.created))?;
-    let task = task(model.schema.as_ref(), &model.declaration);
+    let task = task(model.schema.as_deref(), &model.declaration);
     writeln!(out, "task: {}", task.unwrap_or("not known yet"))?;
     if let Some(class) = positive_class(model) {
         writeln!(out, "positive class: {}", name(class))?;

@@ -7,6 +7,7 @@
 mod chunk;
 mod csv;
 mod error;
+pub mod foreign;
 mod infer;
 mod jsonl;
 mod parquet;
@@ -55,7 +56,11 @@ pub trait TableReader: Send {
 /// # Errors
 /// When the input cannot be opened, is empty or is no table that can be read.
 pub fn open(path: &Path) -> Result<Box<dyn TableReader>, TableError> {
-    match source::open(path)? {
+    reader(source::open(path)?)
+}
+
+fn reader(input: Input) -> Result<Box<dyn TableReader>, TableError> {
+    match input {
         Input::Parquet { name, bytes, total } => {
             Ok(Box::new(parquet::ParquetTable::open(name, bytes, total)?))
         }

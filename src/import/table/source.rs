@@ -221,6 +221,11 @@ pub(super) fn open(path: &Path) -> Result<Input, TableError> {
     sniff(&name, whole, Some(about.len()))
 }
 
+/// Opens bytes as a stream of that name.
+pub(super) fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Input, TableError> {
+    sniff(name, Cursor::new(bytes), None)
+}
+
 /// Tells the format of a stream from its first bytes.
 fn sniff(
     name: &str,

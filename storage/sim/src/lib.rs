@@ -7,6 +7,7 @@
 
 pub mod data;
 
+mod mutate;
 mod pages;
 mod names;
 mod plan;
@@ -16,8 +17,11 @@ mod oracle;
 mod view;
 mod ops;
 mod run;
+mod flips;
 
 pub use clock::SimClock;
+pub use flips::simulate_flips;
+pub use mutate::mutate;
 pub use ops::{Op, ops};
 pub use oracle::{Change, Oracle};
 pub use pages::{PAGE_BYTES, SECTOR_BYTES, Unsynced};

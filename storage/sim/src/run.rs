@@ -84,19 +84,42 @@ pub fn run(seed: u64, ops: &[Op]) -> Result<SimVfs, Box<Failure>> {
 }
 
 fn drive(seed: u64, ops: &[Op], drive: Drive) -> Result<SimVfs, Box<Failure>> {
+    let mut run = live(seed, ops, drive)?;
+    let disk = run.vfs.fork();
+    run.guard(ops, |run| run.end().map_err(|what| format!("{what} (at the end)")))?;
+    Ok(disk)
+}
+
+fn live(seed: u64, ops: &[Op], drive: Drive) -> Result<Run, Box<Failure>> {
     let mut run = Run::new(seed, drive);
     for (place, op) in ops.iter().enumerate() {
-        let stepped = catch_unwind(AssertUnwindSafe(|| run.step(op)));
-        stepped
-            .unwrap_or_else(|_| Err("a panic".to_owned()))
-            .map_err(|what| run.failure(what, &ops[..=place]))?;
+        run.guard(&ops[..=place], |run| run.step(op))?;
     }
-    let disk = run.vfs.fork();
-    let ended = catch_unwind(AssertUnwindSafe(|| run.end()));
-    ended
-        .unwrap_or_else(|_| Err("a panic".to_owned()))
-        .map_err(|what| run.failure(format!("{what} (at the end)"), ops))?;
-    Ok(disk)
+    Ok(run)
+}
+
+/// What a life left behind: a disk that nothing ails, the time, and what the disk may hold.
+pub(crate) struct Left {
+    pub(crate) seed: u64,
+    pub(crate) vfs: SimVfs,
+    pub(crate) clock: SimClock,
+    /// What it may hold; all that were told apart by what the database says are gone.
+    pub(crate) states: Vec<Oracle>,
+}
+
+/// Runs a seed's operations, then lets the process be killed and opened once more.
+///
+/// # Errors
+/// What the database got wrong.
+pub(crate) fn leave(seed: u64, ops: &[Op]) -> Result<Left, Box<Failure>> {
+    let mut run = live(seed, ops, Drive::Caller)?;
+    run.guard(ops, |run| {
+        run.vfs.heal();
+        run.db()?;
+        run.restart(run.vfs.kill())
+    })?;
+    // Without a clean end, which would empty the log.
+    Ok(Left { seed, vfs: run.vfs.kill(), clock: run.clock, states: run.states })
 }
 
 /// Leaves out what a failure does not need.
@@ -156,14 +179,19 @@ impl Run {
         Box::new(Failure { seed: self.seed, what, ops: ops.to_vec(), trace })
     }
 
+    /// Does a part of the run; what goes wrong is told with the operations up to there.
+    fn guard(
+        &mut self,
+        ops: &[Op],
+        part: impl FnOnce(&mut Self) -> Result<(), String>,
+    ) -> Result<(), Box<Failure>> {
+        catch_unwind(AssertUnwindSafe(|| part(self)))
+            .unwrap_or_else(|_| Err("a panic".to_owned()))
+            .map_err(|what| self.failure(what, ops))
+    }
+
     fn options(&self) -> Options {
-        let clock = self.clock.clone();
-        Options {
-            vfs: Arc::new(self.vfs.clone()),
-            clock: Arc::new(move || clock.now()),
-            drive: self.drive,
-            shards: 1 + self.seed as usize % 2,
-        }
+        options(self.seed, &self.vfs, &self.clock, self.drive)
     }
 
     /// The open database, made if there is none.
@@ -400,6 +428,17 @@ impl Run {
         self.restart(self.vfs.crash(Unsynced::Lost))?;
         self.step(&Op::Seal)?;
         self.restart(self.vfs.crash(Unsynced::Lost))
+    }
+}
+
+/// Options of a seed's database.
+pub(crate) fn options(seed: u64, vfs: &SimVfs, clock: &SimClock, drive: Drive) -> Options {
+    let clock = clock.clone();
+    Options {
+        vfs: Arc::new(vfs.clone()),
+        clock: Arc::new(move || clock.now()),
+        drive,
+        shards: 1 + seed as usize % 2,
     }
 }
 

@@ -108,6 +108,23 @@ impl View {
         }
         Ok(())
     }
+
+    /// Whether every row is one that should be there; some may be missing.
+    ///
+    /// # Errors
+    /// The first that should not.
+    pub fn compare_rows(&self, oracle: &Oracle) -> Result<(), String> {
+        for (place, (view, model)) in self.models.iter().zip(&oracle.models).enumerate() {
+            let known: BTreeMap<_, _> =
+                model.rows.iter().map(|(key, row)| (named(key), row)).collect();
+            for (name, read) in &view.rows {
+                if !known.get(name).is_some_and(|row| is_row(place, read, row)) {
+                    return Err(format!("{}: {name:?} is {read:?}", MODELS[place]));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl ModelView {

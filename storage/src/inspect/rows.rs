@@ -18,7 +18,7 @@ use crate::{
     blob::{Blob, Tail},
     column::{Column, NULL_CODE, is_null},
     error::{Error, Result},
-    rows::{HASHES_KEY, RowFile},
+    rows::{HASHES_KEY, RowFile, byte_range},
     schema::{Field, Kind},
 };
 
@@ -57,11 +57,10 @@ fn open(path: &Path, bytes: &Bytes, metadata: &ParquetMetaData) -> Result<RowFil
         return RowFile::open_whole(&blob);
     }
     let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
-    let ends = chunks.map(|chunk| {
-        let (start, length) = chunk.byte_range();
-        start.saturating_add(length)
-    });
-    let offset = ends.max().unwrap_or(0);
+    let ends = chunks.map(|chunk| byte_range(chunk).map(|(start, len)| start.saturating_add(len)));
+    let ends: Option<Vec<u64>> = ends.collect();
+    let negative = || Error::corruption(path, bytes.len() as u64, "a column of negative length");
+    let offset = ends.ok_or_else(negative)?.into_iter().max().unwrap_or(0);
     let from = usize::try_from(offset).ok();
     let tail = from.and_then(|from| bytes.get(from..)).ok_or_else(|| {
         Error::corruption(path, bytes.len() as u64, "a column reaches past the end")

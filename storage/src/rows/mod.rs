@@ -35,7 +35,8 @@ mod visit;
 mod write;
 
 pub use file::RowFile;
-pub(crate) use foreign::{decode_pages, pages_of};
+pub(crate) use foreign::{decode_pages, decode_tail, pages_of, tail_of};
+pub(crate) use tail::byte_range;
 pub use visit::Numbers;
 pub use write::{EncodedRows, write_rows};
 

@@ -4,6 +4,9 @@
 //! Signs, exponents and the first bits of fractions repeat and compress; the other planes of most
 //! numbers are noise, which costs what it costs.
 
+use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd_macros::simd;
+
 /// Bytes and so planes of a number.
 pub(super) const PLANES: usize = 8;
 /// Values taken at a time, so that all their planes stay in the first-level cache.
@@ -43,6 +46,13 @@ pub(super) fn split(values: &[f64], out: &mut Vec<u8>) {
 /// Joins planes to numbers at the end of a vector. Planes that are not all of one length give
 /// nothing.
 pub(super) fn join(planes: &[u8], out: &mut Vec<f64>) {
+    let level = Level::new();
+    dispatch!(level, simd => join_tiles(simd, planes, out));
+}
+
+/// The loops are compiled for each width of vectors and the processor's is chosen.
+#[simd]
+fn join_tiles<S: Simd>(_: S, planes: &[u8], out: &mut Vec<f64>) {
     let rows = planes.len() / PLANES;
     out.reserve(rows);
     let (mut halves, mut words) = ([[0_u16; TILE]; 4], [[0_u32; TILE]; 2]);

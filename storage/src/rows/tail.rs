@@ -167,7 +167,7 @@ fn chunk_place(
     rows: u32,
     locations: &[parquet::file::page_index::offset_index::PageLocation],
 ) -> Option<ChunkPlace> {
-    let (first, length) = column.byte_range_checked()?;
+    let (first, length) = byte_range(column)?;
     if first != start
         || !matches!(column.compression(), Compression::UNCOMPRESSED | Compression::ZSTD(_))
     {
@@ -201,14 +201,9 @@ fn chunk_place(
     Some(ChunkPlace { bytes: start..end, hash, kind: column.column_type(), dictionary, pages })
 }
 
-/// The crate's own accessor asserts what it should check.
-trait ByteRange {
-    fn byte_range_checked(&self) -> Option<(u64, u64)>;
-}
-
-impl ByteRange for ColumnChunkMetaData {
-    fn byte_range_checked(&self) -> Option<(u64, u64)> {
-        let start = self.dictionary_page_offset().unwrap_or_else(|| self.data_page_offset());
-        Some((u64::try_from(start).ok()?, u64::try_from(self.compressed_size()).ok()?))
-    }
+/// Where a chunk begins and how long it is; `None` for less than nothing, where the crate's own
+/// accessor panics.
+pub(crate) fn byte_range(column: &ColumnChunkMetaData) -> Option<(u64, u64)> {
+    let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+    Some((u64::try_from(start).ok()?, u64::try_from(column.compressed_size()).ok()?))
 }

@@ -1,23 +1,23 @@
 //! What a caller may not do, what it may do without end, and clocks that jump.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use driftline_sim::{
     Call, Fault, Unsynced, When,
     data::{self, LabelSpec, MODELS, RowSpec, VERSIONS},
 };
 use driftline_storage::{
-    Column, DAY_MICROS, Db, Declaration, Drive, ErrorKind, Field, Ids, Kind, LabelBatch,
-    PredictionBatch, Producer, Retention, Schema, Special, TIME_MAX, TIME_MIN, Tally, Task,
-    TimeRange, VersionRecord, limits,
+    Column, DAY_MICROS, Db, Drive, ErrorKind, Field, Ids, Kind, LabelBatch, PredictionBatch,
+    Producer, Retention, Schema, Special, TIME_MAX, TIME_MIN, Tally, Task, TimeRange,
+    VersionRecord, limits,
 };
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use crate::fixture::{Disk, labels, rows};
+use crate::{
+    fixture::{Disk, labels, rows},
+    simulation::seeds_asked,
+};
 
 #[test]
 fn a_clock_that_jumps_refuses_no_row_and_deletes_none() {
@@ -225,49 +225,64 @@ fn what_has_a_bound_is_refused_by_its_name_and_a_restart_fits_as_well() {
     disk.predict(&db, 0, &rows(0..10)).unwrap();
 }
 
+/// Rows of ids that are all new, each with a category of its own.
+fn all_different(numbers: std::ops::Range<u32>) -> PredictionBatch {
+    let texts: Vec<String> = numbers.clone().map(|n| format!("value {n}")).collect();
+    let rows = texts.len();
+    PredictionBatch {
+        ids: numbers.clone().map(|n| format!("many-{n}")).collect(),
+        times: numbers.map(i64::from).collect(),
+        columns: vec![
+            Column::nulls(true, rows),
+            Column::categories(texts.iter().map(|text| Some(text.as_str()))),
+            Column::nulls(true, rows),
+            Column::nulls(false, rows),
+            Column::nulls(true, rows),
+            Column::nulls(false, rows),
+        ],
+    }
+}
+
 #[test]
 fn categories_without_end_are_named_up_to_a_bound_and_then_counted_together() {
     let disk = Disk::new(10);
     let db = disk.create();
-    let values = 5_000;
-    for batch in 0..5 {
-        let numbers = batch * 1_000..(batch + 1) * 1_000;
-        let texts: Vec<String> = numbers.clone().map(|n| format!("value {n}")).collect();
-        let batch = PredictionBatch {
-            ids: numbers.clone().map(|n| format!("many-{n}")).collect(),
-            times: numbers.map(i64::from).collect(),
-            columns: vec![
-                Column::nulls(true, 1_000),
-                Column::categories(texts.iter().map(|text| Some(text.as_str()))),
-                Column::nulls(true, 1_000),
-                Column::nulls(false, 1_000),
-                Column::nulls(true, 1_000),
-                Column::nulls(false, 1_000),
-            ],
-        };
-        db.write_predictions(MODELS[0], VERSIONS[0], batch).unwrap().wait().unwrap();
+    let values = if seeds_asked().is_some() { 1_000_000 } else { 150_000 };
+    let batch = 50_000;
+    let mut fullest = 0;
+    for first in (0..values).step_by(batch) {
+        let rows = all_different(first..first + batch as u32);
+        db.write_predictions(MODELS[0], VERSIONS[0], rows).unwrap().wait().unwrap();
+        fullest = fullest.max(db.stats().head_bytes);
     }
+    assert!(fullest < limits::HEAD_BYTES_MAX as u64, "{fullest} bytes of rows in memory");
+    db.seal().unwrap();
+    // Rows, those counted by name, those of other names, and the most names of a part.
     let count = |db: &Db| {
         let snapshot = db.snapshot(MODELS[0], None).unwrap();
-        let mut counts = (0, 0, 0);
+        let mut counts = (0, 0, 0, 0);
         for part in &snapshot.parts {
             let binning = part.load_binning().unwrap();
             let mut tally = Tally::new(binning.columns(), &[1]);
             let minute = TimeRange { start: 0, end: 60_000_000 };
             part.fold(minute, &[1], &mut tally).unwrap();
             counts.0 += tally.rows;
-            counts.1 += tally.columns[0].new.len();
+            counts.1 += tally.columns[0].new.values().sum::<u64>();
             counts.2 += tally.columns[0].special(Special::Other);
+            counts.3 = counts.3.max(tally.columns[0].new.len());
         }
         counts
     };
-    let named = limits::NEW_CATEGORIES_MAX;
-    let want = (values, named, values - named as u64);
-    assert_eq!(count(&db), want);
-    db.seal().unwrap();
+    let parts = db.snapshot(MODELS[0], None).unwrap().parts.len() as u64;
+    let named = parts * limits::NEW_CATEGORIES_MAX as u64;
+    let all = u64::from(values);
+    let want = (all, named, all - named, limits::NEW_CATEGORIES_MAX);
     assert_eq!(count(&db), want);
     drop(db);
-    assert_eq!(count(&disk.open().unwrap()), want);
+    let db = disk.open().unwrap();
+    assert_eq!(count(&db), want);
+    let again = db.write_predictions(MODELS[0], VERSIONS[0], all_different(500..1_000)).unwrap();
+    assert_eq!(again.wait().unwrap().duplicates, 500);
 }
 
 #[test]
@@ -310,36 +325,6 @@ fn a_call_that_is_interrupted_or_not_ready_loses_nothing() {
         assert!(disk.predict(&db, 0, &rows(5..15)).is_ok());
         disk.check(&db);
     }
-}
-
-#[test]
-fn a_disk_that_hangs_in_a_sync_stops_no_reader_and_loses_no_batch() {
-    let mut disk = Disk::new(9);
-    disk.drive = Drive::Threads;
-    let db = Arc::new(disk.create());
-    disk.predict(&db, 0, &rows(0..10)).unwrap();
-    disk.check(&db);
-    disk.vfs.hold(Call::Sync, ".wal");
-    let writers: Vec<_> = (1..9_u16)
-        .map(|writer| {
-            let db = db.clone();
-            std::thread::spawn(move || {
-                let batch = data::predictions(0, &rows(writer * 10..writer * 10 + 10));
-                db.write_predictions(MODELS[0], VERSIONS[0], batch).unwrap().wait().unwrap()
-            })
-        })
-        .collect();
-    disk.vfs.wait_until_held();
-    // Nothing of them is there yet, and all else is answered.
-    disk.check(&db);
-    db.create_model("another", Declaration::default(), None).unwrap();
-    disk.vfs.release();
-    let accepted: u64 = writers.into_iter().map(|writer| writer.join().unwrap().accepted).sum();
-    assert_eq!(accepted, 80);
-    for writer in 1..9 {
-        disk.expect(0, &rows(writer * 10..writer * 10 + 10));
-    }
-    disk.check(&db);
 }
 
 #[test]

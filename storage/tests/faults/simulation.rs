@@ -1,6 +1,8 @@
 //! Random operations and faults by seed, against a plain model.
 
-use driftline_sim::{Failure, simulate, simulate_with_threads};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use driftline_sim::{Failure, simulate, simulate_flips, simulate_with_threads};
 
 /// Seeds of a run that nobody asked more of.
 const SEEDS: u64 = 200;
@@ -26,7 +28,17 @@ fn it_says_so_with_threads_of_its_own() {
     check(0..seeds_asked().unwrap_or(SEEDS) / 10, simulate_with_threads);
 }
 
-fn check(seeds: std::ops::Range<u64>, simulate: fn(u64) -> Result<(), Box<Failure>>) {
+#[test]
+fn a_bit_flipped_in_whatever_it_left_is_told_or_changes_no_answer() {
+    let told = AtomicUsize::new(0);
+    check(0..seeds_asked().unwrap_or(SEEDS) / 4, |seed| {
+        told.fetch_add(simulate_flips(seed, 4)?, Relaxed);
+        Ok(())
+    });
+    assert!(number("DRIFTLINE_SIM_SEED").is_some() || told.into_inner() > 20, "files are read");
+}
+
+fn check(seeds: std::ops::Range<u64>, simulate: impl Fn(u64) -> Result<(), Box<Failure>>) {
     let seeds = number("DRIFTLINE_SIM_SEED").map_or(seeds, |seed| seed..seed + 1);
     let failed = seeds.filter_map(|seed| simulate(seed).err());
     let failures: Vec<_> = failed.take(FAILURES_MAX).collect();

@@ -56,6 +56,28 @@ pub(super) fn write(
         }
         table.toned(cells);
     }
+    table.write(out)?;
+    write_details(window, out, style)
+}
+
+/// Writes what else is known of each result, if that was asked for.
+fn write_details(window: &DriftWindow, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
+    if window.results.iter().all(|result| result.details.is_empty()) {
+        return Ok(());
+    }
+    let titles = ["feature", "method", "detail", ">value"].map(str::to_owned);
+    let mut table = Table::new(style, &titles);
+    for result in sorted(&window.results) {
+        for (detail, value) in &result.details {
+            table.toned([
+                (name(&result.feature), Tone::Plain),
+                (result.method.name().to_owned(), Tone::Plain),
+                (sentence(detail), Tone::Plain),
+                (number(Some(*value)), Tone::Plain),
+            ]);
+        }
+    }
+    writeln!(out)?;
     table.write(out)
 }
 

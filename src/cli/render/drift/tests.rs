@@ -79,7 +79,7 @@ amount   psi     0.312346         -    exact  ██████████  ma
 score    psi          0.2         -    exact  ██████▍     moderate
 age      psi       0.0625         -    exact  ██          stable
 country  psi            -         -        -              the window has no values
-amount   ks         0.125  0.015625    0.135  █████
+amount   ks         0.125  0.015625    0.135  █████       significant
 
 psi: stable below 0.1, moderate below 0.25, major from there on. These thresholds ignore
 the sample size: among few predictions PSI is high by chance.

@@ -18,7 +18,7 @@ fn fraud() -> ModelRecord {
         name: "fraud".to_owned(),
         created: 0,
         declaration,
-        schema: Some(schema),
+        schema: Some(Arc::new(schema)),
         versions: BTreeMap::from(versions),
         retention: Retention::default(),
     }
