@@ -107,7 +107,7 @@ pub use rows::{EncodedRows, Numbers, RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
 };
-pub use snapshot::{Part, Snapshot};
+pub use snapshot::{LabelledChunk, Part, Snapshot};
 pub use special::{SPECIALS, Special};
 pub use tally::{Cells, ColumnCounts, ColumnTally, RowCounter, Tallies, Tally, Wanted};
 pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};

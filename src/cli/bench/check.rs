@@ -236,6 +236,8 @@ mod tests {
             metric: Metric::Accuracy,
             class: None,
             value: Some(0.75),
+            lower: None,
+            upper: None,
             undefined: None,
         };
         let counts = vec![vec![2, 1], vec![0, 1]];
