@@ -10,6 +10,7 @@ use roaring::RoaringBitmap;
 
 use crate::{
     binning::Binning,
+    cells::Cells,
     column::Column,
     error::Result,
     head::{Chunk, VersionHead},
@@ -20,7 +21,7 @@ use crate::{
     schema::{Field, Schema},
     segment::Segment,
     sums::Sums,
-    tally::{Cells, Tallies, Tally},
+    tally::{Tallies, Tally},
     time::{DAY_MINUTES, HOUR_MICROS, MINUTE_MICROS, TimeRange, day_range, minute_of_day},
 };
 
