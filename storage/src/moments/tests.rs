@@ -1,3 +1,5 @@
+//! Moments merge in any order, come back from bytes and are what their values say.
+
 use super::*;
 use crate::{binner::Binner, column::Column, counting::count};
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Any window of a file is a plain count of its rows, and damage is told.
+
 use super::*;
 use crate::{
     binner::Binner,
