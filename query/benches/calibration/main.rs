@@ -136,7 +136,8 @@ fn print_tables(sizes: &[Size], level: &[Run], power: &[Run], kept: &[Kept]) {
     );
     for size in sizes {
         let (windows, rows) = (table::grouped(size.windows), table::grouped(size.rows as u64));
-        println!("{windows} windows of {rows} rows, reference {}", size.reference);
+        let reference = table::grouped(size.reference as u64);
+        println!("{windows} windows of {rows} rows, reference {reference}");
     }
     println!("\n{}", table::level_tables(level));
     println!("Detected, normal law, reference of {REFERENCE_ROWS} rows, in per cent.\n");
