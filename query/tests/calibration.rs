@@ -46,12 +46,12 @@ fn of_numbers(
     out
 }
 
-/// Windows of [`ROWS`] rows and references of twenty times as many.
-fn of_categories(law: CategoryLaw) -> PValues {
+/// Windows of so many rows and references of 20,000.
+fn of_categories(law: CategoryLaw, rows: u64) -> PValues {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let mut out = PValues::new();
     for _ in 0..WINDOWS {
-        let (r, c) = (law.counts(&mut rng, 20 * ROWS as u64), law.counts(&mut rng, ROWS as u64));
+        let (r, c) = (law.counts(&mut rng, 20_000), law.counts(&mut rng, rows));
         for (name, p_value) in COUNT_TESTS.into_iter().zip(of_counts(&r, &c)) {
             out.entry(name).or_default().push(p_value);
         }
@@ -92,15 +92,20 @@ fn windows_without_drift_raise_as_many_alarms_as_the_level_says() {
     let law = NumberLaw::Normal;
     check_level(law.name(), &of_numbers(law, 0.0, (WINDOWS, ROWS, ROWS)));
     let law = CategoryLaw::Eight;
-    check_level(law.name(), &of_categories(law));
+    check_level(law.name(), &of_categories(law, ROWS as u64));
 }
 
 #[test]
-fn psi_refuses_a_p_value_for_rows_that_are_spread_over_forty_categories() {
-    for law in CategoryLaw::ALL {
-        let refused = outcomes(&of_categories(law)["psi"]).refused;
-        let all = if law == CategoryLaw::Forty { WINDOWS as u64 } else { 0 };
-        assert_eq!(refused, all, "{}", law.name());
+fn psi_refuses_a_p_value_where_the_rarest_of_forty_categories_has_few_rows() {
+    // At 1,200 and 4,000 rows the chi-square form alarms in 18 % and 8 % of windows.
+    for (law, rows, answered) in [
+        (CategoryLaw::Eight, 1_000, true),
+        (CategoryLaw::Forty, 1_200, false),
+        (CategoryLaw::Forty, 4_000, false),
+    ] {
+        let refused = outcomes(&of_categories(law, rows)["psi"]).refused;
+        let few = refused < WINDOWS as u64 / 10;
+        assert_eq!(few, answered, "{} {rows}: {refused} refused", law.name());
     }
 }
 

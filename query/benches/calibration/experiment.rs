@@ -1,9 +1,10 @@
 //! The experiments: windows drawn and tested, each with its own stream of the seed.
 
-use driftline_query::stats::chi2;
+use driftline_query::stats::{Measured, Undefined, chi2, psi};
 use indicatif::ProgressBar;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
+use statrs::distribution::{ChiSquared, ContinuousCDF as _};
 
 use crate::{
     laws::{CategoryLaw, NumberLaw},
@@ -97,4 +98,24 @@ pub fn of_kept_references(references: u64, size: Size, seed: u64) -> Kept {
     let mut shares: Vec<f64> = (0..references).map(share).collect();
     shares.sort_unstable_by(f64::total_cmp);
     Kept { size, shares }
+}
+
+/// The p-value of PSI by its chi-square form, also where the library refuses one.
+fn unguarded_psi(reference: &[u64], window: &[u64]) -> Measured<f64> {
+    let filled = reference.iter().zip(window).filter(|&(r, c)| r + c > 0).count();
+    let rows = |counts: &[u64]| counts.iter().sum::<u64>() as f64;
+    let law = ChiSquared::new(filled as f64 - 1.0).map_err(|_| Undefined::OneCategory)?;
+    let unit = 1.0 / rows(reference) + 1.0 / rows(window);
+    Ok(law.sf(psi(reference, window)? / unit))
+}
+
+/// The chi-square form of PSI in windows of so many rows per category.
+pub fn of_unguarded_psi(law: CategoryLaw, size: Size, seed: u64) -> Run {
+    let mut rng = stream(seed, 120 + law as u64, size);
+    let mut outcomes = Outcomes::default();
+    for _ in 0..size.windows {
+        let reference = law.counts(&mut rng, size.reference as u64);
+        outcomes.add(unguarded_psi(&reference, &law.counts(&mut rng, size.rows as u64)));
+    }
+    Run { law: law.name(), size, shift: 0.0, outcomes: vec![("psi, unguarded", outcomes)] }
 }

@@ -65,9 +65,6 @@ pub enum CategoryLaw {
 }
 
 impl CategoryLaw {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Eight, Self::Forty];
-
     /// Its name in tables.
     pub const fn name(self) -> &'static str {
         match self {
@@ -76,11 +73,20 @@ impl CategoryLaw {
         }
     }
 
+    /// How many categories it has.
+    pub const fn categories(self) -> u32 {
+        match self {
+            Self::Eight => 8,
+            Self::Forty => 40,
+        }
+    }
+
     /// Counts of so many rows: multinomial, one binomial a category.
     pub fn counts(self, rng: &mut ChaCha8Rng, rows: u64) -> Vec<u64> {
-        let (categories, power): (u32, f64) = match self {
-            Self::Eight => (8, -1.0),
-            Self::Forty => (40, -1.5),
+        let categories = self.categories();
+        let power: f64 = match self {
+            Self::Eight => -1.0,
+            Self::Forty => -1.5,
         };
         let weight = |category: u32| f64::from(category).powf(power);
         let mut weight_left: f64 = (1..=categories).map(weight).sum();

@@ -13,9 +13,13 @@ mod tests_of;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use experiment::{Kept, Run, Size, of_categories, of_kept_references, of_numbers};
+use experiment::{
+    Kept, Run, Size, of_categories, of_kept_references, of_numbers, of_unguarded_psi,
+};
 use laws::{CategoryLaw, NumberLaw};
 
+/// Laws of categories.
+const CATEGORY_LAWS: [CategoryLaw; 2] = [CategoryLaw::Eight, CategoryLaw::Forty];
 /// Rows of the reference that does not grow with the windows.
 const REFERENCE_ROWS: usize = 20_000;
 /// Rows of a window from which on only a part of the windows is drawn: drawing and sorting is all
@@ -29,6 +33,8 @@ const POWER_PART: u64 = 5;
 const SHIFTS: [f64; 3] = [0.1, 0.3, 0.5];
 /// References that are kept, and the windows of each.
 const KEPT: u64 = 400;
+/// Rows per category at which the chi-square form of PSI is tried.
+const ROWS_PER_BIN: [usize; 6] = [5, 10, 20, 30, 100, 300];
 
 /// Shares of alarms of the drift tests at 5 %, with and without drift.
 #[derive(Debug, Parser)]
@@ -62,8 +68,12 @@ enum Format {
 }
 
 impl Options {
+    fn windows(&self) -> u64 {
+        if self.quick { 500 } else { self.windows }
+    }
+
     fn sizes(&self, references: fn(usize) -> Vec<usize>) -> Vec<Size> {
-        let windows = if self.quick { 500 } else { self.windows };
+        let windows = self.windows();
         let size = |rows: usize, reference| {
             let part = if rows > LARGE_ROWS { LARGE_PART } else { 1 };
             Size { rows, reference, windows: (windows / part).max(1) }
@@ -102,7 +112,7 @@ fn main() {
         bar.set_message(law.name());
         level.extend(sizes.iter().map(|size| of_numbers(law, 0.0, *size, seed, &bar)));
     }
-    for law in CategoryLaw::ALL {
+    for law in CATEGORY_LAWS {
         level.extend(sizes.iter().map(|size| of_categories(law, *size, seed)));
     }
     bar.set_message("power");
@@ -114,12 +124,13 @@ fn main() {
         .iter()
         .map(|size| of_kept_references(KEPT.min(size.windows), per_reference(size), seed))
         .collect();
+    let unguarded = unguarded(&options);
     bar.finish_and_clear();
 
     match options.format {
-        Format::Table => print_tables(&sizes, &level, &power, &kept),
+        Format::Table => print_tables(&sizes, &level, &power, &kept, &unguarded),
         Format::Json => {
-            let lines = level.iter().chain(&power).flat_map(table::lines);
+            let lines = level.iter().chain(&power).chain(&unguarded).flat_map(table::lines);
             for line in lines.chain(kept.iter().map(table::kept_line)) {
                 println!("{line}");
             }
@@ -127,7 +138,21 @@ fn main() {
     }
 }
 
-fn print_tables(sizes: &[Size], level: &[Run], power: &[Run], kept: &[Kept]) {
+fn unguarded(options: &Options) -> Vec<Run> {
+    let windows = options.windows();
+    let mut runs = Vec::new();
+    for law in CATEGORY_LAWS {
+        for per_bin in ROWS_PER_BIN {
+            let rows = per_bin * law.categories() as usize;
+            let run =
+                |reference| of_unguarded_psi(law, Size { rows, reference, windows }, options.seed);
+            runs.extend([rows, REFERENCE_ROWS].map(run));
+        }
+    }
+    runs
+}
+
+fn print_tables(sizes: &[Size], level: &[Run], power: &[Run], kept: &[Kept], unguarded: &[Run]) {
     println!(
         "Windows without drift with p < {}, in per cent, with the interval at {} %. Heads: rows of \
          a window of rows of its reference.\n- fewer alarms than the level, **+** more.\n",
@@ -144,4 +169,10 @@ fn print_tables(sizes: &[Size], level: &[Run], power: &[Run], kept: &[Kept]) {
     println!("{}", table::power_table(power));
     println!("Alarms of chi2 without drift where a reference is kept, over references.\n");
     println!("{}", table::kept_table(kept));
+    println!(
+        "Alarms of PSI's chi-square form without drift, also where it is refused, by {} rows per \
+         category.\n",
+        ROWS_PER_BIN.map(|rows| rows.to_string()).join(", ")
+    );
+    println!("{}", table::unguarded_table(unguarded));
 }

@@ -74,6 +74,19 @@ pub fn level_tables(runs: &[Run]) -> String {
     laws.iter().map(of).collect::<Vec<_>>().join("\n")
 }
 
+/// The chi-square form of PSI, one line a size.
+pub fn unguarded_table(runs: &[Run]) -> String {
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN);
+    table.set_header(["law", "rows", "windows with p < 0.05"]);
+    for run in runs {
+        for (_, outcomes) in &run.outcomes {
+            table.add_row([run.law.to_owned(), sizes(run.size), cell(outcomes, false)]);
+        }
+    }
+    format!("{table}\n")
+}
+
 /// The power of tests.
 pub fn power_table(runs: &[Run]) -> String {
     let runs: Vec<&Run> = runs.iter().collect();
