@@ -29,9 +29,10 @@ pub enum Method {
     WassersteinNorm,
     /// Cramér's V.
     CramersV,
-    /// Two-sample Cramér-von Mises statistic.
+    /// Two-sample Cramér-von Mises statistic; of columns with ties its p-value from rows is too small
+    /// where window and reference differ in size.
     Cvm,
-    /// Two-sample Anderson-Darling statistic.
+    /// Two-sample Anderson-Darling statistic; with ties its p-value from rows is somewhat too small.
     Ad,
     /// Mann-Whitney U of the reference.
     MannWhitney,

@@ -35,7 +35,9 @@ const ROWS_MIN: u64 = 4;
 /// Edge cases: an empty side is [`Undefined::ReferenceEmpty`] or [`Undefined::WindowEmpty`]; NaN is
 /// [`Undefined::NotANumber`]; infinities are ordinary values; fewer than four rows are
 /// [`Undefined::TooFewRows`], more than 2^30 a side [`Undefined::TooManyRows`]; one single value on
-/// both sides is [`Undefined::AllEqual`].
+/// both sides is [`Undefined::AllEqual`]. **Ties:** neither the variance nor the limit knows of them; at
+/// 5 % and without drift the test alarms in 7 % of windows of counts (Poisson, mean 3), and in 9 to
+/// 12 % where nine of ten rows are one value.
 ///
 /// Source: Scholz and Stephens, K-sample Anderson-Darling tests (1987), equation 7; scipy
 /// `anderson_ksamp(variant='midrank')`.

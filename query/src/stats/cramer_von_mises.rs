@@ -23,8 +23,9 @@ use super::undefined::{Measured, Undefined};
 /// Edge cases: an empty side is [`Undefined::ReferenceEmpty`] or [`Undefined::WindowEmpty`]; NaN is
 /// [`Undefined::NotANumber`]; infinities are ordinary values; more rows are
 /// [`Undefined::TooManyRows`]. **Ties:** mean ranks count a tie as a difference where sizes differ:
-/// two constant sides of the same value and of 10 and 4 rows have T = 1.04. On columns that are
-/// mostly one value take [`cvm_tied`].
+/// two constant sides of the same value and of 10 and 4 rows have T = 1.04, and 100 rows of a Poisson
+/// law with mean 3 against 20,000 of the same have p < 0.05 every time. On columns with ties take
+/// [`cvm_tied`] unless the sides are equally large.
 ///
 /// Source: Anderson (1962); Conover, Practical Nonparametric Statistics; scipy
 /// `cramervonmises_2samp`, whose p-values stop being right at about 1e-7 and ours do not.
@@ -49,8 +50,8 @@ pub fn cvm(ref_sorted: &[f64], cur_sorted: &[f64]) -> Measured<TwoSampleTest> {
 /// right-continuous. Without ties it is [`cvm`]; with ties it is 0 where both sides have the same
 /// shares.
 ///
-/// The p-value is by the limit, for the statistic without ties; with many ties it is too large, so
-/// the test is careful.
+/// The p-value is by the limit, for the statistic without ties. At 5 % and without drift it alarms in
+/// 5 to 6 % of windows of counts, and in 2 % where nine of ten rows are one value.
 ///
 /// Shapes, unit and edge cases: as for [`cvm`], ties excepted.
 ///

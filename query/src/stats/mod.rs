@@ -85,7 +85,7 @@ pub use self::mann_whitney::{MANN_WHITNEY_EXACT_MAX, mann_whitney};
 pub use self::multiple::{benjamini_hochberg, bonferroni, drifted_share};
 pub use self::psi::{PSI_EPSILON, PsiReference, psi, psi_with_epsilon};
 pub use self::psi_significance::{
-    PSI_ROWS_PER_BIN_MIN, PsiInterval, psi_debiased, psi_interval, psi_p_value,
+    PSI_EXPECTED_MIN, PSI_ROWS_PER_BIN_MIN, PsiInterval, psi_debiased, psi_interval, psi_p_value,
 };
 pub use self::quantile::{interior_quantile_edges, quantile};
 pub use self::regression::{mae, rmse};
