@@ -19,11 +19,15 @@ mod exact;
 mod drift;
 mod performance;
 mod distribution;
+mod quality;
 
 pub use distribution::distribution;
 pub use drift::drift;
 pub use method::Method;
 pub use performance::performance;
+pub use quality::{
+    ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
+};
 pub use reference::{ReferenceName, pin_reference, set_reference};
 pub use report::{
     Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
