@@ -9,6 +9,7 @@ pub mod stats;
 
 mod window;
 mod method;
+mod metric;
 mod report;
 mod gather;
 mod reference;
@@ -17,21 +18,24 @@ mod moments;
 mod statistic;
 mod exact;
 mod drift;
+mod quality;
+mod labelled;
 mod performance;
 mod distribution;
-mod quality;
+mod data_quality;
 
+pub use data_quality::{
+    ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
+};
 pub use distribution::distribution;
 pub use drift::drift;
 pub use method::Method;
+pub use metric::Metric;
 pub use performance::performance;
-pub use quality::{
-    ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
-};
 pub use reference::{ReferenceName, pin_reference, set_reference};
 pub use report::{
     Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
-    DriftRequest, DriftResult, DriftWindow, Metric, MetricResult, MissingRows, PerformanceReport,
+    DriftRequest, DriftResult, DriftWindow, MetricResult, MissingRows, PerformanceReport,
     PerformanceRequest, PerformanceWindow, Scope,
 };
 pub use window::windows;

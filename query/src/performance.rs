@@ -1,31 +1,39 @@
 //! Performance: how good the predictions were whose labels are known.
+//!
+//! Metrics of the confusion matrix and of error sums cost the same for any length of a window; those
+//! of scores and of single residuals read the labelled rows, and only if they are asked for.
 
 use std::collections::BTreeMap;
 
 use driftline_storage::{
-    ColumnBins, Db, Error, ErrorKind, OutcomeTally, PREDICTION, Result, Task, TimeRange,
+    ColumnBins, Db, Error, ErrorKind, OutcomeTally, PREDICTION, Result, Snapshot, Task, TimeRange,
 };
 
 use crate::{
     gather::{missing_in, outcomes, predictions},
+    labelled::{OfRows, of_basis, of_residuals, of_scores},
     limits,
+    metric::{Basis, Metric},
+    quality::{Classified, Value, of_errors, result},
     report::{
-        ConfusionReport, Metric, MetricResult, PerformanceReport, PerformanceRequest,
-        PerformanceWindow,
+        ConfusionReport, MetricResult, PerformanceReport, PerformanceRequest, PerformanceWindow,
     },
-    stats::{self, Confusion, Measured, Undefined},
+    stats::{Confusion, Measured, Undefined},
     window::windows,
 };
 
 /// Measures the predictions of each window against their labels.
 ///
 /// A prediction counts once its label has arrived, in the window of its own event time; one without
-/// a predicted class or finite value is labelled but in no metric. Accuracy is the share of right
-/// classes; MAE and RMSE are over errors label - prediction, in the label's unit.
+/// a predicted class or finite value is labelled but in no metric of these, one without a score in
+/// none of scores. Errors are label - prediction, in the label's unit. The positive class is the
+/// declared one, else the last of two known classes in their order (`1` of `0` and `1`, `yes` of `no`
+/// and `yes`).
 ///
 /// # Errors
 /// `NotFound` for a model or version that does not exist, `InvalidArgument` for a window that ends
-/// before it starts and for more confusion matrices than [`limits::CONFUSION_COUNTS_MAX`] allows.
+/// before it starts and for more confusion matrices than [`limits::CONFUSION_COUNTS_MAX`] allows,
+/// `ResourceExhausted` for more results or rows than [`limits`] allow.
 pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceReport> {
     let scope = &request.scope;
     let windows = windows(scope.from, scope.to, scope.step)?;
@@ -36,31 +44,153 @@ pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceR
     let (outcomes, unlabelled) = outcomes(&snapshot, &windows)?;
     missing.extend(unlabelled);
     let classes =
-        if task.is_classification() { Some(known_classes(db, request, &outcomes)?) } else { None };
-    check_counts(classes.as_ref().map_or(0, Vec::len), windows.len())?;
+        if task.is_classification() { known_classes(db, request, &outcomes)? } else { Vec::new() };
+    check_counts(classes.len(), windows.len())?;
     let metrics = match (request.metrics.as_slice(), task.is_classification()) {
         ([], true) => vec![Metric::Accuracy],
         ([], false) => vec![Metric::Mae, Metric::Rmse],
         (metrics, _) => metrics.to_vec(),
     };
-    let report = |(window, (predictions, outcome)): (&TimeRange, (&u64, &OutcomeTally))| {
-        let confusion = classes.as_ref().map(|classes| confusion(classes, outcome));
-        let results = metrics
-            .iter()
-            .map(|metric| result(*metric, measure(*metric, outcome, confusion.as_ref())))
-            .collect();
+    check_results(&metrics, classes.len(), windows.len())?;
+    let positive = positive_class(&snapshot, scope.version.as_deref(), &classes);
+    let mut asked = Asked { task, metrics, positive, rows: OfRows::default() };
+    asked.rows = asked.read_rows(&snapshot, &windows, &outcomes)?;
+    missing.extend(std::mem::take(&mut asked.rows.missing));
+    let report = |(place, window): (usize, &TimeRange)| {
+        let outcome = outcomes.get(place).cloned().unwrap_or_default();
+        let confusion = task.is_classification().then(|| confusion(&classes, &outcome));
         PerformanceWindow {
             start: window.start,
             end: window.end,
-            predictions: *predictions,
+            predictions: predictions.get(place).copied().unwrap_or(0),
             labelled: u64::try_from(outcome.labelled).unwrap_or(0),
-            results,
+            results: asked.results(place, &outcome, confusion.as_ref()),
             confusion: confusion.as_ref().map(confusion_report),
             missing: missing_in(&missing, *window),
         }
     };
-    let windows = windows.iter().zip(predictions.iter().zip(&outcomes)).map(report).collect();
+    let windows = windows.iter().enumerate().map(report).collect();
     Ok(PerformanceReport { scope: scope.clone(), windows })
+}
+
+/// What is asked of each window.
+#[derive(Debug)]
+struct Asked {
+    task: Task,
+    metrics: Vec<Metric>,
+    positive: Measured<String>,
+    /// What rows say of them.
+    rows: OfRows,
+}
+
+impl Asked {
+    /// Reads the rows that the metrics need, which may be none.
+    fn read_rows(
+        &self,
+        snapshot: &Snapshot,
+        windows: &[TimeRange],
+        outcomes: &[OutcomeTally],
+    ) -> Result<OfRows> {
+        match (self.task, &self.positive) {
+            (Task::Binary, Ok(positive)) => {
+                match of_basis(&self.metrics, Basis::Scores).as_slice() {
+                    [] => Ok(OfRows::default()),
+                    metrics => of_scores(snapshot, windows, metrics, positive),
+                }
+            }
+            (Task::Binary | Task::Multiclass, _) => Ok(OfRows::default()),
+            (Task::Regression, _) => {
+                let mut metrics = of_basis(&self.metrics, Basis::Residuals);
+                let lost = |outcome: &OutcomeTally| {
+                    of_errors(Metric::ResidualStd, &outcome.errors) == Err(Undefined::PrecisionLost)
+                };
+                if self.metrics.contains(&Metric::ResidualStd) && outcomes.iter().any(lost) {
+                    metrics.push(Metric::ResidualStd);
+                }
+                match metrics.as_slice() {
+                    [] => Ok(OfRows::default()),
+                    metrics => of_residuals(snapshot, windows, metrics),
+                }
+            }
+        }
+    }
+
+    fn results(
+        &self,
+        window: usize,
+        outcome: &OutcomeTally,
+        confusion: Option<&Confusion>,
+    ) -> Vec<MetricResult> {
+        let classified = confusion.map(Classified::new);
+        let mut results = Vec::with_capacity(self.metrics.len());
+        for metric in &self.metrics {
+            match (metric.basis(), &classified) {
+                (Basis::Classes, Some(classified)) => {
+                    let positive = (self.task == Task::Binary).then_some(&self.positive);
+                    results.extend(classified.by_class(*metric, positive));
+                }
+                (Basis::Confusion, Some(classified)) => {
+                    results.push(result(*metric, None, classified.whole(*metric)));
+                }
+                _ => results.push(result(*metric, None, self.of_all(*metric, window, outcome))),
+            }
+        }
+        results
+    }
+
+    /// A metric that no confusion matrix gives.
+    fn of_all(&self, metric: Metric, window: usize, outcome: &OutcomeTally) -> Measured<Value> {
+        match (metric.basis(), self.task) {
+            (Basis::Confusion | Basis::Classes | Basis::Scores, Task::Regression) => {
+                Err(Undefined::NotClassification)
+            }
+            (Basis::Scores, Task::Multiclass) => Err(Undefined::NotBinary),
+            (Basis::Scores, _) => {
+                self.positive.as_ref().map_err(|undefined| *undefined)?;
+                self.rows.value(window, metric)
+            }
+            (Basis::Residuals, Task::Regression) => self.rows.value(window, metric),
+            (Basis::Errors, Task::Regression) => match of_errors(metric, &outcome.errors) {
+                Err(Undefined::PrecisionLost) => self.rows.value(window, metric),
+                measured => measured,
+            },
+            _ => Err(Undefined::NotRegression),
+        }
+    }
+}
+
+/// The class that scores are the probability of: the one that was declared, else the last of two.
+fn positive_class(
+    snapshot: &Snapshot,
+    version: Option<&str>,
+    classes: &[String],
+) -> Measured<String> {
+    let schema = snapshot.model.schema_of(version);
+    let declared = schema.and_then(|schema| schema.positive_class.as_ref());
+    let declared = declared.or(snapshot.model.declaration_of(version).positive_class.as_ref());
+    match (declared, classes) {
+        (Some(class), _) => Ok(class.clone()),
+        (None, [_, _]) => {
+            let confusion =
+                Confusion::from_pairs(classes.iter().map(|c| (c.as_str(), c.as_str(), 0)));
+            confusion.classes().last().cloned().ok_or(Undefined::PositiveClassUnknown)
+        }
+        (None, _) => Err(Undefined::PositiveClassUnknown),
+    }
+}
+
+fn check_results(metrics: &[Metric], classes: usize, windows: usize) -> Result<()> {
+    let of = |metric: &Metric| if metric.basis() == Basis::Classes { classes + 4 } else { 1 };
+    let results = metrics.iter().map(of).sum::<usize>();
+    if results.saturating_mul(windows) <= limits::RESULTS_MAX {
+        return Ok(());
+    }
+    let text = format!(
+        "{windows} windows of {results} results are more than {} in one answer; choose a longer \
+         step or fewer metrics",
+        limits::RESULTS_MAX
+    );
+    Err(Error::new(ErrorKind::ResourceExhausted, text))
 }
 
 fn check_counts(classes: usize, windows: usize) -> Result<()> {
@@ -116,26 +246,6 @@ fn confusion_report(confusion: &Confusion) -> ConfusionReport {
     }
 }
 
-fn measure(metric: Metric, outcome: &OutcomeTally, confusion: Option<&Confusion>) -> Measured<f64> {
-    let n = u64::try_from(outcome.errors.n).unwrap_or(0);
-    match (metric, confusion) {
-        (Metric::Accuracy, Some(confusion)) => confusion.accuracy(),
-        (Metric::Accuracy, None) => Err(Undefined::NotClassification),
-        (_, Some(_)) => Err(Undefined::NotRegression),
-        (Metric::Mae, None) => stats::mae(n, outcome.errors.sum_abs.value()),
-        (Metric::Rmse, None) => stats::rmse(n, outcome.errors.sum_sq.value()),
-    }
-}
-
-fn result(metric: Metric, measured: Measured<f64>) -> MetricResult {
-    MetricResult {
-        metric,
-        class: None,
-        value: measured.ok(),
-        undefined: measured.err().map(|undefined| undefined.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +257,16 @@ mod tests {
         assert!(check_counts(2, limits::WINDOWS_MAX).is_ok());
         let error = check_counts(100, 1_001).expect_err("one more");
         assert!(error.to_string().contains("choose a longer step"), "{error}");
+    }
+
+    #[test]
+    fn results_are_answered_up_to_their_bound() {
+        // Of each class, of the positive one, and three means.
+        let by_class = [Metric::Recall, Metric::F1];
+        assert!(check_results(&by_class, 246, 2_000).is_ok());
+        let error = check_results(&by_class, 247, 2_000).expect_err("one class more");
+        assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
+        assert!(error.to_string().contains("fewer metrics"), "{error}");
+        assert!(check_results(&Metric::ALL, 2, limits::WINDOWS_MAX).is_ok());
     }
 }

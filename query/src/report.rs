@@ -3,47 +3,9 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use driftline_storage::{Error, Kind, Result, near_misses};
+use driftline_storage::Kind;
 
-use crate::method::Method;
-
-/// A measure of model quality.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metric {
-    /// Share of labelled predictions that were right.
-    Accuracy,
-    /// Mean absolute error, in the label's unit.
-    Mae,
-    /// Root of the mean squared error, in the label's unit.
-    Rmse,
-}
-
-impl Metric {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Accuracy, Self::Mae, Self::Rmse];
-
-    /// Name in flags and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Accuracy => "accuracy",
-            Self::Mae => "mae",
-            Self::Rmse => "rmse",
-        }
-    }
-
-    /// The metric of a name.
-    ///
-    /// # Errors
-    /// `InvalidArgument` naming the known ones.
-    pub fn parse(name: &str) -> Result<Self> {
-        let known = Self::ALL.map(Self::name);
-        Self::ALL.into_iter().find(|metric| metric.name() == name).ok_or_else(|| {
-            let near = near_misses(name, known);
-            let text = format!("{name:?} is not one of {}{near}", known.join(", "));
-            Error::invalid("metric", text)
-        })
-    }
-}
+use crate::{method::Method, metric::Metric};
 
 /// Model, version and interval of a query.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -171,10 +133,17 @@ pub struct PerformanceRequest {
 pub struct MetricResult {
     /// The metric.
     pub metric: Metric,
-    /// The class that it is about; none means all.
+    /// The class that it is about, or `macro`, `micro` or `weighted` for a mean over all classes,
+    /// which stand behind the classes. None means all rows; of precision, recall, specificity and F1
+    /// of a binary model it means the positive class.
     pub class: Option<String>,
     /// Its value.
     pub value: Option<f64>,
+    /// Lower end of its interval at 95 %: Wilson's of shares, DeLong's of the area under the ROC
+    /// curve.
+    pub lower: Option<f64>,
+    /// Upper end of its interval.
+    pub upper: Option<f64>,
     /// Why there is no value.
     pub undefined: Option<String>,
 }

@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use driftline_query::{
-    DriftReport, DriftRequest, Method, PerformanceReport, PerformanceRequest, ReferenceName, Scope,
-    drift, performance, set_reference,
+    DriftReport, DriftRequest, Method, Metric, PerformanceReport, PerformanceRequest,
+    ReferenceName, Scope, drift, performance, set_reference,
 };
 use driftline_storage::{
     Column, DAY_MICROS, Db, Declaration, Field, Kind, LabelBatch, Options, PredictionBatch,
@@ -119,6 +119,25 @@ fn a_window_says_what_it_lacks_and_the_others_answer() {
             flip(&file(dir.path(), ending));
         }
     }
+}
+
+#[test]
+fn residuals_of_a_window_that_cannot_be_read_are_missing_and_of_the_others_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(filled(dir.path()));
+    let ask = || {
+        let db = Db::open(dir.path(), Options::on_disk(|| 0)).unwrap();
+        let metrics = vec![Metric::Mae, Metric::MedianAe];
+        performance(&db, &PerformanceRequest { scope: scope(), metrics }).unwrap().windows
+    };
+    let before = ask();
+    assert!(before.iter().all(|window| window.results[1].value == Some(1.0)), "{before:?}");
+    flip(&file(dir.path(), ".parquet"));
+    let after = ask();
+    assert_eq!((&after[0], &after[2]), (&before[0], &before[2]));
+    assert_eq!(after[1].results[0], before[1].results[0], "sums of labels are whole");
+    assert_eq!(after[1].results[1].undefined.as_deref(), Some("no labelled prediction"));
+    assert!(after[1].missing[0].reason.contains(".parquet"), "{:?}", after[1].missing);
 }
 
 #[test]

@@ -1,321 +1,256 @@
-//! Data quality on small databases whose figures can be counted by hand, in the head and sealed.
+//! Metrics of scores and classes are those of the labelled rows of a window taken one by one: whether
+//! rows stand in the head or in segments, were labelled twice, deleted, or logged by two versions that
+//! score different classes.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
-
 use driftline_query::{
-    ColumnQuality, QualityReport, QualityRequest, ReferenceName, Scope, UnseenName, quality,
-    set_reference,
+    Metric, MetricResult, PerformanceRequest, PerformanceWindow, Scope, performance,
+    stats::{Measured, ScoredRows, Undefined},
 };
 use driftline_storage::{
-    CategoriesBuilder, Column, DAY_MICROS, Db, Declaration, Drive, Field, HOUR_MICROS, Ids, Kind,
-    MINUTE_MICROS, NULL, Options, PredictionBatch, ReferenceRows, Schema, Task,
+    Column, Db, Declaration, Field, Ids, Kind, LabelBatch, MINUTE_MICROS, NULL, Options,
+    PredictionBatch, Schema, Task, VersionRecord,
 };
+use proptest::prelude::*;
 
-/// The clock stands a day after the last row of most tests.
-const NOW: i64 = 3 * DAY_MICROS;
+type OfScores = fn(&ScoredRows) -> Measured<f64>;
 
-fn open(dir: &Path) -> Db {
-    Db::open(dir, Options { drive: Drive::Caller, ..Options::on_disk(|| NOW) }).unwrap()
+#[derive(Debug, Clone)]
+struct Row {
+    time: i64,
+    score: Option<f64>,
+    positive: bool,
+    predicted: bool,
+    version: &'static str,
+    labelled: bool,
+    /// Whether its first label says the opposite.
+    corrected: bool,
+    /// Whether it is sealed, and deleted then.
+    sealed: bool,
+    deleted: bool,
 }
 
-fn schema() -> Schema {
-    let field = |name: &str, kind| Field { name: name.to_owned(), kind };
-    let features = vec![field("x", Kind::Numeric), field("c", Kind::Categorical)];
-    Schema::new(Task::Regression, features, None).unwrap()
+fn name(positive: bool) -> &'static str {
+    if positive { "bad" } else { "good" }
 }
 
-/// Columns of a model of a number and a category, nothing else known.
-fn columns(x: &[f64], c: &[Option<&str>]) -> Vec<Column> {
-    let mut categories = CategoriesBuilder::default();
-    c.iter().for_each(|name| categories.push(*name));
-    vec![
-        Column::Numeric(x.to_vec()),
-        Column::Categories(categories.finish()),
-        Column::nulls(true, x.len()),
-        Column::Numeric(vec![7.0; x.len()]),
-        Column::nulls(true, x.len()),
-        Column::nulls(false, x.len()),
-    ]
+fn write(db: &Db, rows: &[(usize, &Row)]) {
+    for version in ["1", "2"] {
+        let rows: Vec<_> = rows.iter().filter(|(_, row)| row.version == version).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let numbers =
+            |of: fn(&Row) -> f64| Column::Numeric(rows.iter().map(|(_, r)| of(r)).collect());
+        let columns = vec![
+            numbers(|_| 1.0),
+            numbers(|row| row.score.unwrap_or(NULL)),
+            Column::categories(rows.iter().map(|(_, row)| Some(name(row.predicted)))),
+            numbers(|_| NULL),
+            Column::nulls(false, rows.len()),
+        ];
+        let ids = rows.iter().map(|(n, _)| format!("p{n}")).collect();
+        let times = rows.iter().map(|(_, row)| row.time).collect();
+        let batch = PredictionBatch { ids, times, columns };
+        db.write_predictions("m", version, batch).unwrap().wait().unwrap();
+    }
 }
 
-fn made(dir: &Path) -> Db {
-    let db = open(dir);
-    db.create_model("m", Declaration::default(), Some(schema())).unwrap();
+fn label(db: &Db, rows: &[(usize, &Row)], time: i64, truth: impl Fn(&Row) -> bool) {
+    if rows.is_empty() {
+        return;
+    }
+    let labels = LabelBatch {
+        ids: rows.iter().map(|(n, _)| format!("p{n}")).collect(),
+        times: vec![time; rows.len()],
+        truths: Column::categories(rows.iter().map(|(_, row)| Some(name(truth(row))))),
+    };
+    db.write_labels("m", labels).unwrap().wait().unwrap();
+}
+
+fn put(db: &Db, rows: &[(usize, &Row)]) {
+    write(db, rows);
+    let of = |keep: fn(&Row) -> bool| -> Vec<(usize, &Row)> {
+        rows.iter().filter(|(_, row)| row.labelled && keep(row)).copied().collect()
+    };
+    label(db, &of(|row| row.corrected), 1, |row| !row.positive);
+    label(db, &of(|_| true), 2, |row| row.positive);
+}
+
+fn open(dir: &std::path::Path, positive: Option<&str>) -> Db {
+    let db = Db::open(dir, Options::on_disk(|| 0)).unwrap();
+    db.create_model("m", Declaration::default(), Some(schema(positive))).unwrap();
     db
 }
 
-/// A reference of 1, 2, .. 10 and nothing, of "a" and "b".
-fn refer(db: &Db) {
-    let name = ReferenceName { model: "m".to_owned(), version: None, name: "train".to_owned() };
-    let mut x: Vec<f64> = (1..=10).map(f64::from).collect();
-    x.extend([NULL; 10]);
-    let c: Vec<Option<&str>> = (0..20).map(|n| Some(if n % 2 == 0 { "a" } else { "b" })).collect();
-    let ids = (0..20).map(|n| format!("r{n}")).collect();
-    set_reference(db, name, ReferenceRows { ids, times: vec![0; 20], columns: columns(&x, &c) })
-        .unwrap();
+fn schema(positive: Option<&str>) -> Schema {
+    let features = vec![Field { name: "x".to_owned(), kind: Kind::Numeric }];
+    Schema::new(Task::Binary, features, positive.map(str::to_owned)).unwrap()
 }
 
-/// Writes rows, a minute apart from a time on.
-fn write(db: &Db, from: i64, x: &[f64], c: &[Option<&str>]) {
-    let ids = (0..x.len()).map(|n| format!("{from} {n}")).collect();
-    let times = (0..x.len() as i64).map(|n| from + n * MINUTE_MICROS).collect();
-    let batch = PredictionBatch { ids, times, columns: columns(x, c) };
-    db.write_predictions("m", "1", batch).unwrap().wait().unwrap();
-}
-
-fn asked(from: i64, to: i64, step: Option<i64>) -> QualityRequest {
-    let scope = Scope { model: "m".to_owned(), version: None, from, to, step };
-    QualityRequest { scope, ..QualityRequest::default() }
-}
-
-fn ask(db: &Db, from: i64, to: i64) -> QualityReport {
-    quality(db, &asked(from, to, None)).unwrap()
-}
-
-fn column<'a>(report: &'a QualityReport, name: &str) -> &'a ColumnQuality {
-    report.windows[0].columns.iter().find(|column| &*column.feature == name).unwrap()
-}
-
-fn why<'a>(column: &'a ColumnQuality, figure: &str) -> &'a str {
-    column.undefined.get(figure).map_or("there is a figure", |why| &**why)
-}
-
-/// Six numbers of which three are finite, one on each side of the reference's range.
-const ODD: [f64; 6] = [NULL, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.5, 10.5];
-const NEW: [Option<&str>; 6] = [Some("z"), Some("y"), Some("z"), Some("a"), None, None];
-
-#[test]
-fn every_kind_of_trouble_is_counted_by_itself() {
-    for sealed in [false, true] {
-        let dir = tempfile::tempdir().unwrap();
-        let db = made(dir.path());
-        refer(&db);
-        write(&db, 0, &ODD, &NEW);
-        write(&db, 10 * MINUTE_MICROS, &[4.0], &[Some("b")]);
-        if sealed {
-            db.seal().unwrap();
-        }
-        let report = ask(&db, 0, DAY_MICROS);
-        assert_eq!((report.rows_scanned, report.windows[0].predictions), (0, 7));
-        assert_eq!(report.reference.as_deref(), Some("train"));
-        let x = column(&report, "x");
-        let now = &x.current;
-        assert_eq!((now.rows, now.nulls, now.nans, now.values), (7, 1, 1, 3));
-        assert_eq!((now.positive_infinities, now.negative_infinities), (1, 1));
-        assert_eq!((now.below, now.above, now.distinct), (Some(1), Some(1), 3));
-        assert_eq!((now.min, now.max, now.mean), (Some(0.5), Some(10.5), Some(5.0)));
-        // Deviations 4.5, 5.5 and 1.
-        assert!((now.std.unwrap() - (51.5_f64 / 3.0).sqrt()).abs() < 1e-14);
-        assert_eq!((now.covered, now.constant), (Some(1.0), Some(false)));
-        let was = x.reference.as_deref().unwrap();
-        assert_eq!((was.rows, was.nulls, was.values, was.distinct), (20, 10, 10, 10));
-        assert_eq!((was.min, was.max, was.mean), (Some(1.0), Some(10.0), Some(5.5)));
-        assert!((was.std.unwrap() - 8.25_f64.sqrt()).abs() < 1e-14);
-        // One of 7 beside ten of 20: z is -1.655, both sides of the normal by Python's math.erfc.
-        assert!((x.null_change.unwrap() - 100.0 * (1.0 / 7.0 - 0.5)).abs() < 1e-12);
-        assert!((x.null_p_value.unwrap() - 0.097_898_575_738).abs() < 1e-10, "{x:?}");
-        assert!(x.undefined.is_empty(), "{x:?}");
-
-        let c = column(&report, "c");
-        let now = &c.current;
-        assert_eq!((now.nulls, now.values, now.distinct), (2, 5, 4));
-        assert_eq!((now.unseen, now.unseen_categories, now.other), (Some(3), Some(2), Some(0)));
-        let named = |name: &str, rows| UnseenName { name: name.to_owned(), rows };
-        assert_eq!(now.unseen_names, [named("z", 2), named("y", 1)]);
-        assert_eq!((now.constant, now.min, now.below), (Some(false), None, None));
-        assert_eq!(c.reference.as_deref().unwrap().distinct, 2);
-    }
-}
-
-#[test]
-fn constant_and_empty_columns_say_so() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = made(dir.path());
-    refer(&db);
-    write(&db, 0, &[NULL; 3], &[Some("b"); 3]);
-    let report = ask(&db, 0, DAY_MICROS);
-    let prediction = column(&report, "prediction");
-    let now = &prediction.current;
-    assert_eq!((now.constant, now.distinct, now.std), (Some(true), 1, Some(0.0)));
-    assert_eq!((now.min, now.max, now.mean), (Some(7.0), Some(7.0), Some(7.0)));
-    assert_eq!(prediction.null_change, Some(0.0));
-    assert_eq!(why(prediction, "null_p_value"), "variance is 0");
-    assert_eq!(column(&report, "c").current.constant, Some(true));
-    let x = column(&report, "x");
-    assert_eq!((x.current.nulls, x.current.values, x.current.constant), (3, 0, None));
-    for figure in ["min", "max", "mean", "std", "covered", "constant"] {
-        assert_eq!(why(x, figure), "window has no non-null value");
-    }
-    let score = column(&report, "score");
-    assert_eq!(score.current.below, None);
-    for figure in ["below", "above", "reference.mean", "reference.covered"] {
-        assert_eq!(why(score, figure), "reference has no non-null value");
-    }
-}
-
-#[test]
-fn a_window_without_rows_has_counts_of_zero_and_reasons() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = made(dir.path());
-    refer(&db);
-    let report = ask(&db, 0, DAY_MICROS);
-    assert_eq!((report.newest, report.age()), (None, None));
-    let x = column(&report, "x");
-    assert_eq!((x.current.rows, x.current.share(0), x.current.below), (0, None, Some(0)));
-    assert_eq!(why(x, "null_change"), "window has no prediction");
-    assert_eq!(why(x, "null_p_value"), "window has no prediction");
-    assert_eq!(why(column(&report, "c"), "constant"), "window has no non-null value");
-}
-
-#[test]
-fn without_a_reference_counts_and_sums_are_there() {
-    for sealed in [false, true] {
-        let dir = tempfile::tempdir().unwrap();
-        let db = made(dir.path());
-        write(&db, 0, &ODD, &NEW);
-        if sealed {
-            db.seal().unwrap();
-        }
-        let report = ask(&db, 0, DAY_MICROS);
-        assert_eq!((report.reference.as_deref(), report.rows_scanned), (None, 0));
-        let x = column(&report, "x");
-        assert_eq!((x.current.nulls, x.current.values, x.current.distinct), (1, 2, 1));
-        assert_eq!((x.current.mean, x.current.constant), (Some(5.5), Some(false)));
-        assert_eq!((&x.reference, x.current.below), (&None, None));
-        for figure in ["reference", "below", "above", "null_change", "null_p_value"] {
-            assert_eq!(why(x, figure), "model has no reference");
-        }
-        let c = column(&report, "c");
-        assert_eq!((c.current.distinct, c.current.unseen), (3, None));
-        assert!(c.current.unseen_names.is_empty());
-        assert_eq!(why(c, "unseen"), "model has no reference");
-        let mut request = asked(0, DAY_MICROS, None);
-        request.reference = Some("train".to_owned());
-        assert!(quality(&db, &request).is_err(), "a reference that is named must be there");
-    }
-}
-
-#[test]
-fn a_window_that_cuts_hours_says_what_share_its_sums_are_of() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = made(dir.path());
-    refer(&db);
-    // Ten rows in the last ten minutes of the first hour, ten in the second.
-    write(&db, 50 * MINUTE_MICROS, &[2.0; 10], &[Some("a"); 10]);
-    write(&db, HOUR_MICROS, &[4.0; 10], &[Some("a"); 10]);
-    let cut = ask(&db, 55 * MINUTE_MICROS, DAY_MICROS);
-    let x = &column(&cut, "x").current;
-    assert_eq!((cut.rows_scanned, x.values, x.covered), (0, 15, Some(10.0 / 15.0)));
-    assert_eq!((x.min, x.max, x.constant), (Some(4.0), Some(4.0), Some(false)));
-    let short = ask(&db, HOUR_MICROS, HOUR_MICROS + 5 * MINUTE_MICROS);
-    let x = column(&short, "x");
-    assert_eq!((x.current.values, x.current.covered, x.current.mean), (5, Some(0.0), None));
-    assert_eq!(why(x, "mean"), "no whole hour or day inside has sums of the values");
-    // One bin holds them all, but of other values it would as well.
-    assert_eq!((x.current.distinct, x.current.constant), (1, None));
-    // Every row lies inside, so that the hours need not.
-    let all = ask(&db, 50 * MINUTE_MICROS, 2 * HOUR_MICROS - 1);
-    assert_eq!(column(&all, "x").current.covered, Some(1.0));
-    assert_eq!(column(&all, "x").current.mean, Some(3.0));
-}
-
-#[test]
-fn another_reference_costs_rows_but_no_figure() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = made(dir.path());
-    write(&db, 0, &[1.0, 11.0], &[Some("a"), Some("q")]);
-    db.seal().unwrap();
-    refer(&db);
-    let report = ask(&db, 0, DAY_MICROS);
-    assert_eq!(report.rows_scanned, 2, "the segment is not counted by the reference yet");
-    let x = &column(&report, "x").current;
-    assert_eq!((x.above, x.mean, x.std, x.covered), (Some(1), Some(6.0), Some(5.0), Some(1.0)));
-    assert_eq!(column(&report, "c").current.unseen, Some(1));
-}
-
-#[test]
-fn a_series_has_each_window_by_itself() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = made(dir.path());
-    refer(&db);
-    write(&db, 0, &[1.0, NULL], &[None, Some("a")]);
-    write(&db, HOUR_MICROS, &[9.0, 9.5], &[Some("n"), Some("a")]);
-    let mut request = asked(0, 3 * HOUR_MICROS, Some(HOUR_MICROS));
-    request.features = ["x", "x"].map(str::to_owned).to_vec();
-    let report = quality(&db, &request).unwrap();
-    let of = |window: usize| {
-        (report.windows[window].columns[0].current.mean, report.windows[window].predictions)
+fn filled(dir: &std::path::Path, rows: &[Row]) -> Db {
+    let db = open(dir, Some("bad"));
+    let schema = schema(Some("good")).into();
+    let record = VersionRecord { schema: Some(schema), declaration: None };
+    db.create_version("m", "2", record).unwrap();
+    let of = |sealed: bool| -> Vec<(usize, &Row)> {
+        rows.iter().enumerate().filter(|(_, row)| row.sealed == sealed).collect()
     };
-    assert_eq!([of(0), of(1), of(2)], [(Some(1.0), 2), (Some(9.25), 2), (None, 0)]);
-    assert!(report.windows.iter().all(|window| window.columns.len() == 1), "asked twice");
-    request.features = vec!["xx".to_owned()];
-    assert!(quality(&db, &request).unwrap_err().to_string().contains("\"xx\""));
+    put(&db, &of(true));
+    db.seal().unwrap();
+    let gone: Ids =
+        of(true).iter().filter(|(_, row)| row.deleted).map(|(n, _)| format!("p{n}")).collect();
+    db.delete_predictions("m", &gone).unwrap();
+    put(&db, &of(false));
+    db
 }
 
-#[test]
-fn freshness_is_of_the_newest_row_that_is_left() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = made(dir.path());
-    write(&db, 0, &[1.0, 2.0], &[None, None]);
-    write(&db, DAY_MICROS, &[3.0, 4.0], &[None, None]);
-    db.seal().unwrap();
-    // Whatever the interval.
-    let report = ask(&db, 0, HOUR_MICROS);
-    assert_eq!(report.newest, Some(DAY_MICROS + MINUTE_MICROS));
-    assert_eq!((report.asked, report.age()), (NOW, Some(2 * DAY_MICROS - MINUTE_MICROS)));
-    let ids: Ids = [format!("{DAY_MICROS} 1")].into_iter().collect();
-    assert_eq!(db.delete_predictions("m", &ids).unwrap(), 1);
-    assert_eq!(ask(&db, 0, HOUR_MICROS).newest, Some(DAY_MICROS));
-    write(&db, 5 * DAY_MICROS, &[5.0], &[None]);
-    assert_eq!(ask(&db, 0, HOUR_MICROS).age(), Some(-2 * DAY_MICROS), "ahead of the clock");
+fn of<'a>(window: &'a PerformanceWindow, metric: Metric, class: Option<&str>) -> &'a MetricResult {
+    let found =
+        |result: &&MetricResult| result.metric == metric && result.class.as_deref() == class;
+    window.results.iter().find(found).unwrap()
 }
 
-#[test]
-fn a_damaged_part_is_named_and_is_in_no_figure() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = made(dir.path());
-    refer(&db);
-    write(&db, 0, &[1.0, 2.0], &[Some("a"), Some("a")]);
-    db.seal().unwrap();
-    write(&db, HOUR_MICROS, &[3.0], &[Some("b")]);
-    drop(db);
-    let day = dir.path().join("segments/model=m/version=1/date=1970-01-01");
-    for entry in std::fs::read_dir(day).unwrap() {
-        let path = entry.unwrap().path();
-        if ["partials", "parquet"].iter().any(|ending| path.extension().unwrap() == *ending) {
-            std::fs::write(&path, b"nothing").unwrap();
+fn check(got: &MetricResult, want: Measured<f64>) {
+    match want {
+        Ok(want) => assert!((got.value.unwrap() - want).abs() < 1e-12, "{got:?}, want {want}"),
+        Err(why) => assert_eq!((got.value, got.undefined.as_deref()), (None, Some(why.reason()))),
+    }
+}
+
+fn check_window(window: &PerformanceWindow, rows: &[Row]) {
+    let inside = |row: &&Row| (window.start..window.end).contains(&row.time) && row.labelled;
+    let rows: Vec<&Row> = rows.iter().filter(inside).collect();
+    assert_eq!(window.labelled as usize, rows.len());
+    // Version 2 scores the other class.
+    let scores: Vec<(f64, bool)> = rows
+        .iter()
+        .filter_map(|row| Some((row.score?, row.positive == (row.version == "1"))))
+        .collect();
+    let scored = match scores.len() {
+        0 if !rows.is_empty() => Err(Undefined::NoScore),
+        _ => ScoredRows::new(scores),
+    };
+    let metrics: [(Metric, OfScores); 5] = [
+        (Metric::RocAuc, ScoredRows::roc_auc),
+        (Metric::PrAuc, ScoredRows::average_precision),
+        (Metric::LogLoss, ScoredRows::log_loss),
+        (Metric::Brier, ScoredRows::brier),
+        (Metric::Ece, ScoredRows::ece),
+    ];
+    for (metric, measure) in metrics {
+        check(of(window, metric, None), scored.as_ref().map_err(|why| *why).and_then(measure));
+    }
+    let hits = rows.iter().filter(|row| row.positive && row.predicted).count();
+    let found = rows.iter().filter(|row| row.positive).count();
+    let want = match (rows.len(), found) {
+        (0, _) => Err(Undefined::NoLabel),
+        // What no row of the whole series says is no class of the matrix.
+        (_, 0) => Err(Undefined::ClassNotLabelled),
+        _ => Ok(hits as f64 / found as f64),
+    };
+    let recall = of(window, Metric::Recall, None);
+    if recall.undefined.as_deref() != Some(Undefined::ClassUnknown.reason()) {
+        check(recall, want);
+    } else {
+        assert_eq!(found, 0);
+    }
+}
+
+fn scope(from: i64, to: i64, step: Option<i64>) -> Scope {
+    Scope { model: "m".to_owned(), version: None, from, to, step }
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    let minute = prop::sample::select(vec![-1_441_i64, -1, 0, 1, 59, 60, 1_440]);
+    let score = prop::option::weighted(0.8, (0_u8..9).prop_map(|n| f64::from(n) / 8.0));
+    let version = prop::sample::select(vec!["1", "2"]);
+    (minute, 0..MINUTE_MICROS, score, version, any::<[bool; 6]>()).prop_map(
+        |(
+            minute,
+            micros,
+            score,
+            version,
+            [positive, predicted, labelled, corrected, sealed, gone],
+        )| Row {
+            time: minute * MINUTE_MICROS + micros,
+            score,
+            positive,
+            predicted,
+            version,
+            labelled,
+            corrected,
+            sealed,
+            deleted: sealed && gone && micros % 4 == 0,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_one_by_one_give_the_same(
+        rows in prop::collection::vec(row(), 1..60),
+        ends in (0_usize..60, 0_usize..60),
+        step in prop::option::of(MINUTE_MICROS..700 * MINUTE_MICROS),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let db = filled(dir.path(), &rows);
+        let at = |place: usize| rows[place % rows.len()].time;
+        let (from, to) = (at(ends.0).min(at(ends.1)), at(ends.0).max(at(ends.1)) + 1);
+        let metrics = Metric::ALL.to_vec();
+        let request = PerformanceRequest { scope: scope(from, to, step), metrics };
+        let report = performance(&db, &request).unwrap();
+        let kept: Vec<Row> = rows.iter().filter(|row| !row.deleted).cloned().collect();
+        for window in &report.windows {
+            check_window(window, &kept);
         }
     }
-    let report = ask(&open(dir.path()), 0, DAY_MICROS);
-    let window = &report.windows[0];
-    assert_eq!((window.predictions, window.missing.len()), (1, 1));
-    assert_eq!(window.missing[0].rows, 2);
-    assert!(window.missing[0].reason.contains(".parquet"), "{:?}", window.missing);
-    let x = &column(&report, "x").current;
-    assert_eq!((x.values, x.mean, x.covered), (1, Some(3.0), Some(1.0)));
+}
+
+fn rows_of(classes: &[(&str, &str)], declared: Option<&str>) -> PerformanceWindow {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path(), declared);
+    let rows = classes.len();
+    let ids = || (0..rows).map(|n| format!("p{n}")).collect();
+    let columns = vec![
+        Column::nulls(true, rows),
+        Column::Numeric((0..rows).map(|n| n as f64 / rows as f64).collect()),
+        Column::categories(classes.iter().map(|(_, predicted)| Some(*predicted))),
+        Column::nulls(true, rows),
+        Column::nulls(false, rows),
+    ];
+    let batch = PredictionBatch { ids: ids(), times: vec![0; rows], columns };
+    db.write_predictions("m", "1", batch).unwrap().wait().unwrap();
+    let truths = Column::categories(classes.iter().map(|(truth, _)| Some(*truth)));
+    let labels = LabelBatch { ids: ids(), times: vec![1; rows], truths };
+    db.write_labels("m", labels).unwrap().wait().unwrap();
+    let metrics = vec![Metric::Recall, Metric::RocAuc, Metric::Mae];
+    let request = PerformanceRequest { scope: scope(0, 1, None), metrics };
+    performance(&db, &request).unwrap().windows.remove(0)
 }
 
 #[test]
-fn damaged_partials_take_the_sums_and_leave_the_counts() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = made(dir.path());
-    refer(&db);
-    write(&db, 0, &[1.0, 2.0, 2.0], &[Some("a"), Some("a"), Some("n")]);
-    db.seal().unwrap();
-    drop(db);
-    let day = dir.path().join("segments/model=m/version=1/date=1970-01-01");
-    for entry in std::fs::read_dir(day).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().unwrap() == "partials" {
-            std::fs::write(&path, b"nothing").unwrap();
-        }
+fn the_positive_class_is_the_declared_one_or_the_last_of_two() {
+    // Scores ascend with the rows: of "b" they put the positive one on top, of "a" at the bottom.
+    let two = [("a", "a"), ("a", "b"), ("b", "b")];
+    for (declared, recall, area) in [(None, 1.0, 1.0), (Some("a"), 0.5, 0.0)] {
+        let window = rows_of(&two, declared);
+        assert_eq!(of(&window, Metric::Recall, None).value, Some(recall), "{declared:?}");
+        assert_eq!(of(&window, Metric::RocAuc, None).value, Some(area), "{declared:?}");
     }
-    let report = ask(&open(dir.path()), 0, DAY_MICROS);
-    assert_eq!((report.rows_scanned, report.windows[0].missing.len()), (3, 0));
-    let x = column(&report, "x");
-    assert_eq!((x.current.values, x.current.covered), (3, Some(0.0)));
-    assert_eq!(why(x, "max"), "no whole hour or day inside has sums of the values");
-    assert_eq!(column(&report, "c").current.unseen, Some(1));
+    let numbers = rows_of(&[("2", "2"), ("10", "2")], None);
+    assert_eq!(of(&numbers, Metric::Recall, None).value, Some(0.0), "10 is above 2");
+    let unknown = Undefined::PositiveClassUnknown.reason();
+    for classes in [&[("a", "a")][..], &[("a", "b"), ("c", "c")]] {
+        let window = rows_of(classes, None);
+        for metric in [Metric::Recall, Metric::RocAuc] {
+            assert_eq!(of(&window, metric, None).undefined.as_deref(), Some(unknown));
+        }
+        assert!(of(&window, Metric::Recall, Some(classes[0].0)).value.is_some());
+    }
+    let reason = of(&numbers, Metric::Mae, None).undefined.as_deref();
+    assert_eq!(reason, Some("not a regression model"));
 }

@@ -83,24 +83,41 @@ fn write_method(method: Method) -> i32 {
     known.map_or(v1::DriftMethod::Unspecified, |(_, known)| *known).into()
 }
 
+/// Metrics and their numbers on the wire.
+const METRICS: [(Metric, v1::Metric); 22] = [
+    (Metric::Accuracy, v1::Metric::Accuracy),
+    (Metric::Mae, v1::Metric::Mae),
+    (Metric::Rmse, v1::Metric::Rmse),
+    (Metric::BalancedAccuracy, v1::Metric::BalancedAccuracy),
+    (Metric::Precision, v1::Metric::Precision),
+    (Metric::Recall, v1::Metric::Recall),
+    (Metric::Specificity, v1::Metric::Specificity),
+    (Metric::F1, v1::Metric::F1),
+    (Metric::Mcc, v1::Metric::Mcc),
+    (Metric::Kappa, v1::Metric::Kappa),
+    (Metric::RocAuc, v1::Metric::RocAuc),
+    (Metric::PrAuc, v1::Metric::PrAuc),
+    (Metric::LogLoss, v1::Metric::LogLoss),
+    (Metric::Brier, v1::Metric::Brier),
+    (Metric::Ece, v1::Metric::Ece),
+    (Metric::Mape, v1::Metric::Mape),
+    (Metric::Smape, v1::Metric::Smape),
+    (Metric::Wape, v1::Metric::Wape),
+    (Metric::R2, v1::Metric::R2),
+    (Metric::MedianAe, v1::Metric::MedianAe),
+    (Metric::ResidualMean, v1::Metric::ResidualMean),
+    (Metric::ResidualStd, v1::Metric::ResidualStd),
+];
+
 fn metric(field: &str, metric: i32) -> Result<Metric> {
-    match v1::Metric::try_from(metric) {
-        Ok(v1::Metric::Accuracy) => Ok(Metric::Accuracy),
-        Ok(v1::Metric::Mae) => Ok(Metric::Mae),
-        Ok(v1::Metric::Rmse) => Ok(Metric::Rmse),
-        Ok(v1::Metric::Unspecified) | Err(_) => {
-            Err(Error::invalid(field, format!("{metric} is not a metric")))
-        }
-    }
+    let known = METRICS.iter().find(|(_, known)| *known as i32 == metric);
+    let unknown = || Error::invalid(field, format!("{metric} is not a metric"));
+    known.map(|(known, _)| *known).ok_or_else(unknown)
 }
 
 fn write_metric(metric: Metric) -> i32 {
-    let metric = match metric {
-        Metric::Accuracy => v1::Metric::Accuracy,
-        Metric::Mae => v1::Metric::Mae,
-        Metric::Rmse => v1::Metric::Rmse,
-    };
-    metric.into()
+    let known = METRICS.iter().find(|(known, _)| *known == metric);
+    known.map_or(v1::Metric::Unspecified, |(_, known)| *known).into()
 }
 
 pub(super) fn each<T, U>(items: Vec<T>, read: impl Fn(T) -> Result<U>) -> Result<Vec<U>> {
@@ -245,6 +262,8 @@ pub(crate) fn performance_report(
             metric: metric("metric", result.metric)?,
             class: result.class_name,
             value: result.value,
+            lower: result.lower,
+            upper: result.upper,
             undefined: result.undefined,
         })
     };
@@ -269,6 +288,8 @@ pub(crate) fn write_performance_report(report: PerformanceReport) -> v1::QueryPe
         metric: write_metric(result.metric),
         class_name: result.class,
         value: result.value,
+        lower: result.lower,
+        upper: result.upper,
         undefined: result.undefined,
     };
     let window = |window: PerformanceWindow| v1::PerformanceWindow {
@@ -416,11 +437,21 @@ mod tests {
 
     #[test]
     fn answers_come_back() {
-        let result = MetricResult {
+        let lacking = MetricResult {
             metric: Metric::Accuracy,
             class: None,
             value: None,
+            lower: None,
+            upper: None,
             undefined: Some("no labels".to_owned()),
+        };
+        let known = MetricResult {
+            metric: Metric::Precision,
+            class: Some("a".to_owned()),
+            value: Some(0.5),
+            lower: Some(0.25),
+            upper: Some(0.75),
+            undefined: None,
         };
         let classes = ["a", "b"].map(str::to_owned).to_vec();
         let confusion = ConfusionReport { classes, counts: vec![vec![1, 2], vec![3, 4]] };
@@ -429,7 +460,7 @@ mod tests {
             end: 1,
             predictions: 2,
             labelled: 1,
-            results: vec![result],
+            results: vec![lacking, known],
             confusion: Some(confusion),
             missing: Vec::new(),
         };

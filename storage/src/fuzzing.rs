@@ -8,6 +8,7 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     catalog::foreign::{decode_entry, entries_of},
+    cells::Cells,
     codec::{Get, Put as _},
     ids::{self, IdIndex},
     inspect, label_delta,
@@ -18,7 +19,7 @@ use crate::{
     partials_file::{self, PartialsFile},
     record, reference, replay, rows,
     section::{Format, SectionReader, SectionWriter},
-    tally::{Cells, Tallies},
+    tally::Tallies,
     time::DAY_MINUTES,
     tombstones,
     waiting::{self, Waiting},

@@ -40,6 +40,7 @@ mod moments;
 mod counting;
 mod sums;
 mod day;
+mod cells;
 mod tally;
 mod matrix;
 mod partials_v1;
@@ -85,6 +86,7 @@ pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
 pub use binning::{Binning, ColumnBins};
 pub use blob::{Blob, Tail};
 pub use catalog::FORMAT_VERSION;
+pub use cells::{Cells, Wanted};
 pub use column::{Categories, CategoriesBuilder, Column, NULL, NULL_CODE, is_null, number};
 pub use command::{LabelReceipt, PredictionReceipt};
 pub use db::{DEFAULT_VERSION, Db, Drive, Options, Pending, Stats};
@@ -107,9 +109,9 @@ pub use rows::{EncodedRows, Numbers, RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
 };
-pub use snapshot::{Part, Snapshot};
+pub use snapshot::{LabelledChunk, Part, Snapshot};
 pub use special::{SPECIALS, Special};
-pub use tally::{Cells, ColumnCounts, ColumnTally, RowCounter, Tallies, Tally, Wanted};
+pub use tally::{ColumnCounts, ColumnTally, RowCounter, Tallies, Tally};
 pub use time::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, TIME_MAX, TIME_MIN, TimeRange, day_range};
 pub use two_sum::Sum;
 pub use verify::{Checked, Problem, Verified};

@@ -97,8 +97,9 @@ pub const PACKED_BYTES_MAX: usize = 1 << 20;
 pub const SEGMENT_ROWS_MAX: u32 = 500_000;
 /// Segments of one model version, day and size class that are left side by side.
 pub const COMPACT_SEGMENTS: usize = 4;
-/// Rows from which on a piece of compaction takes no more groups: a second's work.
-pub const COMPACT_ROWS: u32 = 200_000;
+/// Rows from which on a piece of compaction takes no more groups: all of them are held in memory until
+/// the piece is published.
+pub const COMPACT_ROWS: u32 = 100_000;
 /// Groups of segments that one piece of compaction takes: each is held in memory until published.
 pub const COMPACT_GROUPS: usize = 256;
 /// Sidecars of a segment before they are folded into one.

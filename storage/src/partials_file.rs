@@ -16,6 +16,7 @@ use std::{ops::Range, path::Path, sync::Arc};
 use crate::{
     binner::NewNames,
     binning::{Binning, get_names, put_names},
+    cells::{Cells, Running, Until},
     codec::{DecodeError, Decoded, Get},
     counts::Counts,
     day::{DAY_HOURS, DayPartials, HOUR_MINUTES, Minutes},
@@ -28,7 +29,7 @@ use crate::{
     partials_v1,
     section::{Entry, Format, SectionReader, SectionWriter},
     sums::Sums,
-    tally::{Cells, Running, Tallies, Until},
+    tally::Tallies,
     time::DAY_MINUTES,
 };
 

@@ -10,6 +10,7 @@ use roaring::RoaringBitmap;
 
 use crate::{
     binning::Binning,
+    cells::Cells,
     column::Column,
     error::Result,
     head::{Chunk, VersionHead},
@@ -20,7 +21,7 @@ use crate::{
     schema::{Field, Schema},
     segment::Segment,
     sums::Sums,
-    tally::{Cells, Tallies, Tally},
+    tally::{Tallies, Tally},
     time::{DAY_MINUTES, HOUR_MICROS, MINUTE_MICROS, TimeRange, day_range, minute_of_day},
 };
 
@@ -36,6 +37,16 @@ pub struct Snapshot {
 /// A segment or the head of a version.
 #[derive(Debug, Clone)]
 pub struct Part(Inner);
+
+/// Some rows that have a label.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelledChunk {
+    /// What the winning label of each row says: numbers of a regression, else classes. Null where it
+    /// says what the model does not predict.
+    pub truths: Column,
+    /// The columns that were asked for, in the order asked.
+    pub columns: Vec<Column>,
+}
 
 #[derive(Debug, Clone)]
 enum Inner {
@@ -386,6 +397,48 @@ impl Part {
         }
         Ok(())
     }
+
+    /// The rows of an interval that have a label, without deleted ones: their truths and the asked
+    /// columns. Columns are read only where there are labels.
+    ///
+    /// # Errors
+    /// `Corruption`, `Io`.
+    pub fn scan_labelled(&self, range: TimeRange, fields: &[Field]) -> Result<Vec<LabelledChunk>> {
+        let numeric = !self.schema().task.is_classification();
+        match &self.0 {
+            Inner::Head(head) => {
+                let chunks = head.chunks.iter().filter(|chunk| chunk.range.overlaps(range));
+                let labelled = chunks.map(|chunk| {
+                    let inside = inside(&chunk.rows.times, range, None);
+                    let (rows, truths) = chunk.labels.truths(inside, numeric);
+                    let columns =
+                        fields.iter().map(|field| head_column(head, chunk, field, Some(&rows)));
+                    LabelledChunk { truths, columns: columns.collect() }
+                });
+                Ok(labelled.collect())
+            }
+            Inner::Segment(segment) => {
+                let labels = segment.labels()?;
+                if labels.is_empty() {
+                    return Ok(Vec::new());
+                }
+                let file = segment.rows()?;
+                let found = file.rows_within(&[range])?.and_then(|mut rows| rows.pop());
+                let (rows, truths) = match found {
+                    Some(rows) => labels.truths(rows, numeric),
+                    None => labels.truths(inside(&file.times()?, range, None), numeric),
+                };
+                let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+                    return Ok(Vec::new());
+                };
+                let (first, all) = (*first, *first..last + 1);
+                let kept: Vec<u32> = rows.iter().map(|row| row - first).collect();
+                let column = |field| Ok(file.column_of(field, all.clone())?.take(&kept));
+                let columns = fields.iter().map(column).collect::<Result<_>>()?;
+                Ok(vec![LabelledChunk { truths, columns }])
+            }
+        }
+    }
 }
 
 /// The rows of an interval, or all if the file is not in the order of time.
@@ -424,14 +477,20 @@ fn minutes_of(
 }
 
 fn head_rows(head: &VersionHead, chunk: &Chunk, fields: &[Field]) -> RowChunk {
-    let known = head.schema.columns();
-    let rows = chunk.rows.times.len();
-    let column = |field: &Field| {
-        let place = known.iter().position(|column| column.name == field.name);
-        match place.and_then(|place| chunk.rows.columns.get(place)) {
-            Some(column) => column.clone(),
-            None => Column::nulls(field.kind.is_numeric(), rows),
-        }
-    };
+    let column = |field| head_column(head, chunk, field, None);
     RowChunk { times: chunk.rows.times.clone(), columns: fields.iter().map(column).collect() }
+}
+
+/// A column of a chunk, of all its rows or of some.
+fn head_column(head: &VersionHead, chunk: &Chunk, field: &Field, rows: Option<&[u32]>) -> Column {
+    let known = head.schema.columns();
+    let place = known.iter().position(|column| column.name == field.name);
+    match (place.and_then(|place| chunk.rows.columns.get(place)), rows) {
+        (Some(column), None) => column.clone(),
+        (Some(column), Some(rows)) => column.take(rows),
+        (None, rows) => {
+            let len = rows.map_or(chunk.rows.times.len(), <[u32]>::len);
+            Column::nulls(field.kind.is_numeric(), len)
+        }
+    }
 }

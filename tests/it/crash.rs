@@ -18,8 +18,9 @@ use driftline::{
 };
 
 use crate::{
-    golden::{check_drift, check_performance, load},
+    golden::{check_drift, load},
     program::{Server, Target, program, run, run_json, shared},
+    quality::check_performance,
 };
 
 /// Bytes of all log files.

@@ -1,24 +1,41 @@
 //! Answers on the real data sets equal those of scipy, numpy and scikit-learn, on a data directory
 //! and through a server, from Parquet and from CSV.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::Value;
 
-use crate::program::{Server, Target, run, run_json, shared};
+use crate::{
+    program::{Server, Target, run, run_json, shared},
+    quality::check_performance,
+};
 
-const SETS: [&str; 3] = ["employment_ma", "bank_marketing", "bike_sharing"];
+pub const SETS: [&str; 3] = ["employment_ma", "bank_marketing", "bike_sharing"];
 /// An interval around all data.
 const ALL: (&str, &str) = ("2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
 
 /// Loads a data set the way a user would.
 pub fn load(target: &Target, shared: &Path, set: &str, ending: &str, labels_first: bool) {
-    let file = |name: &str| shared.join("data").join(set).join(format!("{name}.{ending}"));
-    let text = |path: PathBuf| path.display().to_string();
+    let labels = file(shared, set, "labels", ending);
+    let labels = ["import", "labels", "--model", set, &labels];
+    set_reference(target, shared, set, ending);
+    if labels_first {
+        run(target, &labels);
+    }
+    let predictions = file(shared, set, "predictions", ending);
+    run(target, &["import", "predictions", "--model", set, &predictions]);
+    if !labels_first {
+        run(target, &labels);
+    }
+}
+
+/// The path of a file of a data set.
+pub fn file(shared: &Path, set: &str, name: &str, ending: &str) -> String {
+    shared.join("data").join(set).join(format!("{name}.{ending}")).display().to_string()
+}
+
+/// Makes the model of a data set and gives it its reference.
+pub fn set_reference(target: &Target, shared: &Path, set: &str, ending: &str) {
     if set == "bike_sharing" {
         let mut args = vec!["models", "create", set, "--task", "regression"];
         for column in ["season", "weekday", "weathersit"] {
@@ -26,21 +43,12 @@ pub fn load(target: &Target, shared: &Path, set: &str, ending: &str, labels_firs
         }
         run(target, &args);
     }
-    run(target, &["reference", "set", "--model", set, &text(file("reference"))]);
-    let predictions = text(file("predictions"));
-    let labels = text(file("labels"));
-    let import_predictions = ["import", "predictions", "--model", set, &predictions];
-    let import_labels = ["import", "labels", "--model", set, &labels];
-    if labels_first {
-        run(target, &import_labels);
-        run(target, &import_predictions);
-    } else {
-        run(target, &import_predictions);
-        run(target, &import_labels);
-    }
+    let reference = file(shared, set, "reference", ending);
+    run(target, &["reference", "set", "--model", set, &reference]);
 }
 
-fn golden(shared: &Path, name: &str, set: &str) -> Vec<Value> {
+/// The cases of a golden file that are about a data set.
+pub fn golden(shared: &Path, name: &str, set: &str) -> Vec<Value> {
     let path = shared.join("golden").join(name);
     let file: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let cases = file["cases"].as_array().unwrap().clone();
@@ -48,7 +56,7 @@ fn golden(shared: &Path, name: &str, set: &str) -> Vec<Value> {
     cases.into_iter().filter(of_set).collect()
 }
 
-fn window(case: &Value) -> (String, String) {
+pub fn window(case: &Value) -> (String, String) {
     let inputs = &case["inputs"];
     let window = inputs.get("window").or_else(|| inputs["current"].get("window"));
     match window {
@@ -60,7 +68,7 @@ fn window(case: &Value) -> (String, String) {
     }
 }
 
-fn close(got: &Value, want: &Value, relative: f64, what: &str) {
+pub fn close(got: &Value, want: &Value, relative: f64, what: &str) {
     let (got, want) = match (got.as_f64(), want.as_f64()) {
         (Some(got), Some(want)) => (got, want),
         _ => panic!("{what}: got {got}, want {want}"),
@@ -177,59 +185,6 @@ fn check_result(
             0
         }
     }
-}
-
-/// Accuracy, confusion, MAE and RMSE in every window and version.
-pub fn check_performance(target: &Target, shared: &Path, set: &str) -> usize {
-    let regression = set == "bike_sharing";
-    let name = if regression { "regression.json" } else { "classification.json" };
-    let mut compared = 0;
-    for case in golden(shared, name, set) {
-        if case["inputs"].get("predictions").is_none() {
-            continue;
-        }
-        let (from, to) = window(&case);
-        let mut args = vec!["query", "performance", "--model", set, "--from", &from, "--to", &to];
-        let version = case["inputs"]["filter"]["version"].as_str();
-        if let Some(version) = version {
-            args.extend(["--version", version]);
-        }
-        if regression {
-            args.extend(["--metric", "mae", "--metric", "rmse"]);
-        }
-        let report = run_json(target, &args);
-        check_quality(&report["windows"][0], &case, regression);
-        compared += 1;
-    }
-    compared
-}
-
-fn check_quality(window: &Value, case: &Value, regression: bool) {
-    let (id, expected) = (&case["id"], &case["expected"]);
-    assert_eq!(window["labelled"], expected["n"], "{id}");
-    if let Some(predictions) = expected.get("predictions") {
-        assert_eq!(window["predictions"], *predictions, "{id}");
-    }
-    let metrics: &[&str] = if regression { &["mae", "rmse"] } else { &["accuracy"] };
-    for metric in metrics {
-        let results = window["results"].as_array().unwrap();
-        let result = results.iter().find(|result| result["metric"] == *metric).unwrap();
-        match expected.get(*metric) {
-            Some(want) if !want.is_null() => {
-                close(&result["value"], want, 1e-9, &format!("{id} {metric}"));
-            }
-            _ => assert!(result["value"].is_null() && result["undefined"].is_string(), "{id}"),
-        }
-    }
-    if regression {
-        assert!(window["confusion"].is_null(), "{id}");
-        return;
-    }
-    let confusion = &window["confusion"];
-    assert_eq!(confusion["classes"], serde_json::json!(["0", "1"]), "{id}");
-    let want = &expected["confusion"];
-    let want = serde_json::json!([[want["tn"], want["fp"]], [want["fn"], want["tp"]]]);
-    assert_eq!(confusion["counts"], want, "{id}");
 }
 
 /// The profile of every column of the reference and of the windows of predictions. Returns the number

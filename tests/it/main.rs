@@ -14,4 +14,5 @@ mod golden;
 mod grpc;
 mod maintenance;
 mod program;
+mod quality;
 mod tidy;

@@ -30,6 +30,12 @@ pub enum Undefined {
     NotRegression,
     /// A classification metric was asked of another kind of model.
     NotClassification,
+    /// A metric of one class against another was asked of a model of several.
+    NotBinary,
+    /// A model has no declared positive class and not two classes that would tell it.
+    PositiveClassUnknown,
+    /// Labels exist, but no labelled prediction has a score.
+    NoScore,
     /// A numeric statistic was asked of a categorical feature.
     NotNumeric,
     /// Counts cannot bound the statistic; only rows can tell it.
@@ -114,7 +120,7 @@ pub enum Undefined {
 
 impl Undefined {
     /// Every reason, in declaration order: for tables, wire mappings and tests that cover the set.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 51] = [
         Self::NoReference,
         Self::ReferenceEmpty,
         Self::WindowEmpty,
@@ -123,6 +129,9 @@ impl Undefined {
         Self::NoLabel,
         Self::NotRegression,
         Self::NotClassification,
+        Self::NotBinary,
+        Self::PositiveClassUnknown,
+        Self::NoScore,
         Self::NotNumeric,
         Self::NeedsRows,
         Self::NotANumber,
@@ -176,6 +185,9 @@ impl Undefined {
             Self::NoLabel => "no labelled prediction",
             Self::NotRegression => "not a regression model",
             Self::NotClassification => "not a classification model",
+            Self::NotBinary => "not a binary classification model",
+            Self::PositiveClassUnknown => "positive class is neither declared nor one of two",
+            Self::NoScore => "no labelled prediction has a score",
             Self::NotNumeric => "not a numeric feature",
             Self::NeedsRows => {
                 "counts by minute cannot bound it; ask for the exact value from rows"

@@ -28,6 +28,7 @@ pub enum QueryCommand {
     #[command(after_help = format!("{TIMES_HELP}\n\n\
         Examples:\n  \
         driftline query performance --model fraud --from -30d --to now --step 1d\n  \
+        driftline query performance --model fraud --from -7d --to now --metric recall --metric roc_auc\n  \
         driftline query performance --model price --from -7d --to now --metric mae --format csv"))]
     Performance(PerformanceArgs),
     /// How the values of a feature lie, beside a reference

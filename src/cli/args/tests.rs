@@ -171,6 +171,15 @@ fn performance_and_distribution_take_what_they_need() {
     );
     let Command::Query(QueryCommand::Performance(args)) = cli.command else { panic!("quality") };
     assert_eq!(args.request(0).expect("in range").metrics, [Metric::Accuracy, Metric::Rmse]);
+    for metric in Metric::ALL {
+        let line = "query performance --model m --from -7d --to now --metric";
+        let cli = good(&format!("{line} {}", metric.name()));
+        let Command::Query(QueryCommand::Performance(args)) = cli.command else {
+            panic!("quality")
+        };
+        assert_eq!(args.request(0).expect("in range").metrics, [metric]);
+    }
+    wrong("query performance --model m --from -7d --to now --metric auc", "roc_auc, pr_auc");
     let cli = good("query distribution --model m --feature f --from -7d --to now --reference r");
     let Command::Query(QueryCommand::Distribution(args)) = cli.command else { panic!("shape") };
     let request = args.request(0).expect("in range");

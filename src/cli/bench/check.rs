@@ -1,6 +1,6 @@
 //! Whether answers are those of a plain scan.
 
-use driftline_query::{DriftReport, DriftResult, PerformanceWindow};
+use driftline_query::{DriftReport, DriftResult, PerformanceWindow, stats::wasserstein};
 use driftline_storage::{Error, ErrorKind, Result};
 
 use super::{
@@ -31,7 +31,9 @@ pub(super) fn check_all(dataset: &Dataset, checks: &[Check]) -> Result<()> {
         let Drawn { from, to, step } = check.drawn;
         match check.ask {
             Ask::Psi { bins } => Probe::bins((from, to), step, bins, &sorted),
-            Ask::KsFast | Ask::KsExact => Probe::values((from, to), one_feature()),
+            Ask::KsFast | Ask::KsExact | Ask::Wasserstein => {
+                Probe::values((from, to), one_feature())
+            }
             Ask::Confusion => Probe::confusion((from, to)),
         }
     };
@@ -57,6 +59,9 @@ fn compare(check: &Check, counting: Counting, sorted: &SortedReference) -> Compa
         (Answer::Drift(report), Counting::Values { mut values, feature }) => {
             values.sort_unstable_by(f64::total_cmp);
             let reference = sorted.0.get(feature).map(Vec::as_slice).unwrap_or_default();
+            if check.ask == Ask::Wasserstein {
+                return compare_wasserstein(report, wasserstein(reference, &values).ok());
+            }
             compare_ks(report, ks(reference, &values))
         }
         (Answer::Performance(report), Counting::Confusion { counts }) => match &*report.windows {
@@ -118,6 +123,23 @@ fn compare_ks(report: &DriftReport, want: Option<f64>) -> Compared {
     }
     let (value, bound) = (result.value, result.error_bound);
     Err(format!("KS of {} is {value:?} + {bound:?}, of the rows {want:?}", result.feature))
+}
+
+/// A distance from sums by bin must be as near the exact one as it says.
+fn compare_wasserstein(report: &DriftReport, want: Option<f64>) -> Compared {
+    let result = report.windows.first().and_then(|window| window.results.first());
+    let Some(result) = result else { return Err("there is no result".to_owned()) };
+    let same = match (result.value, want) {
+        (Some(got), Some(want)) => {
+            (got - want).abs() <= result.error_bound.unwrap_or(0.0) + TOLERANCE
+        }
+        (got, want) => got == want,
+    };
+    if same {
+        return Ok(());
+    }
+    let (value, bound) = (result.value, result.error_bound);
+    Err(format!("distance of {} is {value:?} +- {bound:?}, of the rows {want:?}", result.feature))
 }
 
 /// Compares the counts of labelled rows by class, and the accuracy.
@@ -199,11 +221,23 @@ mod tests {
     }
 
     #[test]
+    fn a_distance_must_lie_within_its_bound_of_the_exact_one() {
+        let check = |value, bound| compare_wasserstein(&drift(Some(value), Some(bound)), Some(0.5));
+        assert_eq!(check(0.5, 0.0), Ok(()));
+        assert_eq!(check(0.6, 0.11), Ok(()));
+        assert_eq!(check(0.4, 0.11), Ok(()));
+        assert!(check(0.6, 0.09).is_err());
+        assert!(compare_wasserstein(&drift(None, None), Some(0.5)).is_err());
+    }
+
+    #[test]
     fn one_label_in_another_cell_is_found() {
         let accuracy = MetricResult {
             metric: Metric::Accuracy,
             class: None,
             value: Some(0.75),
+            lower: None,
+            upper: None,
             undefined: None,
         };
         let counts = vec![vec![2, 1], vec![0, 1]];

@@ -53,6 +53,8 @@ pub(super) enum Ask {
     KsFast,
     /// Exact KS of one feature.
     KsExact,
+    /// Wasserstein distance of all numeric features from sums by bin.
+    Wasserstein,
     /// Accuracy and confusion matrix.
     Confusion,
 }
@@ -132,6 +134,8 @@ fn questions(dataset: &Dataset) -> Vec<Question> {
     let week = days.min(7);
     add(format!("confusion_{week}d"), Ask::Confusion, Windows::One(week * DAY_MICROS));
     add(format!("ks_fast_{days}d"), Ask::KsFast, Windows::One(days * DAY_MICROS));
+    let wasserstein = Ask::Wasserstein;
+    add(format!("wasserstein_{days}d"), wasserstein, Windows::One(days * DAY_MICROS));
     add(format!("ks_exact_{week}d"), Ask::KsExact, Windows::One(week * DAY_MICROS));
     let other = Ask::Psi { bins: OTHER_BINS };
     add(format!("rescan_{week}d"), other, Windows::One(week * DAY_MICROS));
@@ -214,6 +218,7 @@ fn ask(monitor: &Monitor, ask: Ask, drawn: Drawn, names: &[String]) -> Result<An
     match ask {
         Ask::Psi { bins } => drift(Method::Psi, names, bins, false),
         Ask::KsFast => drift(Method::Ks, names, 10, false),
+        Ask::Wasserstein => drift(Method::Wasserstein, names, 10, false),
         Ask::KsExact => {
             drift(Method::Ks, names.get(ONE_FEATURE..=ONE_FEATURE).unwrap_or_default(), 10, true)
         }

@@ -58,6 +58,8 @@ pub enum Fault {
     TooManyFiles,
     /// A signal came (EINTR) where the caller was to try again.
     Interrupted,
+    /// The device is not ready (EAGAIN).
+    NotReady,
     /// The power goes in the middle of the call.
     PowerOff,
     /// The process is killed in the middle of the call.
@@ -66,6 +68,7 @@ pub enum Fault {
 
 const EINTR: i32 = 4;
 const EIO: i32 = 5;
+const EAGAIN: i32 = 11;
 const EMFILE: i32 = 24;
 const ENOSPC: i32 = 28;
 
@@ -84,6 +87,7 @@ impl Fault {
             Self::NoSpace => io::Error::from_raw_os_error(ENOSPC),
             Self::TooManyFiles => io::Error::from_raw_os_error(EMFILE),
             Self::Interrupted => io::Error::from_raw_os_error(EINTR),
+            Self::NotReady => io::Error::from_raw_os_error(EAGAIN),
             Self::PowerOff => io::Error::other("the power is off"),
             Self::Killed => io::Error::other("the process is gone"),
         }

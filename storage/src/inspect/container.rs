@@ -5,6 +5,7 @@ use std::{ops::Range, path::Path, sync::Arc};
 use super::{Datum, Found};
 use crate::{
     binning::{Binning, ColumnBins},
+    cells::Cells,
     day::HOUR_MINUTES,
     error::Result,
     files::FileRecord,
@@ -19,7 +20,7 @@ use crate::{
     reference,
     schema::{Schema, Task},
     section::{Format, SectionReader},
-    tally::{Cells, Tallies},
+    tally::Tallies,
     time::DAY_MINUTES,
     tombstones,
     waiting::{self, Waiting},

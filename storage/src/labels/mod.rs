@@ -26,6 +26,7 @@ use self::{
 };
 use crate::{
     answers::{Answers, Labelled, Predicted, PredictedCode},
+    column::{Categories, Column, NULL, NULL_CODE},
     outcome::{Answer, Change, OutcomeTally, Outcomes, RowSums},
 };
 
@@ -252,6 +253,22 @@ impl LabelSet {
             }
         }
         tally.add_rows(&sums, outcomes.names());
+    }
+
+    /// Those of some rows that have a label, and their truths: numbers if `numeric`, else classes. A
+    /// truth of the other kind is null.
+    pub fn truths(&self, rows: impl IntoIterator<Item = u32>, numeric: bool) -> (Vec<u32>, Column) {
+        let rows = rows.into_iter();
+        let labelled = rows.filter_map(|row| Some((row, self.labels.get(row)?.truth.answer())));
+        let (rows, answers): (Vec<u32>, Vec<Answer>) = labelled.unzip();
+        if numeric {
+            let number = |answer| if let Answer::Number(value) = answer { value } else { NULL };
+            return (rows, Column::Numeric(answers.into_iter().map(number).collect()));
+        }
+        let code = |answer| if let Answer::Class(place) = answer { place } else { NULL_CODE };
+        let codes = answers.into_iter().map(code).collect();
+        let dictionary = self.outcomes.names().iter().map(|name| name.to_string()).collect();
+        (rows, Column::Categories(Categories { codes, dictionary }))
     }
 
     /// Approximate bytes in memory.

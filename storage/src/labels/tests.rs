@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    column::Column,
+    column::{Column, is_null},
     limits,
     outcome::Change,
     section::{Format, SectionReader, SectionWriter},
@@ -103,6 +103,29 @@ fn reopened(set: &LabelSet) -> LabelSet {
     back
 }
 
+/// Truths of some rows as a column, classes or numbers, leave out rows without a label only.
+fn check_truths(set: &LabelSet, winners: &BTreeMap<u32, (i64, Truth)>) {
+    let some = || (0..ROWS).filter(|row| row % 3 != 0);
+    let want: Vec<u32> = some().filter(|row| winners.contains_key(row)).collect();
+    let ((rows, classes), (same, numbers)) = (set.truths(some(), false), set.truths(some(), true));
+    assert_eq!((&rows, &same), (&want, &want));
+    let (Column::Categories(classes), Column::Numeric(numbers)) = (classes, numbers) else {
+        panic!("columns of their kinds");
+    };
+    assert_eq!((classes.codes.len(), numbers.len()), (want.len(), want.len()));
+    for (place, row) in want.iter().enumerate() {
+        match &winners[row].1 {
+            Truth::Class(name) => {
+                assert_eq!(classes.text(place), Some(&**name));
+                assert!(is_null(numbers[place]));
+            }
+            Truth::Number(value) => {
+                assert_eq!((classes.text(place), numbers[place]), (None, *value));
+            }
+        }
+    }
+}
+
 fn check(set: &LabelSet, plain: &Plain) {
     let winners = plain.winners();
     assert_eq!(set.len(), winners.len());
@@ -111,6 +134,7 @@ fn check(set: &LabelSet, plain: &Plain) {
         assert_eq!(set.truth(row).as_ref(), winners.get(&row));
         assert_eq!(set.contains(row), winners.contains_key(&row));
     }
+    check_truths(set, &winners);
     for (start, end) in [(i64::MIN, i64::MAX), (-700, -640), (0, 1_440), (-333, 1_777), (5, 6)] {
         let want = plain.tally(start..end);
         assert_eq!(fold(set.outcomes(), start, end), want);

@@ -2,11 +2,12 @@ use super::*;
 use crate::{
     binner::Binner,
     binning::ColumnBins,
+    cells::Wanted,
     column::Column,
     counting::{Counted, count},
     moments::OFFSET_STEPS,
     rows::RowChunk,
-    tally::{RowCounter, Wanted},
+    tally::RowCounter,
     time::MINUTE_MICROS,
 };
 use proptest::prelude::*;

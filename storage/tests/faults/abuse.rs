@@ -311,12 +311,14 @@ fn too_few_file_handles_lose_nothing_and_only_a_few_are_ever_open() {
 
 #[test]
 fn a_call_that_is_interrupted_or_not_ready_loses_nothing() {
-    for (call, ending) in [(Call::Write, ".wal"), (Call::Read, ""), (Call::Open, "")] {
+    let calls = [(Call::Write, ".wal"), (Call::Read, ""), (Call::Open, "")];
+    let faults = [Fault::Interrupted, Fault::NotReady];
+    for ((call, ending), fault) in calls.into_iter().flat_map(|c| faults.map(|fault| (c, fault))) {
         let mut disk = Disk::new(9);
         let db = disk.create();
         disk.predict(&db, 0, &rows(0..10)).unwrap();
         db.seal().unwrap();
-        disk.vfs.fail(When::nth(call, 0).at(ending), Fault::Interrupted);
+        disk.vfs.fail(When::nth(call, 0).at(ending), fault);
         drop(disk.predict(&db, 0, &rows(5..15)));
         disk.vfs.heal();
         drop(db);

@@ -3,7 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use driftline_query::{ConfusionReport, MetricResult, PerformanceReport, PerformanceWindow};
 use serde::Serialize;
@@ -19,6 +22,10 @@ use crate::cli::time::format_time;
 
 /// Classes that a confusion table shows on a terminal.
 const CLASSES_SHOWN_MAX: usize = 12;
+/// Values of one window that a terminal shows.
+const VALUES_SHOWN_MAX: usize = 100;
+/// Values that one line of reasons names.
+const NAMES_SHOWN_MAX: usize = 6;
 /// Columns of the terminal that the cells beside a sparkline take.
 const BESIDE_SPARKLINE: usize = 48;
 
@@ -66,6 +73,10 @@ struct ResultView<'a> {
     class: Option<&'a str>,
     value: Option<f64>,
     undefined: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lower: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upper: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -98,12 +109,30 @@ fn view(report: &PerformanceReport) -> ReportView<'_> {
 
 fn result_view(result: &MetricResult) -> ResultView<'_> {
     let (value, undefined) = machine::checked(result.value, result.undefined.as_deref());
-    ResultView { metric: result.metric.name(), class: result.class.as_deref(), value, undefined }
+    let end = |end: Option<f64>| end.filter(|end| value.is_some() && end.is_finite());
+    ResultView {
+        metric: result.metric.name(),
+        class: result.class.as_deref(),
+        value,
+        undefined,
+        lower: end(result.lower),
+        upper: end(result.upper),
+    }
 }
 
 fn csv(report: &PerformanceReport, out: &mut dyn io::Write) -> io::Result<()> {
-    let header =
-        ["start", "end", "predictions", "labelled", "metric", "class", "value", "undefined"];
+    let header = [
+        "start",
+        "end",
+        "predictions",
+        "labelled",
+        "metric",
+        "class",
+        "value",
+        "undefined",
+        "lower",
+        "upper",
+    ];
     let records = report.windows.iter().flat_map(|window| {
         window.results.iter().map(result_view).map(|result| {
             [
@@ -115,6 +144,8 @@ fn csv(report: &PerformanceReport, out: &mut dyn io::Write) -> io::Result<()> {
                 machine::optional(result.class),
                 machine::number(result.value),
                 machine::optional(result.undefined),
+                machine::number(result.lower),
+                machine::number(result.upper),
             ]
         })
     });
@@ -138,10 +169,13 @@ fn tables(report: &PerformanceReport, out: &mut dyn io::Write, style: &Style) ->
     if report.windows.is_empty() {
         return writeln!(out, "no windows");
     }
-    let metrics = metrics(&report.windows);
-    write_windows(&report.windows, &metrics, out, style)?;
-    if report.windows.len() > 1 {
-        write_trends(&report.windows, &metrics, out, style)?;
+    match report.windows.as_slice() {
+        [window] => write_values(&window.results, out, style)?,
+        windows => {
+            let metrics = headlines(windows);
+            write_windows(windows, &metrics, out, style)?;
+            write_trends(windows, &metrics, out, style)?;
+        }
     }
     write_reasons(&report.windows, out)?;
     missing::write(report.windows.iter().map(|window| window.missing.as_slice()), out)?;
@@ -160,10 +194,18 @@ fn key(result: &MetricResult) -> MetricKey<'_> {
     (result.metric.name(), result.class.as_deref())
 }
 
-fn metrics(windows: &[PerformanceWindow]) -> Vec<MetricKey<'_>> {
+/// What a series shows: a value of all rows or of the positive class; of a metric that has neither,
+/// the mean over the classes.
+fn headlines(windows: &[PerformanceWindow]) -> Vec<MetricKey<'_>> {
+    let keys = || windows.iter().flat_map(|window| window.results.iter().map(key));
+    let whole: BTreeSet<&str> =
+        keys().filter(|(_, class)| class.is_none()).map(|(metric, _)| metric).collect();
+    let shown = |key: &MetricKey<'_>| match key.1 {
+        None => true,
+        Some(class) => class == "macro" && !whole.contains(key.0),
+    };
     let mut seen = BTreeSet::new();
-    let keys = windows.iter().flat_map(|window| window.results.iter().map(key));
-    keys.filter(|key| seen.insert(*key)).collect()
+    keys().filter(shown).filter(|key| seen.insert(*key)).collect()
 }
 
 fn title((metric, class): MetricKey<'_>) -> String {
@@ -176,6 +218,33 @@ fn title((metric, class): MetricKey<'_>) -> String {
 fn value(window: &PerformanceWindow, metric: MetricKey<'_>) -> Option<f64> {
     let result = window.results.iter().find(|result| key(result) == metric);
     result.and_then(|result| result.value).filter(|value| value.is_finite())
+}
+
+/// Every value of one window, a line each, with its interval where one has it.
+fn write_values(
+    results: &[MetricResult],
+    out: &mut dyn io::Write,
+    style: &Style,
+) -> io::Result<()> {
+    let views: Vec<ResultView<'_>> = results.iter().map(result_view).collect();
+    let classes = views.iter().any(|view| view.class.is_some());
+    let intervals = views.iter().any(|view| view.lower.is_some() || view.upper.is_some());
+    let mut titles = vec!["metric"];
+    titles.extend(classes.then_some("class"));
+    titles.push(">value");
+    titles.extend(intervals.then_some([">lower", ">upper"]).into_iter().flatten());
+    let titles: Vec<String> = titles.into_iter().map(str::to_owned).collect();
+    let mut table = Table::new(style, &titles);
+    for view in views.iter().take(VALUES_SHOWN_MAX) {
+        let mut cells = vec![view.metric.to_owned()];
+        cells.extend(classes.then(|| view.class.map(name).unwrap_or_default()));
+        cells.push(number(view.value));
+        let ends = intervals.then(|| [number(view.lower), number(view.upper)]);
+        cells.extend(ends.into_iter().flatten());
+        table.row(cells);
+    }
+    table.write(out)?;
+    table::write_more(views.len().saturating_sub(VALUES_SHOWN_MAX), out)
 }
 
 fn write_windows(
@@ -222,18 +291,34 @@ fn write_trends(
     table.write(out)
 }
 
+/// Why values are missing, a line per reason: without labels every class of every metric has the same.
 fn write_reasons(windows: &[PerformanceWindow], out: &mut dyn io::Write) -> io::Result<()> {
-    let mut reasons = BTreeSet::new();
+    let mut reasons: BTreeMap<String, Vec<MetricKey<'_>>> = BTreeMap::new();
     for result in windows.iter().flat_map(|window| &window.results) {
         let (value, reason) = machine::checked(result.value, result.undefined.as_deref());
         if let (None, Some(reason)) = (value, reason) {
-            reasons.insert(format!("no {}: {}", title(key(result)), table::sentence(reason)));
+            let lacking = reasons.entry(table::sentence(reason)).or_default();
+            // A metric whose value for all is missing needs no word of its classes.
+            let known = |known: &MetricKey<'_>| {
+                known.0 == result.metric.name() && (known.1.is_none() || *known == key(result))
+            };
+            if !lacking.iter().any(known) {
+                lacking.push(key(result));
+            }
         }
     }
     if !reasons.is_empty() {
         writeln!(out)?;
     }
-    reasons.iter().try_for_each(|reason| writeln!(out, "{reason}"))
+    for (reason, lacking) in &reasons {
+        let shown = lacking.iter().take(NAMES_SHOWN_MAX).map(|key| title(*key));
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        match lacking.len().saturating_sub(NAMES_SHOWN_MAX) {
+            0 => writeln!(out, "no {shown}: {reason}")?,
+            more => writeln!(out, "no {shown} and {more} more: {reason}")?,
+        }
+    }
+    Ok(())
 }
 
 fn write_confusion(

@@ -8,7 +8,7 @@ use crate::cli::render::tests::text;
 
 fn result(metric: Metric, value: Option<f64>) -> MetricResult {
     let undefined = value.is_none().then(|| "no labels".to_owned());
-    MetricResult { metric, class: None, value, undefined }
+    MetricResult { metric, class: None, value, lower: None, upper: None, undefined }
 }
 
 fn window(day: i64, labelled: u64, results: Vec<MetricResult>) -> PerformanceWindow {
@@ -56,9 +56,9 @@ fn one_window_of_a_classification_shows_its_confusion() {
 Performance of fraud, version v2
 1970-01-01T00:00:00Z to 1970-01-02T00:00:00Z: 1,000 predictions, 500 labelled (50.0 %)
 
-start                 predictions  labelled  coverage  accuracy
-───────────────────── ──────────── ───────── ───────── ─────────
-1970-01-01T00:00:00Z        1,000       500    50.0 %       0.9
+metric    value
+───────── ──────
+accuracy    0.9
 
 True classes by row, predicted classes by column:
 
@@ -101,9 +101,10 @@ fn a_regression_has_null_for_its_confusion() {
 Performance of fraud, version v2
 1970-01-01T00:00:00Z to 1970-01-02T00:00:00Z: 1,000 predictions, 0 labelled (0.0 %)
 
-start                 predictions  labelled  coverage  mae  rmse
-───────────────────── ──────────── ───────── ───────── ──── ─────
-1970-01-01T00:00:00Z        1,000         0     0.0 %  1.5     -
+metric  value
+─────── ──────
+mae       1.5
+rmse        -
 
 no rmse: no labels
 "
@@ -111,9 +112,9 @@ no rmse: no labels
     assert_eq!(
         show(&report, Format::Csv),
         "\
-start,end,predictions,labelled,metric,class,value,undefined
-1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,mae,,1.5,
-1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,rmse,,,no labels
+start,end,predictions,labelled,metric,class,value,undefined,lower,upper
+1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,mae,,1.5,,,
+1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,rmse,,,no labels,,
 "
     );
 }
@@ -145,6 +146,61 @@ accuracy  █▁·    0.9  0.95
 no accuracy: no labels
 "
     );
+}
+
+fn of_class(class: Option<&str>, value: f64) -> MetricResult {
+    let class = class.map(str::to_owned);
+    let (lower, upper) = (Some(value - 0.125), Some(value + 0.125));
+    MetricResult { class, lower, upper, ..result(Metric::Recall, Some(value)) }
+}
+
+#[test]
+fn one_window_shows_every_class_with_its_interval() {
+    let mean = MetricResult { lower: None, upper: None, ..of_class(Some("macro"), 0.375) };
+    let results = vec![of_class(None, 0.5), of_class(Some("no"), 0.25), mean];
+    let report = report(vec![window(0, 500, results)]);
+    let shown = show(&report, Format::Table);
+    let table = "\
+metric  class  value  lower  upper
+─────── ────── ────── ────── ──────
+recall           0.5  0.375  0.625
+recall  no      0.25  0.125  0.375
+recall  macro  0.375      -      -
+";
+    assert!(shown.ends_with(table), "{shown}");
+    let json = show(&report, Format::Json);
+    let interval =
+        r#"{"metric":"recall","class":"no","value":0.25,"undefined":null,"lower":0.125,"#;
+    assert!(json.contains(interval), "{json}");
+    assert!(json.contains(r#""class":"macro","value":0.375,"undefined":null}"#), "{json}");
+}
+
+#[test]
+fn one_reason_is_one_line_and_stands_for_all_classes() {
+    let lacking = |metric, class: Option<&str>| MetricResult {
+        class: class.map(str::to_owned),
+        ..result(metric, None)
+    };
+    let mut results = vec![lacking(Metric::Recall, None), lacking(Metric::Recall, Some("a"))];
+    let many = ["a", "b", "c", "d", "e", "f", "g"];
+    results.extend(many.map(|class| lacking(Metric::F1, Some(class))));
+    let shown = show(&report(vec![window(0, 0, results)]), Format::Table);
+    let line = "no recall, f1 a, f1 b, f1 c, f1 d, f1 e and 2 more: no labels\n";
+    assert!(shown.ends_with(&format!("\n\n{line}")), "{shown}");
+}
+
+#[test]
+fn a_series_shows_the_positive_class_or_else_the_mean_over_classes() {
+    let binary = [of_class(None, 0.5), of_class(Some("no"), 0.25), of_class(Some("macro"), 0.75)];
+    let multi = [of_class(Some("no"), 0.25), of_class(Some("macro"), 0.75)];
+    for (results, title, hidden) in [
+        (&binary[..], "coverage  recall\n", "0.75"),
+        (&multi[..], "coverage  recall macro\n", "0.25"),
+    ] {
+        let windows = vec![window(0, 500, results.to_vec()), window(1, 500, results.to_vec())];
+        let shown = show(&report(windows), Format::Table);
+        assert!(shown.contains(title) && !shown.contains(hidden), "{shown}");
+    }
 }
 
 #[test]
