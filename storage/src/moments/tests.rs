@@ -1,3 +1,5 @@
+//! Moments against the values that they are of: merged, packed, and from bytes of anybody.
+
 use super::*;
 use crate::{binner::Binner, column::Column, counting::count};
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Files against the day that they were written of, and bytes that are no file.
+
 use super::*;
 use crate::{
     binner::Binner,
