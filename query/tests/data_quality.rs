@@ -13,6 +13,8 @@ use driftline_storage::{
     MINUTE_MICROS, NULL, Options, PredictionBatch, ReferenceRows, Schema, Task,
 };
 
+use proptest::prelude::*;
+
 /// The clock stands a day after the last row of most tests.
 const NOW: i64 = 3 * DAY_MICROS;
 
@@ -318,4 +320,56 @@ fn damaged_partials_take_the_sums_and_leave_the_counts() {
     assert_eq!((x.current.values, x.current.covered), (3, Some(0.0)));
     assert_eq!(why(x, "max"), "no whole hour or day inside has sums of the values");
     assert_eq!(column(&report, "c").current.unseen, Some(1));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn any_window_of_whole_minutes_is_a_plain_count_of_its_rows(
+        rows in prop::collection::vec((0_i64..4_000, 0_usize..10), 1..80),
+        sealed in 0_usize..80,
+        from in 0_i64..4_000,
+        minutes in 1_i64..4_000,
+    ) {
+        const VALUES: [f64; 10] =
+            [NULL, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -3.0, 1.0, 2.5, 7.0, 10.0, 11.0];
+        let dir = tempfile::tempdir().unwrap();
+        let db = made(dir.path());
+        refer(&db);
+        for (number, (minute, value)) in rows.iter().enumerate() {
+            if number == sealed {
+                db.seal().unwrap();
+            }
+            // Times within a minute differ, and so do the ids that are made of them.
+            let time = minute * MINUTE_MICROS + number as i64;
+            write(&db, time, &[VALUES[*value]], &[None]);
+        }
+        let report = ask(&db, from * MINUTE_MICROS, (from + minutes) * MINUTE_MICROS);
+        let x = &column(&report, "x").current;
+        let inside = rows.iter().filter(|(minute, _)| (from..from + minutes).contains(minute));
+        let inside: Vec<f64> = inside.map(|(_, value)| VALUES[*value]).collect();
+        let count = |of: &dyn Fn(f64) -> bool| inside.iter().filter(|v| of(**v)).count() as u64;
+        prop_assert_eq!((x.rows, report.rows_scanned), (inside.len() as u64, 0));
+        prop_assert_eq!(x.nulls, count(&driftline_storage::is_null));
+        prop_assert_eq!(x.nulls + x.nans, count(&f64::is_nan));
+        prop_assert_eq!(x.positive_infinities, count(&|v| v == f64::INFINITY));
+        prop_assert_eq!(x.negative_infinities, count(&|v| v == f64::NEG_INFINITY));
+        prop_assert_eq!(x.below, Some(count(&|v| v.is_finite() && v < 1.0)));
+        prop_assert_eq!(x.above, Some(count(&|v| v.is_finite() && v > 10.0)));
+        let values: Vec<f64> = inside.into_iter().filter(|value| value.is_finite()).collect();
+        prop_assert_eq!(x.values, values.len() as u64);
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        prop_assert!(x.min.is_none_or(|min| min >= low) && x.max.is_none_or(|max| max <= high));
+        prop_assert!(x.constant.is_none_or(|constant| constant == (low == high)));
+        if x.covered == Some(1.0) {
+            let n = values.len() as f64;
+            let mean = values.iter().sum::<f64>() / n;
+            let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n;
+            prop_assert_eq!((x.min, x.max), (Some(low), Some(high)));
+            prop_assert!((x.mean.unwrap() - mean).abs() < 1e-12);
+            prop_assert!((x.std.unwrap() - variance.sqrt()).abs() < 1e-7);
+        }
+    }
 }

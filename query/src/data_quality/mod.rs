@@ -226,3 +226,22 @@ fn newest_row(part: &Part) -> Result<Option<i64>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_so_many_columns_and_not_one_more() {
+        assert!(check_size(1, limits::COLUMNS_MAX).is_ok());
+        let error = check_size(1, limits::COLUMNS_MAX + 1).expect_err("one more");
+        assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
+        assert!(check_size(usize::MAX, 2).is_err());
+    }
+
+    #[test]
+    fn columns_are_answered_once_in_the_order_of_asking() {
+        assert_eq!(each_once(vec![2, 0, 2], 3), [2, 0]);
+        assert_eq!(each_once(Vec::new(), 3), [0, 1, 2]);
+    }
+}

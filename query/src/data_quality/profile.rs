@@ -189,3 +189,42 @@ fn write_spread(
     };
     profile.constant = told(reasons, "constant", constant);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outer_bins_are_outside_unless_the_reference_has_rows_in_them() {
+        let of = |bins: &[u64]| ColumnTally { bins: bins.to_vec(), ..ColumnTally::default() };
+        assert_eq!(outside(&[3, 5, 4], Some(&of(&[0, 9, 0]))), Ok((3, 4)));
+        // Its largest value is the largest number, so that no edge is above it.
+        assert_eq!(outside(&[3, 5, 4], Some(&of(&[0, 9, 1]))), Ok((3, 0)));
+        assert_eq!(outside(&[7], Some(&of(&[0]))), Err(Undefined::ReferenceEmpty));
+        assert_eq!(outside(&[1, 2], None), Err(Undefined::NoReference));
+    }
+
+    #[test]
+    fn categories_past_the_bound_on_names_are_not_taken_for_one() {
+        assert_eq!(one_category(0, 0), None);
+        assert_eq!(one_category(0, 5), None);
+        assert_eq!(one_category(1, 0), Some(true));
+        assert_eq!(one_category(1, 5), Some(false));
+        assert_eq!(one_category(2, 0), Some(false));
+    }
+
+    #[test]
+    fn a_share_of_nulls_that_cannot_vary_changes_by_nothing_without_a_p_value() {
+        let of = |nulls, rows| ColumnProfile { rows, nulls, ..ColumnProfile::default() };
+        let mut reasons = Reasons::new();
+        assert_eq!(null_change(&of(4, 4), Some(&of(9, 9)), &mut reasons), (Some(0.0), None));
+        assert_eq!(reasons.keys().collect::<Vec<_>>(), ["null_p_value"]);
+        let (change, p_value) = null_change(&of(4, 4), Some(&of(0, 4)), &mut reasons);
+        // z is the root of 8, whose two-sided p-value is erfc(2).
+        assert_eq!(change, Some(100.0));
+        assert!((p_value.expect("rows vary") - 0.004_677_734_981_047).abs() < 1e-12);
+        let (change, p_value) = null_change(&of(0, 0), Some(&of(0, 4)), &mut reasons);
+        assert_eq!((change, p_value), (None, None));
+        assert_eq!(reasons["null_change"], "window has no prediction");
+    }
+}
