@@ -26,6 +26,7 @@ use crate::{
     labels::LabelSet,
     limits,
     minutes::MinuteCache,
+    outcome::Outcomes,
     partials_file::PartialsFile,
     rows::RowFile,
     vfs::Vfs,
@@ -38,6 +39,7 @@ pub(crate) enum Item {
     Partials(Arc<PartialsFile>),
     Ids(Arc<IdIndex>),
     Labels(Arc<LabelSet>),
+    Outcomes(Outcomes),
     Answers(Arc<Answers>),
     Deleted(Arc<RoaringBitmap>),
 }
@@ -49,6 +51,8 @@ pub(crate) enum Of {
     File,
     /// Of a row file, the answers of its rows.
     Answers,
+    /// Of a sidecar, its sums without its labels.
+    Outcomes,
     /// Of a file of deleted rows, the labels that the sidecars of its segment leave without them.
     Labels(u64),
 }
@@ -71,6 +75,7 @@ impl Weighter<Key, Item> for ByBytes {
             Item::Partials(file) => file.bytes(),
             Item::Ids(index) => index.bytes(),
             Item::Labels(labels) => labels.bytes(),
+            Item::Outcomes(outcomes) => outcomes.bytes(),
             Item::Answers(answers) => answers.bytes(),
             Item::Deleted(rows) => rows.serialized_size(),
         };

@@ -10,6 +10,7 @@ use crate::{
     binning::Binning,
     codec::{DecodeError, Decoded, Get, Put as _},
     error::{Error, Result},
+    limits,
     manifest::ReferenceRecord,
     moments::{ColumnMoments, Moments},
     section::{Format, SectionReader, SectionWriter},
@@ -101,7 +102,7 @@ pub(crate) fn read_summary(
         get.end()?;
         let tally = decode_counts(&binning, &counts)?;
         let percentiles = decode_percentiles(binning.columns().len(), &percentiles)?;
-        let moments = moments.map(|bytes| decode_moments(&binning, &tally, &bytes)).transpose()?;
+        let moments = moments.map(|bytes| decode_moments(&binning, &bytes)).transpose()?;
         Ok(Reference {
             record,
             binning: Arc::new(binning),
@@ -132,13 +133,9 @@ fn decode_counts(binning: &Binning, counts: &[u8]) -> Decoded<Tally> {
     Ok(tally)
 }
 
-fn decode_moments(
-    binning: &Binning,
-    tally: &Tally,
-    bytes: &[u8],
-) -> Decoded<Arc<Vec<ColumnMoments>>> {
+fn decode_moments(binning: &Binning, bytes: &[u8]) -> Decoded<Arc<Vec<ColumnMoments>>> {
     let mut get = Get::new(bytes);
-    let moments = Moments::decode(&mut get, binning, tally.rows)?;
+    let moments = Moments::decode(&mut get, binning, limits::REFERENCE_ROWS_MAX as u64)?;
     get.end()?;
     Ok(by_column(binning, &moments))
 }

@@ -22,6 +22,7 @@ use crate::{
     label_delta::{self, RowLabel},
     labels::LabelSet,
     manifest::{Level, SegmentRecord, SidecarRecord},
+    outcome::Outcomes,
     partials_file::PartialsFile,
     rows::RowFile,
     time::{HOUR_MICROS, TimeRange, date_text, day_range},
@@ -222,6 +223,25 @@ impl Segment {
     /// All labels of the segment.
     pub(crate) fn labels(&self) -> Result<Arc<LabelSet>> {
         self.merge(&mut self.live())
+    }
+
+    /// The sums of the segment's labels by minute. Where one sidecar says them all its labels, which
+    /// are many times as much, are not decoded.
+    pub(crate) fn outcomes(&self) -> Result<Outcomes> {
+        let mut live = self.live();
+        let whole = live.unpublished.is_empty() && live.labels.is_none();
+        let only = match (live.sidecars.as_slice(), &self.record.tombstones) {
+            ([only], None) if whole && !only.delta => &only.file,
+            _ => return Ok(self.merge(&mut live)?.outcomes().clone()),
+        };
+        let item = self.files.cached(only, Of::Outcomes, || {
+            let (path, bytes) = self.files.read(only)?;
+            Ok(Item::Outcomes(LabelSet::decode_outcomes(&path, &bytes)?))
+        })?;
+        match item {
+            Item::Outcomes(outcomes) => Ok(outcomes),
+            _ => Err(mixed_up(only)),
+        }
     }
 
     fn merge(&self, live: &mut Live) -> Result<Arc<LabelSet>> {

@@ -360,7 +360,7 @@ impl Part {
                 }
             }
             Inner::Segment(segment) => {
-                segment.labels()?.outcomes().fold(first, last, tally);
+                segment.outcomes()?.fold(first, last, tally);
             }
         }
         Ok(())

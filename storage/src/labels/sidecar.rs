@@ -106,7 +106,7 @@ impl LabelSet {
         set.map_err(|error| Error::corruption(path, 0, format!("expected {}", error.0)))
     }
 
-    /// Reads the sums of a sidecar and nothing else.
+    /// Reads the sums of a sidecar and nothing else. Its labels are read when they are needed.
     ///
     /// # Errors
     /// `Corruption` with the file.

@@ -1,4 +1,4 @@
-//! Moments against the values that they are of: merged, packed, and from bytes of anybody.
+//! Moments merge in any order, come back from bytes and are what their values say.
 
 use super::*;
 use crate::{binner::Binner, column::Column, counting::count};

@@ -1,4 +1,4 @@
-//! Files against the day that they were written of, and bytes that are no file.
+//! Any window of a file is a plain count of its rows, and damage is told.
 
 use super::*;
 use crate::{
