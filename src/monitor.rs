@@ -5,8 +5,8 @@ use std::{ops::ControlFlow, path::Path, sync::Arc, time::SystemTime};
 
 use driftline_query::{
     DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
-    PerformanceRequest, ReferenceName, distribution, drift, performance, pin_reference,
-    set_reference,
+    PerformanceRequest, QualityReport, QualityRequest, ReferenceName, distribution, drift,
+    performance, pin_reference, quality, set_reference,
 };
 use driftline_storage::{
     Damage, Db, Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Options,
@@ -280,6 +280,14 @@ impl Monitor {
     /// As [`Monitor::drift`].
     pub fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport> {
         distribution(&self.db, request)
+    }
+
+    /// What the columns of windows hold, and how fresh they are; also without a reference.
+    ///
+    /// # Errors
+    /// As [`Monitor::drift`].
+    pub fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
+        quality(&self.db, request)
     }
 
     /// Moves what is in memory into segments now, and waits for it.

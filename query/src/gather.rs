@@ -70,6 +70,8 @@ pub(crate) struct Gathered {
     pub(crate) tallies: Tallies,
     pub(crate) rows_scanned: u64,
     pub(crate) missing: Vec<Missing>,
+    /// By part of the snapshot, whether it is among the missing ones.
+    pub(crate) left_out: Vec<bool>,
 }
 
 /// What is counted, and the columns that rows are read of for it.
@@ -87,7 +89,10 @@ struct Task {
 }
 
 /// Windows of a part that it overlaps, by place.
-fn overlapping(part: &Part, windows: &[TimeRange]) -> impl Iterator<Item = (usize, TimeRange)> {
+pub(crate) fn overlapping(
+    part: &Part,
+    windows: &[TimeRange],
+) -> impl Iterator<Item = (usize, TimeRange)> {
     let range = part.range();
     let first = windows.partition_point(|window| window.end <= range.start);
     let last = windows.partition_point(|window| window.start < range.end);
@@ -134,6 +139,7 @@ pub(crate) fn tallies(
             tallies: Tallies::new(cells.clone(), windows.len()),
             rows_scanned: 0,
             missing: Vec::new(),
+            left_out: Vec::new(),
         };
         let mut counter = None;
         let mut task = Task::default();
@@ -155,7 +161,8 @@ pub(crate) fn tallies(
                 }
             }
         }
-        return Ok(Gathered { missing, ..gathered });
+        let left_out = sources.iter().map(|source| *source == Source::Nothing).collect();
+        return Ok(Gathered { missing, left_out, ..gathered });
     }
 }
 

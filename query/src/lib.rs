@@ -22,7 +22,11 @@ mod quality;
 mod labelled;
 mod performance;
 mod distribution;
+mod data_quality;
 
+pub use data_quality::{
+    ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
+};
 pub use distribution::distribution;
 pub use drift::drift;
 pub use method::Method;

@@ -4,6 +4,10 @@
 pub const WINDOWS_MAX: usize = 8_784;
 /// Results of one answer, windows times features times methods: some 100 MB as JSON.
 pub const RESULTS_MAX: usize = 1_000_000;
+/// Columns of one answer about data quality, windows times features: some 100 MB as JSON.
+pub const COLUMNS_MAX: usize = 100_000;
+/// Unseen categories that an answer about data quality names of a column, the most frequent ones.
+pub const UNSEEN_NAMES_MAX: usize = 10;
 /// Counts in the confusion matrices of one answer, windows times classes squared (8 bytes each).
 pub const CONFUSION_COUNTS_MAX: usize = 10_000_000;
 /// Bins of a PSI: more than a reference can tell apart.

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
 
 use driftline_query::{
     DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
-    PerformanceRequest, ReferenceName,
+    PerformanceRequest, QualityReport, QualityRequest, ReferenceName,
 };
 use driftline_storage::{
     Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Pending, PredictionBatch,
@@ -60,6 +60,8 @@ pub trait Backend {
     fn performance(&self, request: &PerformanceRequest) -> Result<PerformanceReport>;
     /// See [`Monitor::distribution`].
     fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport>;
+    /// See [`Monitor::quality`].
+    fn quality(&self, request: &QualityRequest) -> Result<QualityReport>;
     /// See [`Monitor::set_retention`].
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>>;
     /// See [`Monitor::delete_predictions`].
@@ -147,6 +149,10 @@ impl Backend for Monitor {
 
     fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport> {
         self.distribution(request)
+    }
+
+    fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
+        self.quality(request)
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {
@@ -243,6 +249,10 @@ impl Backend for Client {
 
     fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport> {
         self.distribution(request)
+    }
+
+    fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
+        self.quality(request)
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {

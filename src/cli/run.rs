@@ -257,5 +257,10 @@ fn query(global: &GlobalArgs, command: &QueryCommand) -> Outcome {
             let report = open_existing(global)?.distribution(&request).map_err(usage)?;
             show(global, |out, format, style| render::distribution(&report, out, format, style))
         }
+        QueryCommand::Quality(args) => {
+            let request = args.request(now)?;
+            let report = open_existing(global)?.quality(&request).map_err(usage)?;
+            show(global, |out, format, style| render::quality(&report, out, format, style))
+        }
     }
 }

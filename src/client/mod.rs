@@ -17,7 +17,7 @@ use driftline_proto::v1::{
 };
 use driftline_query::{
     DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
-    PerformanceRequest, ReferenceName,
+    PerformanceRequest, QualityReport, QualityRequest, ReferenceName,
 };
 use driftline_storage::{
     Declaration, Error, ErrorKind, ModelRecord, PredictionBatch, Producer, ReferenceRows, Result,
@@ -246,6 +246,15 @@ impl Client {
         let request = wire::query::write_distribution_request(request);
         let answer = self.wait(self.query_service().query_distribution(request))?;
         wire::query::distribution_report(answer)
+    }
+
+    /// What the columns of windows hold, and how fresh they are.
+    ///
+    /// # Errors
+    /// As [`crate::Monitor::quality`].
+    pub fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
+        let request = wire::quality::write_request(request);
+        wire::quality::report(self.wait(self.query_service().query_data_quality(request))?)
     }
 
     /// Writes predictions of a model, many batches at a time.

@@ -69,4 +69,16 @@ impl QueryService for Queries {
         })
         .await
     }
+
+    async fn query_data_quality(
+        &self,
+        request: Request<v1::QueryDataQualityRequest>,
+    ) -> Result<Response<v1::QueryDataQualityResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.quality(&wire::quality::request(request)?)?;
+            Ok(wire::quality::write_report(report))
+        })
+        .await
+    }
 }

@@ -22,7 +22,7 @@ pub(crate) const QUERY_FIELDS: [(&str, &str); 6] = [
     ("model", "scope.model"),
 ];
 
-fn scope(scope: Option<v1::Scope>) -> Result<Scope> {
+pub(super) fn scope(scope: Option<v1::Scope>) -> Result<Scope> {
     let scope = required("scope", scope)?;
     if scope.model.is_empty() {
         return Err(Error::invalid("scope.model", "is required"));
@@ -39,7 +39,7 @@ fn scope(scope: Option<v1::Scope>) -> Result<Scope> {
     })
 }
 
-fn write_scope(scope: &Scope) -> v1::Scope {
+pub(super) fn write_scope(scope: &Scope) -> v1::Scope {
     v1::Scope {
         model: scope.model.clone(),
         version: scope.version.clone(),
@@ -120,7 +120,7 @@ fn write_metric(metric: Metric) -> i32 {
     known.map_or(v1::Metric::Unspecified, |(_, known)| *known).into()
 }
 
-fn each<T, U>(items: Vec<T>, read: impl Fn(T) -> Result<U>) -> Result<Vec<U>> {
+pub(super) fn each<T, U>(items: Vec<T>, read: impl Fn(T) -> Result<U>) -> Result<Vec<U>> {
     items.into_iter().map(read).collect()
 }
 
@@ -309,11 +309,11 @@ pub(crate) fn write_performance_report(report: PerformanceReport) -> v1::QueryPe
     }
 }
 
-fn missing(missing: v1::MissingRows) -> MissingRows {
+pub(super) fn missing(missing: v1::MissingRows) -> MissingRows {
     MissingRows { rows: missing.rows, reason: missing.reason }
 }
 
-fn write_missing(missing: MissingRows) -> v1::MissingRows {
+pub(super) fn write_missing(missing: MissingRows) -> v1::MissingRows {
     v1::MissingRows { rows: missing.rows, reason: missing.reason }
 }
 

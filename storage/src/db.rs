@@ -434,6 +434,11 @@ impl Db {
         self.shared.check_poison()
     }
 
+    /// The time of the clock that the database was opened with, in microseconds since 1970 UTC.
+    pub fn now(&self) -> i64 {
+        (self.shared.clock)()
+    }
+
     /// Stretches of the log that did not check at open.
     pub fn damage(&self) -> &[Damage] {
         &self.damage

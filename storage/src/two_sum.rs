@@ -18,7 +18,7 @@ impl Sum {
     }
 
     /// Adds a value.
-    pub(crate) fn add(&mut self, value: f64) {
+    pub fn add(&mut self, value: f64) {
         let high = self.high + value;
         let part = high - self.high;
         let rest = (self.high - (high - part)) + (value - part);

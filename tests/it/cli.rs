@@ -172,6 +172,8 @@ fn every_answer_comes_as_table_json_and_csv_with_nothing_on_stderr() {
     check(&query("performance", &["--step", "1d", "--metric", "accuracy", "--metric", "rmse"]));
     check(&query("distribution", &["--feature", "amount"]));
     check(&query("distribution", &["--feature", "prediction", "--version", "2"]));
+    check(&query("quality", &[]));
+    check(&query("quality", &["--step", "6h", "--feature", "amount", "--version", "1"]));
 }
 
 #[test]
@@ -206,6 +208,7 @@ fn a_window_that_ends_before_it_starts_or_makes_too_many_steps_is_wrong_usage() 
         &["query", "drift"][..],
         &["query", "performance"],
         &["query", "distribution", "--feature", "amount"],
+        &["query", "quality"],
         &["reference", "pin"],
     ] {
         check_fails(&target, &[command, &reversed].concat(), 2, "ends before it starts");

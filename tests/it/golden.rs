@@ -187,11 +187,87 @@ fn check_result(
     }
 }
 
+/// The profile of every column of the reference and of the windows of predictions. Returns the number
+/// of profiles compared.
+fn check_data_quality(target: &Target, shared: &Path, set: &str) -> usize {
+    let mut windows: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
+    for case in golden(shared, "profile.json", set) {
+        windows.entry(window(&case)).or_default().push(case);
+    }
+    let mut compared = 0;
+    for ((from, to), cases) in &windows {
+        let report =
+            run_json(target, &["query", "quality", "--model", set, "--from", from, "--to", to]);
+        assert_eq!(report["rows_scanned"], 0, "{set} {from}: minutes are answered from counts");
+        let window = &report["windows"][0];
+        for case in cases {
+            let (id, expected) = (&case["id"], &case["expected"]);
+            let Some(name) = case["inputs"]["column"].as_str() else {
+                assert_eq!(window["predictions"], expected["rows"], "{id}");
+                continue;
+            };
+            let columns = window["columns"].as_array().unwrap();
+            let column = columns.iter().find(|column| column["feature"] == name);
+            let column = column.unwrap_or_else(|| panic!("{id}: no {name}"));
+            let file = case["inputs"]["file"].as_str().unwrap();
+            let in_reference = file.ends_with("reference.parquet");
+            // A column without a value in a text file is read as categories, which numbers then are.
+            let numeric = column["kind"] == "numeric";
+            check_profile(if in_reference { &column["reference"] } else { column }, case, numeric);
+            if !in_reference {
+                check_null_change(column, id);
+            }
+            compared += 1;
+        }
+    }
+    compared
+}
+
+fn check_profile(profile: &Value, case: &Value, numeric: bool) {
+    let (id, expected) = (&case["id"], &case["expected"]);
+    for (figure, name) in [("rows", "rows"), ("nulls", "nulls"), ("values", "count")] {
+        assert_eq!(profile[figure], expected[name], "{id} {figure}");
+    }
+    let Some(distinct) = expected["distinct"].as_u64().filter(|distinct| *distinct > 0) else {
+        assert!(profile["constant"].is_null() && profile["mean"].is_null(), "{id}: {profile}");
+        return;
+    };
+    assert_eq!(profile["constant"], distinct == 1, "{id}");
+    if !numeric {
+        assert_eq!(
+            (&profile["distinct"], &profile["other"]),
+            (&distinct.into(), &0.into()),
+            "{id}"
+        );
+        return;
+    }
+    // Sums of a day with few rows are kept of the day only, but these windows are whole days.
+    assert_eq!(profile["covered"], 1.0, "{id}");
+    assert!((1..=distinct).contains(&profile["distinct"].as_u64().unwrap()), "{id}");
+    for (figure, name) in [("min", "min"), ("max", "max"), ("mean", "mean"), ("std", "std_ddof0")] {
+        close(&profile[figure], &expected[name], 1e-9, &format!("{id} {figure}"));
+    }
+}
+
+/// The change of the share of nulls is that of the counts, and has a p-value if any is null.
+fn check_null_change(column: &Value, id: &Value) {
+    let share = |of: &Value| of["nulls"].as_f64().unwrap() / of["rows"].as_f64().unwrap();
+    let (now, was) = (share(column), share(&column["reference"]));
+    let change = column["null_change"].as_f64().unwrap();
+    assert!((change - 100.0 * (now - was)).abs() < 1e-9, "{id}: {change}");
+    let varies = [now, was] != [0.0; 2] && [now, was] != [1.0; 2];
+    assert_eq!(column["null_p_value"].is_number(), varies, "{id}: {column}");
+    assert_eq!(column["undefined"]["null_p_value"].is_string(), !varies, "{id}");
+}
+
 fn check_all(target: &Target, shared: &Path, set: &str) {
     let drift = check_drift(target, shared, set);
     let performance = check_performance(target, shared, set);
-    println!("{set}: {drift} drift values and {performance} performance windows equal");
-    assert!(drift > 100 && performance > 10);
+    let profiles = check_data_quality(target, shared, set);
+    println!(
+        "{set}: {drift} drift values, {performance} performance windows and {profiles} profiles equal"
+    );
+    assert!(drift > 100 && performance > 10 && profiles > 10);
 }
 
 #[test]

@@ -114,11 +114,13 @@ pub enum Undefined {
     SplitOutOfRange,
     /// A ratio of means whose denominator may be 0 or negative.
     MeanNotPositive,
+    /// There are values, but no hour or day whose sums are kept lies whole in the window.
+    NoSums,
 }
 
 impl Undefined {
     /// Every reason, in declaration order: for tables, wire mappings and tests that cover the set.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 51] = [
         Self::NoReference,
         Self::ReferenceEmpty,
         Self::WindowEmpty,
@@ -169,6 +171,7 @@ impl Undefined {
         Self::BetaOutOfRange,
         Self::SplitOutOfRange,
         Self::MeanNotPositive,
+        Self::NoSums,
     ];
 
     /// The reason as an English phrase without a full stop, fit to follow "undefined: ".
@@ -226,6 +229,7 @@ impl Undefined {
             Self::BetaOutOfRange => "beta is not a number of at least 0",
             Self::SplitOutOfRange => "expected split is not of positive shares",
             Self::MeanNotPositive => "mean to compare with is not clearly positive",
+            Self::NoSums => "no whole hour or day inside has sums of the values",
         }
     }
 }

@@ -15,7 +15,9 @@ pub use bench::{BenchArgs, BenchKind};
 pub use data::{ImportArgs, ImportCommand, LabelImportArgs, PinArgs, ReferenceCommand, SetArgs};
 pub use maintenance::{DeleteArgs, InspectArgs, PredictionsCommand, RetentionArgs};
 pub use models::{CreateArgs, ModelsCommand};
-pub use query::{DistributionArgs, DriftArgs, PerformanceArgs, QueryCommand, ScopeArgs};
+pub use query::{
+    DistributionArgs, DriftArgs, PerformanceArgs, QualityArgs, QueryCommand, ScopeArgs,
+};
 
 use super::render::Format;
 
@@ -100,7 +102,7 @@ pub enum Command {
     /// Import predictions and labels from files
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Ask for drift, performance and distributions
+    /// Ask for drift, performance, distributions and data quality
     #[command(subcommand)]
     Query(QueryCommand),
     /// Delete stored predictions

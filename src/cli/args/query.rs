@@ -5,7 +5,8 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use driftline_query::{
-    DistributionRequest, DriftRequest, Method, Metric, PerformanceRequest, Scope, limits::BINS_MAX,
+    DistributionRequest, DriftRequest, Method, Metric, PerformanceRequest, QualityRequest, Scope,
+    limits::BINS_MAX,
 };
 
 use crate::cli::time::{Moment, TimeError, parse_duration};
@@ -35,6 +36,13 @@ pub enum QueryCommand {
         Example:\n  \
         driftline query distribution --model fraud --feature amount --from -1d --to now"))]
     Distribution(DistributionArgs),
+    /// What features, score and prediction hold: nulls, odd values, ranges, and how fresh they are
+    #[command(after_help = format!("{TIMES_HELP}\n\
+        Without a reference there is nothing to compare with; the counts are shown.\n\n\
+        Examples:\n  \
+        driftline query quality --model fraud --from -1d --to now\n  \
+        driftline query quality --model fraud --from -7d --to now --step 1d --feature amount"))]
+    Quality(QualityArgs),
 }
 
 /// Model, version and interval.
@@ -171,6 +179,37 @@ impl DistributionArgs {
         Ok(DistributionRequest {
             scope: self.scope.scope(now_micros, None)?,
             feature: self.feature.clone(),
+            reference: self.reference.clone(),
+        })
+    }
+}
+
+/// Arguments of `query quality`.
+#[derive(Debug, Args)]
+pub struct QualityArgs {
+    /// Model, version and interval.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Length of each window of a series: 1d, 6h, 15m, 30s, 1h30m [default: one window]
+    #[arg(long, value_name = "DUR", value_parser = parse_duration, allow_hyphen_values = true)]
+    pub step: Option<i64>,
+    /// Feature, or score or prediction; repeatable [default: all]
+    #[arg(long, value_name = "F")]
+    pub feature: Vec<String>,
+    /// Name of the reference [default: the one named "default", else the oldest, else none]
+    #[arg(long, value_name = "NAME")]
+    pub reference: Option<String>,
+}
+
+impl QualityArgs {
+    /// The request, with times relative to `now_micros`.
+    ///
+    /// # Errors
+    /// If a time lies outside the years 0001 to 9999.
+    pub fn request(&self, now_micros: i64) -> Result<QualityRequest, TimeError> {
+        Ok(QualityRequest {
+            scope: self.scope.scope(now_micros, self.step)?,
+            features: self.feature.clone(),
             reference: self.reference.clone(),
         })
     }

@@ -188,6 +188,20 @@ fn performance_and_distribution_take_what_they_need() {
 }
 
 #[test]
+fn quality_takes_features_a_step_and_a_reference() {
+    let cli = good(
+        "query quality --model m --version v --from -7d --to now --step 1d --feature a \
+         --feature b --reference r",
+    );
+    let Command::Query(QueryCommand::Quality(args)) = cli.command else { panic!("quality") };
+    let request = args.request(0).expect("in range");
+    assert_eq!((request.features.len(), request.reference.as_deref()), (2, Some("r")));
+    assert_eq!(request.scope.step, Some(86_400_000_000));
+    wrong("query quality --model m --to now", "--from");
+    wrong("query quality --model m --from -1d --to now --bins 5", "--bins");
+}
+
+#[test]
 fn maintenance_takes_a_target_and_inspect_a_file() {
     assert!(matches!(good("verify --data-dir d").command, Command::Verify));
     assert!(matches!(good("compact --server http://a:1").command, Command::Compact));

@@ -14,6 +14,7 @@ mod maintenance;
 mod missing;
 mod models;
 mod performance;
+mod quality;
 mod references;
 mod stats;
 mod table;
@@ -27,6 +28,7 @@ pub use inspection::inspection;
 pub use maintenance::{Deleted, compacted, deleted, verified};
 pub use models::{model, models, retention};
 pub use performance::performance;
+pub use quality::quality;
 pub use references::{reference, references};
 pub use stats::{all_stats, model_stats};
 

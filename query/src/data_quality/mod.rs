@@ -1,0 +1,247 @@
+//! Data quality: what the columns of windows hold, beside a reference if there is one.
+//!
+//! Counts come from partials, or from rows where those cannot answer; smallest, largest, mean and
+//! deviation from the sums that are kept by hour, see [`spread`]. Duplicates are refused when they
+//! arrive and nothing is kept of when a row arrived, so neither is answered here.
+
+mod profile;
+mod report;
+mod spread;
+
+use std::sync::Arc;
+
+use driftline_storage::{
+    Binning, Cells, ColumnBins, Db, Error, ErrorKind, Field, Part, Reference, Result, Snapshot,
+    TimeRange,
+};
+
+use crate::{
+    gather::{Gathered, Selection, missing_in, tallies},
+    limits,
+    window::windows,
+};
+
+pub use report::{
+    ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName,
+};
+
+use profile::{Known, Reasons};
+use spread::Spread;
+
+/// A column that is asked about.
+#[derive(Debug)]
+struct Asked {
+    name: Arc<str>,
+    field: Field,
+    /// Its place in the binning.
+    place: usize,
+    /// What it is in the reference.
+    reference: Option<Arc<ColumnProfile>>,
+    /// Why figures of the reference are absent.
+    reasons: Reasons,
+}
+
+/// Profiles the columns of the windows of a request.
+///
+/// Without a reference the answer has counts and sums alone, and says of the rest that there is
+/// none.
+///
+/// # Errors
+/// `NotFound` for a model, version, feature or named reference that does not exist,
+/// `FailedPrecondition` for a model whose columns are not known, `InvalidArgument` for a window that
+/// ends before it starts, `ResourceExhausted` past [`limits::COLUMNS_MAX`].
+pub fn quality(db: &Db, request: &QualityRequest) -> Result<QualityReport> {
+    let scope = &request.scope;
+    let windows = windows(scope.from, scope.to, scope.step)?;
+    let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
+    let reference = reference(db, request)?;
+    let (binning, columns) = match &reference {
+        Some(reference) => (reference.binning.clone(), of_reference(reference, request)?),
+        None => {
+            let schema = snapshot.model.known_schema(scope.version.as_deref())?;
+            let fields = schema.monitored();
+            let places = request.features.iter().map(|name| schema.monitored_index(name));
+            let places = each_once(places.collect::<Result<Vec<usize>>>()?, fields.len());
+            let asked = |place| Some(Asked::new(place, fields.get(place)?, None));
+            let columns = places.into_iter().filter_map(asked).collect();
+            (Arc::new(Binning::unreferenced(&schema)), columns)
+        }
+    };
+    check_size(windows.len(), columns.len())?;
+    let places: Vec<usize> = columns.iter().map(|column| column.place).collect();
+    let selection = Selection {
+        cells: Arc::new(Cells::fine(binning, &places)),
+        fields: columns.iter().map(|column| column.field.clone()).collect(),
+    };
+    let gathered = tallies(&snapshot, &windows, &selection)?;
+    let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
+    let spreads = spread::spreads(&snapshot, &windows, &names, &gathered.left_out);
+    let (asked, newest) = (db.now(), newest(&snapshot)?);
+    Ok(QualityReport {
+        scope: scope.clone(),
+        reference: reference.as_ref().map(|reference| reference.record.name.clone()),
+        asked,
+        newest,
+        rows_scanned: gathered.rows_scanned,
+        windows: report_windows(&windows, &gathered, &spreads, &columns, reference.as_ref()),
+    })
+}
+
+/// The reference of a request; none if none is named and the model has none.
+fn reference(db: &Db, request: &QualityRequest) -> Result<Option<Reference>> {
+    let (scope, name) = (&request.scope, request.reference.as_deref());
+    match db.reference(&scope.model, scope.version.as_deref(), name) {
+        Ok(reference) => Ok(Some(reference)),
+        Err(error) if name.is_none() && error.kind() == ErrorKind::FailedPrecondition => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn of_reference(reference: &Reference, request: &QualityRequest) -> Result<Vec<Asked>> {
+    let place = |name: &String| match reference.binning.column(name) {
+        Some((place, _)) => Ok(place),
+        None => reference.record.schema.monitored_index(name),
+    };
+    let places = request.features.iter().map(place).collect::<Result<Vec<usize>>>()?;
+    let fields = reference.record.schema.monitored();
+    let places = each_once(places, reference.binning.columns().len());
+    let asked = |place| Some(Asked::new(place, fields.get(place)?, Some(reference)));
+    Ok(places.into_iter().filter_map(asked).collect())
+}
+
+/// The places without repeats; all of so many if none is asked for.
+fn each_once(asked: Vec<usize>, all: usize) -> Vec<usize> {
+    if asked.is_empty() {
+        return (0..all).collect();
+    }
+    let mut places = Vec::with_capacity(asked.len());
+    for place in asked {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
+}
+
+fn check_size(windows: usize, columns: usize) -> Result<()> {
+    if windows.saturating_mul(columns) > limits::COLUMNS_MAX {
+        let text = format!(
+            "{windows} windows of {columns} columns are more than {} in one answer; choose a longer \
+             step or fewer features",
+            limits::COLUMNS_MAX
+        );
+        return Err(Error::new(ErrorKind::ResourceExhausted, text));
+    }
+    Ok(())
+}
+
+impl Asked {
+    fn new(place: usize, field: &Field, reference: Option<&Reference>) -> Self {
+        let mut reasons = Reasons::new();
+        let known = reference.and_then(|reference| {
+            let moments = reference.moments.as_ref().and_then(|all| all.get(place));
+            let edges = match reference.binning.columns().get(place) {
+                Some((_, ColumnBins::Numeric { edges })) => edges.as_slice(),
+                _ => &[],
+            };
+            let spread = moments.map(|moments| Spread::new(edges, &moments.outline));
+            let tally = reference.tally.columns.get(place)?;
+            Some(Known { tally, rows: reference.tally.rows, spread })
+        });
+        let profile = known.map(|known| profile::of_reference(field, &known, &mut reasons));
+        if profile.is_none() {
+            let undefined = crate::stats::Undefined::NoReference;
+            reasons.insert("reference".to_owned(), undefined.reason().into());
+        }
+        Self {
+            name: field.name.as_str().into(),
+            field: field.clone(),
+            place,
+            reference: profile.map(Arc::new),
+            reasons,
+        }
+    }
+}
+
+fn report_windows(
+    windows: &[TimeRange],
+    gathered: &Gathered,
+    spreads: &[Vec<Spread>],
+    columns: &[Asked],
+    reference: Option<&Reference>,
+) -> Vec<QualityWindow> {
+    let column = |window: usize, number: usize, asked: &Asked| {
+        let known = reference.and_then(|reference| reference.tally.columns.get(asked.place));
+        let spread = spreads.get(window).and_then(|all| all.get(number));
+        let counts = (gathered.tallies.rows(window), gathered.tallies.column(window, number));
+        let mut undefined = asked.reasons.clone();
+        let spread = spread.copied().unwrap_or_default();
+        let current = profile::of_window(&asked.field, counts, &spread, known, &mut undefined);
+        let (null_change, null_p_value) =
+            profile::null_change(&current, asked.reference.as_deref(), &mut undefined);
+        ColumnQuality {
+            feature: asked.name.clone(),
+            kind: asked.field.kind,
+            current,
+            reference: asked.reference.clone(),
+            null_change,
+            null_p_value,
+            undefined,
+        }
+    };
+    let one = |(place, window): (usize, &TimeRange)| QualityWindow {
+        start: window.start,
+        end: window.end,
+        predictions: gathered.tallies.rows(place),
+        columns: columns.iter().enumerate().map(|(n, asked)| column(place, n, asked)).collect(),
+        missing: missing_in(&gathered.missing, *window),
+    };
+    windows.iter().enumerate().map(one).collect()
+}
+
+/// The event time of the newest row that is not deleted, whatever the interval of a query. Of a
+/// segment whose rows were deleted in part and cannot be read, its record tells.
+fn newest(snapshot: &Snapshot) -> Result<Option<i64>> {
+    let mut parts: Vec<&Part> = snapshot.parts.iter().collect();
+    parts.sort_by_key(|part| std::cmp::Reverse(part.range().end));
+    let mut newest = None;
+    for part in parts {
+        let last = part.range().end - 1;
+        if newest.is_some_and(|newest| newest >= last) {
+            break;
+        }
+        // No binning: some rows are deleted, perhaps the newest.
+        let found = if part.binning() != 0 { Some(last) } else { newest_row(part)? };
+        newest = newest.max(found);
+    }
+    Ok(newest)
+}
+
+fn newest_row(part: &Part) -> Result<Option<i64>> {
+    match part.scan(part.range(), &[]) {
+        Ok(chunks) => Ok(chunks.iter().flat_map(|chunk| chunk.times.iter().copied()).max()),
+        Err(error) => {
+            crate::gather::leave_out(part, error)?;
+            Ok(Some(part.range().end - 1))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_so_many_columns_and_not_one_more() {
+        assert!(check_size(1, limits::COLUMNS_MAX).is_ok());
+        let error = check_size(1, limits::COLUMNS_MAX + 1).expect_err("one more");
+        assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
+        assert!(check_size(usize::MAX, 2).is_err());
+    }
+
+    #[test]
+    fn columns_are_answered_once_in_the_order_of_asking() {
+        assert_eq!(each_once(vec![2, 0, 2], 3), [2, 0]);
+        assert_eq!(each_once(Vec::new(), 3), [0, 1, 2]);
+    }
+}

@@ -1,0 +1,237 @@
+//! Tables of data quality: what is not as in the reference, then ranges and means.
+
+use std::{collections::BTreeMap, io};
+
+use driftline_query::{ColumnQuality, QualityReport, QualityWindow};
+
+use super::{infinities, out_of_range};
+use crate::cli::{
+    render::{
+        Style, missing,
+        table::{
+            self, NONE, Table, Tone, count, counted, interval, name, number, percent, sentence,
+        },
+    },
+    time::format_time,
+};
+
+/// Rows of a table; a series has one for each window and column.
+const ROWS_SHOWN_MAX: usize = 200;
+/// p-value below which a change of nulls is marked.
+const SIGNIFICANT: f64 = 0.05;
+
+/// Writes the tables of a report.
+pub(super) fn write(
+    report: &QualityReport,
+    out: &mut dyn io::Write,
+    style: &Style,
+) -> io::Result<()> {
+    write_head(report, out)?;
+    let rows: Vec<(&QualityWindow, &ColumnQuality)> = report
+        .windows
+        .iter()
+        .flat_map(|window| window.columns.iter().map(move |column| (window, column)))
+        .collect();
+    if rows.is_empty() {
+        writeln!(out, "no columns")?;
+    } else {
+        let shown = rows.get(..rows.len().min(ROWS_SHOWN_MAX)).unwrap_or_default();
+        let series = report.windows.len() > 1;
+        write_counts(shown, series, out, style)?;
+        write_values(shown, series, out, style)?;
+        table::write_more(rows.len() - shown.len(), out)?;
+        write_unseen(shown, series, out)?;
+        write_reasons(shown, out)?;
+    }
+    if report.rows_scanned > 0 {
+        let rows = counted(report.rows_scanned, "row");
+        writeln!(out, "\n{rows} read, because counts by minute could not answer.")?;
+    }
+    missing::write(report.windows.iter().map(|window| window.missing.as_slice()), out)
+}
+
+fn write_head(report: &QualityReport, out: &mut dyn io::Write) -> io::Result<()> {
+    let scope = &report.scope;
+    let subject = table::subject(&scope.model, scope.version.as_deref());
+    let reference = match &report.reference {
+        Some(reference) => format!("beside reference {}", name(reference)),
+        None => "without a reference".to_owned(),
+    };
+    writeln!(out, "Data quality of {subject}, {reference}")?;
+    let predictions = report.windows.iter().fold(0_u64, |n, w| n.saturating_add(w.predictions));
+    let windows = match report.windows.len() {
+        1 => String::new(),
+        n => format!(" in {}", counted(n as u64, "window")),
+    };
+    let predictions = counted(predictions, "prediction");
+    writeln!(out, "{}: {predictions}{windows}", interval(scope.from, scope.to))?;
+    let newest = match (report.newest, report.age()) {
+        (Some(newest), Some(age)) if age < 0 => {
+            format!("{}, {} ahead of the clock", format_time(newest), ago(age.saturating_neg()))
+        }
+        (Some(newest), Some(age)) => format!("{}, {} ago", format_time(newest), ago(age)),
+        _ => NONE.to_owned(),
+    };
+    writeln!(out, "newest prediction of all: {newest}\n")
+}
+
+/// A length of time in its two largest units: `3d 4h`, `59s`.
+fn ago(micros: i64) -> String {
+    let seconds = micros / 1_000_000;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, minutes) => format!("{minutes}m {}s", seconds % 60),
+        (0, hours, minutes) => format!("{hours}h {}m", minutes % 60),
+        (days, hours, _) => format!("{days}d {}h", hours % 24),
+    }
+}
+
+fn titles(series: bool, rest: &[&str]) -> Vec<String> {
+    let first = series.then_some("start");
+    first.into_iter().chain(rest.iter().copied()).map(str::to_owned).collect()
+}
+
+fn first_cells(window: &QualityWindow, column: &ColumnQuality, series: bool) -> Vec<String> {
+    let start = series.then(|| format_time(window.start));
+    start.into_iter().chain([name(&column.feature)]).collect()
+}
+
+fn write_counts(
+    rows: &[(&QualityWindow, &ColumnQuality)],
+    series: bool,
+    out: &mut dyn io::Write,
+    style: &Style,
+) -> io::Result<()> {
+    let rest = [
+        "feature",
+        "kind",
+        ">null",
+        ">reference",
+        ">points",
+        ">p-value",
+        ">NaN",
+        ">infinite",
+        ">out of range",
+        ">unseen",
+        ">distinct",
+    ];
+    let mut table = Table::new(style, &titles(series, &rest));
+    for (window, column) in rows {
+        let (now, was) = (&column.current, column.reference.as_deref());
+        let share = |count: u64| if count == 0 { "0".to_owned() } else { percent(count, now.rows) };
+        let optional = |count: Option<u64>| count.map_or_else(|| NONE.to_owned(), share);
+        let mut cells: Vec<(String, Tone)> = first_cells(window, column, series)
+            .into_iter()
+            .chain([column.kind.name().to_owned()])
+            .map(|text| (text, Tone::Plain))
+            .collect();
+        let changed = column.null_p_value.is_some_and(|p| p < SIGNIFICANT);
+        let more = column.null_change.is_some_and(|points| points > 0.0);
+        let null = if changed && more { Tone::Warn } else { Tone::Plain };
+        cells.push((percent(now.nulls, now.rows), null));
+        let was = was.map_or_else(|| NONE.to_owned(), |was| percent(was.nulls, was.rows));
+        cells.push((was, Tone::Plain));
+        cells.push((number(column.null_change), Tone::Plain));
+        cells.push((number(column.null_p_value), Tone::Plain));
+        let odd = [
+            (share(now.nans), now.nans),
+            (share(infinities(now)), infinities(now)),
+            (optional(out_of_range(now)), out_of_range(now).unwrap_or(0)),
+            (optional(now.unseen), now.unseen.unwrap_or(0)),
+        ];
+        let tone = |count: u64| if count > 0 { Tone::Warn } else { Tone::Plain };
+        cells.extend(odd.map(|(text, count)| (text, tone(count))));
+        let constant = if now.constant == Some(true) { " (constant)" } else { "" };
+        cells.push((format!("{}{constant}", count(now.distinct)), Tone::Plain));
+        table.toned(cells);
+    }
+    table.write(out)
+}
+
+/// The figures of numbers, each before that of the reference, and the share of values they cover.
+fn write_values(
+    rows: &[(&QualityWindow, &ColumnQuality)],
+    series: bool,
+    out: &mut dyn io::Write,
+    style: &Style,
+) -> io::Result<()> {
+    let numeric = || rows.iter().filter(|(_, column)| column.kind.is_numeric());
+    if numeric().next().is_none() {
+        return Ok(());
+    }
+    let rest = [
+        "feature",
+        ">min",
+        ">reference",
+        ">max",
+        ">reference",
+        ">mean",
+        ">reference",
+        ">std",
+        ">reference",
+        ">covered",
+    ];
+    let mut table = Table::new(style, &titles(series, &rest));
+    for (window, column) in numeric() {
+        let (now, was) = (&column.current, column.reference.as_deref());
+        let mut cells = first_cells(window, column, series);
+        for (now, was) in [
+            (now.min, was.and_then(|was| was.min)),
+            (now.max, was.and_then(|was| was.max)),
+            (now.mean, was.and_then(|was| was.mean)),
+            (now.std, was.and_then(|was| was.std)),
+        ] {
+            cells.extend([number(now), number(was)]);
+        }
+        let covered = now.covered.filter(|covered| covered.is_finite());
+        let covered = covered.map(|covered| format!("{:.1} %", covered * 100.0));
+        cells.push(covered.unwrap_or_else(|| NONE.to_owned()));
+        table.row(cells);
+    }
+    writeln!(out)?;
+    table.write(out)
+}
+
+/// The names of unseen categories, a line for each column that has some.
+fn write_unseen(
+    rows: &[(&QualityWindow, &ColumnQuality)],
+    series: bool,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let mut first = true;
+    for (window, column) in rows.iter().filter(|(_, c)| !c.current.unseen_names.is_empty()) {
+        if std::mem::take(&mut first) {
+            writeln!(out, "\nCategories that the reference does not have:")?;
+        }
+        let start = if series { format!("{} ", format_time(window.start)) } else { String::new() };
+        let names = &column.current.unseen_names;
+        let list: Vec<String> =
+            names.iter().map(|n| format!("{} ({})", name(&n.name), count(n.rows))).collect();
+        let all = column.current.unseen_categories.unwrap_or(0);
+        let more = all.saturating_sub(names.len() as u64);
+        let more = if more > 0 { format!(", {} more", count(more)) } else { String::new() };
+        writeln!(out, "  {start}{}: {}{more}", name(&column.feature), list.join(", "))?;
+    }
+    Ok(())
+}
+
+/// Writes each reason once, with the number of figures of the window that it is about.
+fn write_reasons(
+    rows: &[(&QualityWindow, &ColumnQuality)],
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    for (_, column) in rows {
+        for why in column.undefined.values() {
+            *reasons.entry(why).or_default() += 1;
+        }
+    }
+    if !reasons.is_empty() {
+        writeln!(out)?;
+    }
+    for (reason, figures) in reasons {
+        writeln!(out, "{} undefined: {}", counted(figures, "figure"), sentence(reason))?;
+    }
+    Ok(())
+}
