@@ -14,6 +14,7 @@ use crate::{
     report::{DriftReport, DriftRequest, DriftResult, DriftWindow},
     statistic::{Statistic, WindowSums, details_of_bins, of_bins, of_fine_bins},
     stats::Measured,
+    verdict,
     window::windows,
 };
 
@@ -36,6 +37,9 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
         db.reference(&scope.model, scope.version.as_deref(), request.reference.as_deref())?;
     let methods =
         if request.methods.is_empty() { vec![Method::Psi] } else { request.methods.clone() };
+    if let Some(share) = &request.share {
+        verdict::check(share, &methods, request.exact)?;
+    }
     let of_values: Vec<Method> =
         methods.iter().copied().filter(|method| method.basis() == Basis::Values).collect();
     let asked = Asked {
@@ -125,9 +129,21 @@ fn report_windows(
                 results.push(result(feature, *method, measured, details));
             }
         }
-        let predictions = gathered.tallies.rows(place);
-        let missing = missing_in(&missing, *window);
-        DriftWindow { start: window.start, end: window.end, predictions, results, missing }
+        let shares = request.share.as_ref().map(|share| {
+            let rows = |(column, feature): (usize, &Compared)| {
+                feature.compared(gathered.tallies.column(place, column))
+            };
+            let rows: Vec<u64> = comparison.features.iter().enumerate().map(rows).collect();
+            verdict::decide(&mut results, &rows, methods, share)
+        });
+        DriftWindow {
+            start: window.start,
+            end: window.end,
+            predictions: gathered.tallies.rows(place),
+            results,
+            shares: shares.unwrap_or_default(),
+            missing: missing_in(&missing, *window),
+        }
     };
     windows.iter().enumerate().map(one).collect()
 }
@@ -148,5 +164,6 @@ fn result(
         exact: statistic.is_some_and(|statistic| statistic.exact),
         undefined: measured.err().map(|undefined| Cow::Borrowed(undefined.reason())),
         details,
+        verdict: None,
     }
 }

@@ -16,6 +16,7 @@ mod bins;
 mod moments;
 mod statistic;
 mod exact;
+mod verdict;
 mod drift;
 mod performance;
 mod distribution;
@@ -26,8 +27,9 @@ pub use method::Method;
 pub use performance::performance;
 pub use reference::{ReferenceName, pin_reference, set_reference};
 pub use report::{
-    Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
-    DriftRequest, DriftResult, DriftWindow, Metric, MetricResult, MissingRows, PerformanceReport,
-    PerformanceRequest, PerformanceWindow, Scope,
+    Both, ConfusionReport, Correction, DistributionBin, DistributionReport, DistributionRequest,
+    DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow, Metric, MetricResult,
+    MissingRows, PerformanceReport, PerformanceRequest, PerformanceWindow, Scope, ShareOptions,
+    Verdict,
 };
 pub use window::windows;
