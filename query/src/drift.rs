@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use driftline_storage::{Db, Error, ErrorKind, Result, TimeRange};
+use driftline_storage::{Db, Error, Result, TimeRange};
 
 use crate::{
     bins::{Asked, Compared, Comparison, Detail, compare},
@@ -11,6 +11,7 @@ use crate::{
     limits,
     method::{Basis, Method},
     moments::{self, Sums},
+    parity,
     report::{DriftReport, DriftRequest, DriftResult, DriftWindow},
     statistic::{Statistic, WindowSums, details_of_bins, of_bins, of_fine_bins},
     stats::Measured,
@@ -35,6 +36,9 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
     let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
     let reference =
         db.reference(&scope.model, scope.version.as_deref(), request.reference.as_deref())?;
+    if let Some(peer) = request.peer {
+        return parity::drift(db, request, peer, &snapshot, &windows, &reference);
+    }
     let methods =
         if request.methods.is_empty() { vec![Method::Psi] } else { request.methods.clone() };
     if let Some(share) = &request.share {
@@ -49,7 +53,7 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
         detail: if of_values.is_empty() || request.exact { Detail::Psi } else { Detail::Fine },
     };
     let comparison = compare(db, &reference, asked)?;
-    check_size(windows.len(), comparison.features.len() * methods.len())?;
+    limits::check_size(windows.len(), comparison.features.len() * methods.len())?;
     let gathered = tallies(&snapshot, &windows, &comparison.selection)?;
     let exact = if request.exact && !of_values.is_empty() {
         exact(db, &snapshot, &windows, &reference, &comparison, &of_values)?
@@ -78,18 +82,6 @@ fn check_options(request: &DriftRequest) -> Result<()> {
     if !(request.epsilon.is_normal() && request.epsilon > 0.0 && request.epsilon <= 1.0) {
         let text = format!("{} must be above 0 and at most 1", request.epsilon);
         return Err(Error::invalid("epsilon", text));
-    }
-    Ok(())
-}
-
-fn check_size(windows: usize, results_each: usize) -> Result<()> {
-    if windows.saturating_mul(results_each) > limits::RESULTS_MAX {
-        let text = format!(
-            "{windows} windows of {results_each} results are more than {} in one answer; \
-             choose a longer step or fewer features",
-            limits::RESULTS_MAX
-        );
-        return Err(Error::new(ErrorKind::ResourceExhausted, text));
     }
     Ok(())
 }

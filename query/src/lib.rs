@@ -17,6 +17,7 @@ mod moments;
 mod statistic;
 mod exact;
 mod verdict;
+mod parity;
 mod drift;
 mod performance;
 mod distribution;
@@ -24,6 +25,7 @@ mod distribution;
 pub use distribution::distribution;
 pub use drift::drift;
 pub use method::Method;
+pub use parity::Peer;
 pub use performance::performance;
 pub use reference::{ReferenceName, pin_reference, set_reference};
 pub use report::{

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use driftline_storage::{Error, Kind, Result, near_misses};
 
-use crate::method::Method;
+use crate::{method::Method, parity::Peer};
 
 /// A measure of model quality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +81,8 @@ pub struct DriftRequest {
     pub details: bool,
     /// Whether each column is judged, and how; the windows then have [`DriftWindow::shares`].
     pub share: Option<ShareOptions>,
+    /// Whose numbers to reproduce, and whose verdicts; no method then means its own choice.
+    pub peer: Option<Peer>,
 }
 
 /// How p-values of the columns of one window are adjusted for their number.
@@ -152,6 +154,7 @@ impl Default for DriftRequest {
             exact: false,
             details: false,
             share: None,
+            peer: None,
         }
     }
 }
@@ -195,8 +198,8 @@ pub struct Verdict {
 /// How many columns of a window drift by one statistic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DriftShare {
-    /// The statistic.
-    pub method: Method,
+    /// The statistic; none if a parity mode chose one for each column.
+    pub method: Option<Method>,
     /// Columns with a verdict.
     pub columns: u64,
     /// Those of them that drift.

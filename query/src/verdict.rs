@@ -97,13 +97,14 @@ pub(crate) fn decide(
             reasons.extend(undecided.clone());
             result.verdict = Some(Verdict { detected: verdict.ok(), threshold, undecided });
         }
-        share_of(*method, &verdicts, &reasons)
+        share_of(Some(*method), &verdicts, &reasons)
     };
     methods.iter().enumerate().map(share).collect()
 }
 
-fn share_of(
-    method: Method,
+/// How many of the columns drift, by one method or each by its own.
+pub(crate) fn share_of(
+    method: Option<Method>,
     verdicts: &[Measured<bool>],
     reasons: &[Cow<'static, str>],
 ) -> DriftShare {

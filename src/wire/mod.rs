@@ -9,6 +9,7 @@ pub(crate) mod column;
 pub(crate) mod error;
 pub(crate) mod foreign;
 pub(crate) mod model;
+mod verdict;
 pub(crate) mod query;
 pub(crate) mod rows;
 pub(crate) mod time;

@@ -4,17 +4,19 @@ use std::{borrow::Cow, collections::HashMap};
 
 use driftline_proto::v1;
 use driftline_query::{
-    Both, ConfusionReport, Correction, DistributionBin, DistributionReport, DistributionRequest,
-    DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow, Method, Metric, MetricResult,
-    MissingRows, PerformanceReport, PerformanceRequest, PerformanceWindow, Scope, ShareOptions,
-    Verdict,
+    Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
+    DriftRequest, DriftResult, DriftShare, DriftWindow, Method, Metric, MetricResult, MissingRows,
+    PerformanceReport, PerformanceRequest, PerformanceWindow, Scope,
 };
 use driftline_storage::{Error, Result};
 
-use super::{model, required, time};
+use super::{
+    model, required, time,
+    verdict::{peer, share_options, verdict, write_peer, write_share_options, write_verdict},
+};
 
 /// Names of request fields by the names that queries give them.
-pub(crate) const QUERY_FIELDS: [(&str, &str); 8] = [
+pub(crate) const QUERY_FIELDS: [(&str, &str); 9] = [
     ("from", "scope.start_time"),
     ("to", "scope.end_time"),
     ("step", "scope.step"),
@@ -23,6 +25,7 @@ pub(crate) const QUERY_FIELDS: [(&str, &str); 8] = [
     ("model", "scope.model"),
     ("correction", "share.correction"),
     ("threshold", "share.threshold"),
+    ("as", "peer"),
 ];
 
 fn scope(scope: Option<v1::Scope>) -> Result<Scope> {
@@ -128,34 +131,8 @@ pub(crate) fn drift_request(request: v1::QueryDriftRequest) -> Result<DriftReque
         exact: request.exact,
         details: request.details,
         share: request.share.map(share_options).transpose()?,
+        peer: peer(request.peer)?,
     })
-}
-
-fn share_options(options: v1::DriftShareOptions) -> Result<ShareOptions> {
-    let correction = match v1::Correction::try_from(options.correction) {
-        Ok(v1::Correction::Unspecified) => Correction::None,
-        Ok(v1::Correction::Bonferroni) => Correction::Bonferroni,
-        Ok(v1::Correction::BenjaminiHochberg) => Correction::BenjaminiHochberg,
-        Err(_) => {
-            let text = format!("{} is not a correction", options.correction);
-            return Err(Error::invalid("share.correction", text));
-        }
-    };
-    let min_samples = options.min_samples.unwrap_or(ShareOptions::default().min_samples);
-    Ok(ShareOptions { correction, threshold: options.threshold, min_samples })
-}
-
-fn write_share_options(options: &ShareOptions) -> v1::DriftShareOptions {
-    let correction = match options.correction {
-        Correction::None => v1::Correction::Unspecified,
-        Correction::Bonferroni => v1::Correction::Bonferroni,
-        Correction::BenjaminiHochberg => v1::Correction::BenjaminiHochberg,
-    };
-    v1::DriftShareOptions {
-        correction: correction.into(),
-        threshold: options.threshold,
-        min_samples: Some(options.min_samples),
-    }
 }
 
 /// A question about drift for the wire.
@@ -170,6 +147,7 @@ pub(crate) fn write_drift_request(request: &DriftRequest) -> v1::QueryDriftReque
         exact: request.exact,
         details: request.details,
         share: request.share.as_ref().map(write_share_options),
+        peer: write_peer(request.peer),
     }
 }
 
@@ -211,25 +189,12 @@ pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport
     })
 }
 
-fn verdict(verdict: v1::DriftVerdict) -> Verdict {
-    Verdict {
-        detected: verdict.detected,
-        threshold: verdict.threshold,
-        undecided: verdict.undecided.map(Cow::Owned),
-    }
-}
-
-fn write_verdict(verdict: Verdict) -> v1::DriftVerdict {
-    v1::DriftVerdict {
-        detected: verdict.detected,
-        threshold: verdict.threshold,
-        undecided: verdict.undecided.map(Cow::into_owned),
-    }
-}
-
 fn share(share: v1::DriftShare) -> Result<DriftShare> {
     Ok(DriftShare {
-        method: method("method", share.method)?,
+        method: match share.method {
+            0 => None,
+            known => Some(method("method", known)?),
+        },
         columns: share.columns,
         drifted: share.drifted,
         share: share.share,
@@ -239,7 +204,7 @@ fn share(share: v1::DriftShare) -> Result<DriftShare> {
 
 fn write_share(share: DriftShare) -> v1::DriftShare {
     v1::DriftShare {
-        method: write_method(share.method),
+        method: share.method.map_or(0, write_method),
         columns: share.columns,
         drifted: share.drifted,
         share: share.share,
@@ -474,6 +439,8 @@ fn write_both(counts: Both) -> Option<v1::CountPair> {
 
 #[cfg(test)]
 mod tests {
+    use driftline_query::{Correction, Peer, ShareOptions, Verdict};
+
     use super::*;
 
     fn asked() -> Scope {
@@ -489,6 +456,10 @@ mod tests {
         for correction in Correction::ALL {
             let share = ShareOptions { correction, threshold: Some(0.3), min_samples: 7 };
             drift.share = Some(share);
+            assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);
+        }
+        for peer in Peer::ALL {
+            drift.peer = Some(peer);
             assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);
         }
         let performance = PerformanceRequest { scope: asked(), metrics: Metric::ALL.to_vec() };
@@ -537,7 +508,7 @@ mod tests {
             verdict,
         };
         let share = |share, undefined: Option<&'static str>| DriftShare {
-            method: Method::Psi,
+            method: undefined.is_none().then_some(Method::Psi),
             columns: 2,
             drifted: 1,
             share,
@@ -561,6 +532,7 @@ mod tests {
         wire.share = Some(v1::DriftShareOptions { correction: 9, ..Default::default() });
         let error = drift_request(wire).expect_err("no such correction");
         assert_eq!(error.to_string(), "share.correction: 9 is not a correction");
+        assert!(peer(9).is_err());
         let wire = v1::DriftShareOptions::default();
         assert_eq!(share_options(wire).expect("valid"), ShareOptions::default());
     }

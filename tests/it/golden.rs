@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::program::{Server, Target, run, run_json, shared};
 
-const SETS: [&str; 3] = ["employment_ma", "bank_marketing", "bike_sharing"];
+pub const SETS: [&str; 3] = ["employment_ma", "bank_marketing", "bike_sharing"];
 /// An interval around all data.
 const ALL: (&str, &str) = ("2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
 
@@ -40,7 +40,7 @@ pub fn load(target: &Target, shared: &Path, set: &str, ending: &str, labels_firs
     }
 }
 
-fn golden(shared: &Path, name: &str, set: &str) -> Vec<Value> {
+pub fn golden(shared: &Path, name: &str, set: &str) -> Vec<Value> {
     let path = shared.join("golden").join(name);
     let file: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let cases = file["cases"].as_array().unwrap().clone();
@@ -48,7 +48,7 @@ fn golden(shared: &Path, name: &str, set: &str) -> Vec<Value> {
     cases.into_iter().filter(of_set).collect()
 }
 
-fn window(case: &Value) -> (String, String) {
+pub fn window(case: &Value) -> (String, String) {
     let inputs = &case["inputs"];
     let window = inputs.get("window").or_else(|| inputs["current"].get("window"));
     match window {
@@ -60,7 +60,7 @@ fn window(case: &Value) -> (String, String) {
     }
 }
 
-fn close(got: &Value, want: &Value, relative: f64, what: &str) {
+pub fn close(got: &Value, want: &Value, relative: f64, what: &str) {
     let (got, want) = match (got.as_f64(), want.as_f64()) {
         (Some(got), Some(want)) => (got, want),
         _ => panic!("{what}: got {got}, want {want}"),
@@ -121,7 +121,7 @@ pub fn check_drift(target: &Target, shared: &Path, set: &str) -> usize {
     compared
 }
 
-fn result_of<'a>(window: &'a Value, column: &str, method: &str, id: &Value) -> &'a Value {
+pub fn result_of<'a>(window: &'a Value, column: &str, method: &str, id: &Value) -> &'a Value {
     let results = window["results"].as_array().unwrap();
     let found = results.iter().find(|r| r["feature"] == column && r["method"] == method);
     found.unwrap_or_else(|| panic!("{id}: no {method} of {column}"))

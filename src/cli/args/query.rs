@@ -5,7 +5,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use driftline_query::{
-    Correction, DistributionRequest, DriftRequest, Method, Metric, PerformanceRequest, Scope,
+    Correction, DistributionRequest, DriftRequest, Method, Metric, Peer, PerformanceRequest, Scope,
     ShareOptions, limits::BINS_MAX,
 };
 
@@ -24,7 +24,8 @@ pub enum QueryCommand {
         driftline query drift --model fraud --from -7d --to now --step 1d --feature amount\n  \
         driftline query drift --model fraud --from -1d --to now --method ks --exact --format json\n  \
         driftline query drift --model fraud --from -7d --to now --step 1d --method chi2 --share \
-        --correction bh"))]
+        --correction bh\n  \
+        driftline query drift --model fraud --from -1d --to now --as evidently"))]
     Drift(DriftArgs),
     /// How good the predictions were whose labels are known
     #[command(after_help = format!("{TIMES_HELP}\n\n\
@@ -118,6 +119,11 @@ pub struct DriftArgs {
     /// Values in the window that a column needs for a verdict [default: 100]
     #[arg(long, value_name = "N", requires = "share")]
     pub min_samples: Option<u64>,
+    /// Reproduce another tool's numbers and verdicts: its bins, zero rule and threshold, and without
+    /// --method its choice for each column
+    #[arg(long = "as", value_name = "TOOL", value_parser = peer_parser(),
+          conflicts_with_all = ["share", "exact", "details", "bins", "epsilon"])]
+    pub peer: Option<Peer>,
 }
 
 impl DriftArgs {
@@ -136,6 +142,7 @@ impl DriftArgs {
             exact: self.exact,
             details: self.details,
             share: self.share.then(|| self.share_options()),
+            peer: self.peer,
         })
     }
 
@@ -208,6 +215,10 @@ fn method_parser() -> impl TypedValueParser<Value = Method> {
 
 fn metric_parser() -> impl TypedValueParser<Value = Metric> {
     PossibleValuesParser::new(Metric::ALL.map(Metric::name)).try_map(|name| Metric::parse(&name))
+}
+
+fn peer_parser() -> impl TypedValueParser<Value = Peer> {
+    PossibleValuesParser::new(Peer::ALL.map(Peer::name)).try_map(|name| Peer::parse(&name))
 }
 
 fn correction_parser() -> impl TypedValueParser<Value = Correction> {

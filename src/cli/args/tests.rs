@@ -4,7 +4,7 @@ use clap::CommandFactory as _;
 
 use super::*;
 use crate::cli::time::Moment;
-use driftline_query::{Correction, Method, Metric, ShareOptions};
+use driftline_query::{Correction, Method, Metric, Peer, ShareOptions};
 use driftline_storage::{Retention, Task};
 
 const DAY: i64 = driftline_storage::DAY_MICROS;
@@ -156,6 +156,9 @@ fn drift_judges_columns_if_asked() {
         let Command::Query(QueryCommand::Drift(args)) = cli.command else { panic!("drift") };
         args.request(10 * DAY).expect("in range").share
     };
+    let cli = good("query drift --model m --from -1d --to now --as evidently --method psi");
+    let Command::Query(QueryCommand::Drift(args)) = cli.command else { panic!("drift") };
+    assert_eq!(args.request(10 * DAY).expect("in range").peer, Some(Peer::Evidently));
     assert_eq!(share(""), None);
     assert_eq!(share("--share"), Some(ShareOptions::default()));
     let want = ShareOptions {
@@ -169,6 +172,10 @@ fn drift_judges_columns_if_asked() {
 #[test]
 fn what_no_query_can_mean_is_wrong_usage() {
     let drift = |rest: &str| format!("query drift --model m --from -1d --to now {rest}");
+    wrong(&drift("--as popmon"), "credit, evidently");
+    wrong(&drift("--as credit --bins 20"), "--bins");
+    wrong(&drift("--as credit --share"), "--share");
+    wrong(&drift("--as credit --exact"), "--exact");
     wrong(&drift("--correction bh"), "--share");
     wrong(&drift("--threshold 0.1"), "--share");
     wrong(&drift("--min-samples 5"), "--share");

@@ -88,7 +88,7 @@ struct VerdictView<'a> {
 
 #[derive(Serialize)]
 struct ShareView<'a> {
-    method: &'static str,
+    method: Option<&'static str>,
     columns: u64,
     drifted: u64,
     share: Option<f64>,
@@ -136,7 +136,7 @@ fn result_view(result: &DriftResult) -> ResultView<'_> {
 fn share_view(share: &DriftShare) -> ShareView<'_> {
     let (value, undefined) = machine::checked(share.share, share.undefined.as_deref());
     ShareView {
-        method: share.method.name(),
+        method: share.method.map(Method::name),
         columns: share.columns,
         drifted: share.drifted,
         share: value,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use driftline_query::{DriftShare, DriftWindow};
+use driftline_query::{DriftShare, DriftWindow, Method};
 
 use crate::cli::{
     render::{
@@ -39,7 +39,7 @@ fn row(window: &DriftWindow, share: &DriftShare) -> [(String, Tone); 6] {
     let reason = if value.is_some() { String::new() } else { sentence(reason.unwrap_or(NONE)) };
     [
         (format_time(window.start), Tone::Plain),
-        (share.method.name().to_owned(), Tone::Plain),
+        (share.method.map_or("each its own", Method::name).to_owned(), Tone::Plain),
         (count(share.drifted), tone),
         (count(share.columns), Tone::Plain),
         (number(value), tone),

@@ -219,7 +219,7 @@ fn judged_columns_have_verdicts_and_windows_shares() {
         DriftResult { verdict: verdict(None, Some("too few rows")), ..psi("late", 0.5) },
     ]]);
     let share = DriftShare {
-        method: Method::Psi,
+        method: Some(Method::Psi),
         columns: 1,
         drifted: 1,
         share: Some(1.0),
