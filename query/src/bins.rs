@@ -258,6 +258,12 @@ impl Compared {
         new.chain(occurs.then_some(other))
     }
 
+    /// The values of a window that are compared: all but nulls, NaN and infinities.
+    pub(crate) fn compared(&self, current: ColumnCounts<'_>) -> u64 {
+        let beside = self.beside(current).map(|(_, count)| count);
+        self.counts(current).chain(beside).sum()
+    }
+
     /// The population stability index of a window.
     pub(crate) fn psi(&self, current: ColumnCounts<'_>) -> Measured<f64> {
         let reference = self.psi.as_ref().map_err(|undefined| *undefined)?;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use driftline_storage::{Db, Error, ErrorKind, Result, TimeRange};
+use driftline_storage::{Db, Error, Result, TimeRange};
 
 use crate::{
     bins::{Asked, Compared, Comparison, Detail, compare},
@@ -11,9 +11,11 @@ use crate::{
     limits,
     method::{Basis, Method},
     moments::{self, Sums},
+    parity,
     report::{DriftReport, DriftRequest, DriftResult, DriftWindow},
     statistic::{Statistic, WindowSums, details_of_bins, of_bins, of_fine_bins},
     stats::Measured,
+    verdict,
     window::windows,
 };
 
@@ -34,8 +36,14 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
     let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
     let reference =
         db.reference(&scope.model, scope.version.as_deref(), request.reference.as_deref())?;
+    if let Some(peer) = request.peer {
+        return parity::drift(db, request, peer, &snapshot, &windows, &reference);
+    }
     let methods =
         if request.methods.is_empty() { vec![Method::Psi] } else { request.methods.clone() };
+    if let Some(share) = &request.share {
+        verdict::check(share, &methods, request.exact)?;
+    }
     let of_values: Vec<Method> =
         methods.iter().copied().filter(|method| method.basis() == Basis::Values).collect();
     let asked = Asked {
@@ -45,7 +53,7 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
         detail: if of_values.is_empty() || request.exact { Detail::Psi } else { Detail::Fine },
     };
     let comparison = compare(db, &reference, asked)?;
-    check_size(windows.len(), comparison.features.len() * methods.len())?;
+    limits::check_size(windows.len(), comparison.features.len() * methods.len())?;
     let gathered = tallies(&snapshot, &windows, &comparison.selection)?;
     let exact = if request.exact && !of_values.is_empty() {
         exact(db, &snapshot, &windows, &reference, &comparison, &of_values)?
@@ -74,18 +82,6 @@ fn check_options(request: &DriftRequest) -> Result<()> {
     if !(request.epsilon.is_normal() && request.epsilon > 0.0 && request.epsilon <= 1.0) {
         let text = format!("{} must be above 0 and at most 1", request.epsilon);
         return Err(Error::invalid("epsilon", text));
-    }
-    Ok(())
-}
-
-fn check_size(windows: usize, results_each: usize) -> Result<()> {
-    if windows.saturating_mul(results_each) > limits::RESULTS_MAX {
-        let text = format!(
-            "{windows} windows of {results_each} results are more than {} in one answer; \
-             choose a longer step or fewer features",
-            limits::RESULTS_MAX
-        );
-        return Err(Error::new(ErrorKind::ResourceExhausted, text));
     }
     Ok(())
 }
@@ -125,9 +121,21 @@ fn report_windows(
                 results.push(result(feature, *method, measured, details));
             }
         }
-        let predictions = gathered.tallies.rows(place);
-        let missing = missing_in(&missing, *window);
-        DriftWindow { start: window.start, end: window.end, predictions, results, missing }
+        let shares = request.share.as_ref().map(|share| {
+            let rows = |(column, feature): (usize, &Compared)| {
+                feature.compared(gathered.tallies.column(place, column))
+            };
+            let rows: Vec<u64> = comparison.features.iter().enumerate().map(rows).collect();
+            verdict::decide(&mut results, &rows, methods, share)
+        });
+        DriftWindow {
+            start: window.start,
+            end: window.end,
+            predictions: gathered.tallies.rows(place),
+            results,
+            shares: shares.unwrap_or_default(),
+            missing: missing_in(&missing, *window),
+        }
     };
     windows.iter().enumerate().map(one).collect()
 }
@@ -148,5 +156,6 @@ fn result(
         exact: statistic.is_some_and(|statistic| statistic.exact),
         undefined: measured.err().map(|undefined| Cow::Borrowed(undefined.reason())),
         details,
+        verdict: None,
     }
 }

@@ -95,7 +95,7 @@ fn ks_of_windows(
 
 /// The values of a column in each window, in no order. A part that fails is left out, and as it may
 /// have given some before, the windows are then read anew.
-fn samples(
+pub(crate) fn samples(
     snapshot: &Snapshot,
     windows: &[TimeRange],
     field: &Field,

@@ -17,6 +17,8 @@ mod bins;
 mod moments;
 mod statistic;
 mod exact;
+mod verdict;
+mod parity;
 mod drift;
 mod quality;
 mod labelled;
@@ -31,11 +33,12 @@ pub use distribution::distribution;
 pub use drift::drift;
 pub use method::Method;
 pub use metric::Metric;
+pub use parity::Peer;
 pub use performance::performance;
 pub use reference::{ReferenceName, pin_reference, set_reference};
 pub use report::{
-    Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
-    DriftRequest, DriftResult, DriftWindow, MetricResult, MissingRows, PerformanceReport,
-    PerformanceRequest, PerformanceWindow, Scope,
+    Both, ConfusionReport, Correction, DistributionBin, DistributionReport, DistributionRequest,
+    DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow, MetricResult, MissingRows,
+    PerformanceReport, PerformanceRequest, PerformanceWindow, Scope, ShareOptions, Verdict,
 };
 pub use window::windows;

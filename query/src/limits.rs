@@ -1,5 +1,7 @@
 //! Bounds of the query engine, with their units and reasons.
 
+use driftline_storage::{Error, ErrorKind, Result};
+
 /// Windows of one series: a year of hours.
 pub const WINDOWS_MAX: usize = 8_784;
 /// Results of one answer, windows times features times methods: some 100 MB as JSON.
@@ -21,3 +23,16 @@ pub const EXACT_VALUES_MAX: usize = 20_000_000;
 /// Labelled rows of one window that metrics of scores or residuals hold in memory (16 bytes each, and
 /// as many again while they are sorted).
 pub const LABELLED_ROWS_MAX: usize = 10_000_000;
+
+/// Refuses an answer of more than [`RESULTS_MAX`] results.
+pub(crate) fn check_size(windows: usize, results_each: usize) -> Result<()> {
+    if windows.saturating_mul(results_each) > RESULTS_MAX {
+        let text = format!(
+            "{windows} windows of {results_each} results are more than {} in one answer; \
+             choose a longer step or fewer features",
+            RESULTS_MAX
+        );
+        return Err(Error::new(ErrorKind::ResourceExhausted, text));
+    }
+    Ok(())
+}

@@ -3,9 +3,9 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use driftline_storage::Kind;
+use driftline_storage::{Error, Kind, Result, near_misses};
 
-use crate::{method::Method, metric::Metric};
+use crate::{method::Method, metric::Metric, parity::Peer};
 
 /// Model, version and interval of a query.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +41,67 @@ pub struct DriftRequest {
     pub exact: bool,
     /// Whether results say more than value and p-value, see [`DriftResult::details`].
     pub details: bool,
+    /// Whether each column is judged, and how; the windows then have [`DriftWindow::shares`].
+    pub share: Option<ShareOptions>,
+    /// Whose numbers to reproduce, and whose verdicts; no method then means its own choice.
+    pub peer: Option<Peer>,
+}
+
+/// How p-values of the columns of one window are adjusted for their number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Correction {
+    /// Not at all.
+    #[default]
+    None,
+    /// Times the number of columns: rarely any false alarm.
+    Bonferroni,
+    /// Benjamini and Hochberg's: few false alarms among the alarms.
+    BenjaminiHochberg,
+}
+
+impl Correction {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::None, Self::Bonferroni, Self::BenjaminiHochberg];
+
+    /// Name in flags.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Bonferroni => "bonferroni",
+            Self::BenjaminiHochberg => "bh",
+        }
+    }
+
+    /// The correction of a name.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the known ones.
+    pub fn parse(name: &str) -> Result<Self> {
+        let known = Self::ALL.map(Self::name);
+        Self::ALL.into_iter().find(|correction| correction.name() == name).ok_or_else(|| {
+            let near = near_misses(name, known);
+            let text = format!("{name:?} is not one of {}{near}", known.join(", "));
+            Error::invalid("correction", text)
+        })
+    }
+}
+
+/// How columns are judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ShareOptions {
+    /// Adjusts p-values over the columns of one window.
+    pub correction: Correction,
+    /// p-value below which a test drifts, value above which another statistic does; none means
+    /// 0.05 of tests, 0.2 of PSI and 3 of a shift of the mean.
+    pub threshold: Option<f64>,
+    /// Values in the window that a column needs for a verdict.
+    pub min_samples: u64,
+}
+
+impl Default for ShareOptions {
+    fn default() -> Self {
+        Self { correction: Correction::None, threshold: None, min_samples: 100 }
+    }
 }
 
 impl Default for DriftRequest {
@@ -54,6 +115,8 @@ impl Default for DriftRequest {
             epsilon: 1e-4,
             exact: false,
             details: false,
+            share: None,
+            peer: None,
         }
     }
 }
@@ -77,8 +140,36 @@ pub struct DriftResult {
     pub undefined: Option<Cow<'static, str>>,
     /// More of it by name, if that was asked for: of PSI `debiased`, `p_value`, `lower` and `upper`
     /// (its interval at 95 %); of KL `reverse`, from the reference; of the tests of homogeneity `dof`
-    /// and `min_expected`.
+    /// and `min_expected`. With a correction tests have `p_adjusted`, asked for or not.
     pub details: Vec<(Cow<'static, str>, f64)>,
+    /// Whether the column drifts, if that was asked for.
+    pub verdict: Option<Verdict>,
+}
+
+/// Whether a column drifts by one statistic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Whether it does; none if nothing can be said.
+    pub detected: Option<bool>,
+    /// What the p-value of a test, or the value of another statistic, was compared with.
+    pub threshold: f64,
+    /// Why there is no verdict.
+    pub undecided: Option<Cow<'static, str>>,
+}
+
+/// How many columns of a window drift by one statistic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DriftShare {
+    /// The statistic; none if a parity mode chose one for each column.
+    pub method: Option<Method>,
+    /// Columns with a verdict.
+    pub columns: u64,
+    /// Those of them that drift.
+    pub drifted: u64,
+    /// `drifted / columns`.
+    pub share: Option<f64>,
+    /// Why there is no share.
+    pub undefined: Option<Cow<'static, str>>,
 }
 
 /// Rows of a window that could not be read, so that no answer of it has them.
@@ -101,6 +192,8 @@ pub struct DriftWindow {
     pub predictions: u64,
     /// By feature, then method.
     pub results: Vec<DriftResult>,
+    /// By method, if that was asked for.
+    pub shares: Vec<DriftShare>,
     /// What it lacks.
     pub missing: Vec<MissingRows>,
 }

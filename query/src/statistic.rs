@@ -47,13 +47,13 @@ impl Statistic {
 }
 
 /// Counts of reference and window in the bins of PSI, and beside them.
-struct Histograms {
-    reference: Vec<u64>,
-    window: Vec<u64>,
+pub(crate) struct Histograms {
+    pub(crate) reference: Vec<u64>,
+    pub(crate) window: Vec<u64>,
 }
 
 impl Histograms {
-    fn of(feature: &Compared, current: ColumnCounts<'_>) -> Self {
+    pub(crate) fn of(feature: &Compared, current: ColumnCounts<'_>) -> Self {
         let (mut reference, mut window) =
             (feature.reference_counts(), feature.counts(current).collect::<Vec<u64>>());
         for (of_reference, of_window) in feature.beside(current) {

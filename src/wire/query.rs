@@ -5,21 +5,27 @@ use std::{borrow::Cow, collections::HashMap};
 use driftline_proto::v1;
 use driftline_query::{
     Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
-    DriftRequest, DriftResult, DriftWindow, Method, Metric, MetricResult, MissingRows,
+    DriftRequest, DriftResult, DriftShare, DriftWindow, Method, Metric, MetricResult, MissingRows,
     PerformanceReport, PerformanceRequest, PerformanceWindow, Scope,
 };
 use driftline_storage::{Error, Result};
 
-use super::{model, required, time};
+use super::{
+    model, required, time,
+    verdict::{peer, share_options, verdict, write_peer, write_share_options, write_verdict},
+};
 
 /// Names of request fields by the names that queries give them.
-pub(crate) const QUERY_FIELDS: [(&str, &str); 6] = [
+pub(crate) const QUERY_FIELDS: [(&str, &str); 9] = [
     ("from", "scope.start_time"),
     ("to", "scope.end_time"),
     ("step", "scope.step"),
     ("method", "methods"),
     ("metric", "metrics"),
     ("model", "scope.model"),
+    ("correction", "share.correction"),
+    ("threshold", "share.threshold"),
+    ("as", "peer"),
 ];
 
 pub(super) fn scope(scope: Option<v1::Scope>) -> Result<Scope> {
@@ -141,6 +147,8 @@ pub(crate) fn drift_request(request: v1::QueryDriftRequest) -> Result<DriftReque
         epsilon: request.epsilon.unwrap_or(default.epsilon),
         exact: request.exact,
         details: request.details,
+        share: request.share.map(share_options).transpose()?,
+        peer: peer(request.peer)?,
     })
 }
 
@@ -155,6 +163,8 @@ pub(crate) fn write_drift_request(request: &DriftRequest) -> v1::QueryDriftReque
         epsilon: Some(request.epsilon),
         exact: request.exact,
         details: request.details,
+        share: request.share.as_ref().map(write_share_options),
+        peer: write_peer(request.peer),
     }
 }
 
@@ -173,13 +183,20 @@ pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport
             exact: result.exact,
             undefined: result.undefined.map(Cow::Owned),
             details: in_order(result.details),
+            verdict: result.verdict.map(verdict),
         })
     };
     let window = |window: v1::DriftWindow| {
         let (start, end) = model::window(window.window)?;
         let results = each(window.results, result)?;
-        let missing = window.missing.into_iter().map(missing).collect();
-        Ok(DriftWindow { start, end, predictions: window.predictions, results, missing })
+        Ok(DriftWindow {
+            start,
+            end,
+            predictions: window.predictions,
+            results,
+            shares: each(window.shares, share)?,
+            missing: window.missing.into_iter().map(missing).collect(),
+        })
     };
     Ok(DriftReport {
         scope: scope(report.scope)?,
@@ -187,6 +204,29 @@ pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport
         rows_scanned: report.rows_scanned,
         windows: each(report.windows, window)?,
     })
+}
+
+fn share(share: v1::DriftShare) -> Result<DriftShare> {
+    Ok(DriftShare {
+        method: match share.method {
+            0 => None,
+            known => Some(method("method", known)?),
+        },
+        columns: share.columns,
+        drifted: share.drifted,
+        share: share.share,
+        undefined: share.undefined.map(Cow::Owned),
+    })
+}
+
+fn write_share(share: DriftShare) -> v1::DriftShare {
+    v1::DriftShare {
+        method: share.method.map_or(0, write_method),
+        columns: share.columns,
+        drifted: share.drifted,
+        share: share.share,
+        undefined: share.undefined.map(Cow::into_owned),
+    }
 }
 
 /// Details in the order of their names: on the wire they have none.
@@ -212,12 +252,14 @@ pub(crate) fn write_drift_report(report: DriftReport) -> v1::QueryDriftResponse 
             .into_iter()
             .map(|(name, value)| (name.into_owned(), value))
             .collect(),
+        verdict: result.verdict.map(write_verdict),
     };
     let window = |window: DriftWindow| v1::DriftWindow {
         window: Some(model::write_window(window.start, window.end)),
         predictions: window.predictions,
         results: window.results.into_iter().map(result).collect(),
         missing: window.missing.into_iter().map(write_missing).collect(),
+        shares: window.shares.into_iter().map(write_share).collect(),
     };
     v1::QueryDriftResponse {
         scope: Some(write_scope(&report.scope)),
@@ -418,6 +460,8 @@ fn write_both(counts: Both) -> Option<v1::CountPair> {
 
 #[cfg(test)]
 mod tests {
+    use driftline_query::{Correction, Peer, ShareOptions, Verdict};
+
     use super::*;
 
     fn asked() -> Scope {
@@ -430,6 +474,15 @@ mod tests {
         let mut drift = DriftRequest { scope: asked(), exact: true, ..DriftRequest::default() };
         drift.methods = Method::ALL.to_vec();
         assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);
+        for correction in Correction::ALL {
+            let share = ShareOptions { correction, threshold: Some(0.3), min_samples: 7 };
+            drift.share = Some(share);
+            assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);
+        }
+        for peer in Peer::ALL {
+            drift.peer = Some(peer);
+            assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);
+        }
         let performance = PerformanceRequest { scope: asked(), metrics: Metric::ALL.to_vec() };
         let wire = write_performance_request(&performance);
         assert_eq!(performance_request(wire).expect("valid"), performance);
@@ -467,6 +520,52 @@ mod tests {
         let report = PerformanceReport { scope: asked(), windows: vec![window] };
         let wire = write_performance_report(report.clone());
         assert_eq!(performance_report(wire).expect("valid"), report);
+    }
+
+    #[test]
+    fn verdicts_and_shares_come_back() {
+        let verdict = |detected, undecided: Option<&'static str>| {
+            Some(Verdict { detected, threshold: 0.2, undecided: undecided.map(Cow::Borrowed) })
+        };
+        let result = |verdict| DriftResult {
+            feature: "x".into(),
+            method: Method::Psi,
+            value: Some(0.5),
+            p_value: None,
+            error_bound: Some(0.0),
+            exact: true,
+            undefined: None,
+            details: vec![("p_adjusted".into(), 0.5)],
+            verdict,
+        };
+        let share = |share, undefined: Option<&'static str>| DriftShare {
+            method: undefined.is_none().then_some(Method::Psi),
+            columns: 2,
+            drifted: 1,
+            share,
+            undefined: undefined.map(Cow::Borrowed),
+        };
+        let window = DriftWindow {
+            start: 0,
+            end: 1,
+            predictions: 2,
+            results: [verdict(Some(true), None), verdict(None, Some("too few rows")), None]
+                .map(result)
+                .to_vec(),
+            shares: vec![share(Some(0.5), None), share(None, Some("too few rows"))],
+            missing: Vec::new(),
+        };
+        let reference = "r".to_owned();
+        let report =
+            DriftReport { scope: asked(), reference, rows_scanned: 0, windows: vec![window] };
+        assert_eq!(drift_report(write_drift_report(report.clone())).expect("valid"), report);
+        let mut wire = write_drift_request(&DriftRequest { scope: asked(), ..Default::default() });
+        wire.share = Some(v1::DriftShareOptions { correction: 9, ..Default::default() });
+        let error = drift_request(wire).expect_err("no such correction");
+        assert_eq!(error.to_string(), "share.correction: 9 is not a correction");
+        assert!(peer(9).is_err());
+        let wire = v1::DriftShareOptions::default();
+        assert_eq!(share_options(wire).expect("valid"), ShareOptions::default());
     }
 
     #[test]

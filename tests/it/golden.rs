@@ -129,7 +129,7 @@ pub fn check_drift(target: &Target, shared: &Path, set: &str) -> usize {
     compared
 }
 
-fn result_of<'a>(window: &'a Value, column: &str, method: &str, id: &Value) -> &'a Value {
+pub fn result_of<'a>(window: &'a Value, column: &str, method: &str, id: &Value) -> &'a Value {
     let results = window["results"].as_array().unwrap();
     let found = results.iter().find(|r| r["feature"] == column && r["method"] == method);
     found.unwrap_or_else(|| panic!("{id}: no {method} of {column}"))

@@ -90,6 +90,7 @@ pub use self::psi_significance::{
 pub use self::quantile::{interior_quantile_edges, quantile};
 pub use self::regression::{mae, rmse};
 pub use self::shift::{mean_shift, quantile_shifts, variance_ratio};
+pub(crate) use self::tails::chi_square_tail;
 pub use self::two_sample::{RANKED_ROWS_MAX, TwoSampleTest};
 pub use self::undefined::{Measured, Undefined};
 pub use self::wasserstein::{energy, wasserstein, wasserstein_norm};

@@ -32,7 +32,7 @@ pub(super) fn normal_tail(z: f64) -> Measured<f64> {
 /// [`Undefined::NotANumber`]; the result rounds to 0 below about 1e-308.
 ///
 /// Source: `Q(dof / 2, x / 2)`, the regularised upper incomplete gamma function.
-pub(super) fn chi_square_tail(dof: u64, x: f64) -> Measured<f64> {
+pub(crate) fn chi_square_tail(dof: u64, x: f64) -> Measured<f64> {
     if x.is_nan() || dof == 0 {
         return Err(Undefined::NotANumber);
     }

@@ -5,8 +5,8 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use driftline_query::{
-    DistributionRequest, DriftRequest, Method, Metric, PerformanceRequest, QualityRequest, Scope,
-    limits::BINS_MAX,
+    Correction, DistributionRequest, DriftRequest, Method, Metric, Peer, PerformanceRequest,
+    QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
 };
 
 use crate::cli::time::{Moment, TimeError, parse_duration};
@@ -22,7 +22,10 @@ pub enum QueryCommand {
         Examples:\n  \
         driftline query drift --model fraud --from -1d --to now\n  \
         driftline query drift --model fraud --from -7d --to now --step 1d --feature amount\n  \
-        driftline query drift --model fraud --from -1d --to now --method ks --exact --format json"))]
+        driftline query drift --model fraud --from -1d --to now --method ks --exact --format json\n  \
+        driftline query drift --model fraud --from -7d --to now --step 1d --method chi2 --share \
+        --correction bh\n  \
+        driftline query drift --model fraud --from -1d --to now --as evidently"))]
     Drift(DriftArgs),
     /// How good the predictions were whose labels are known
     #[command(after_help = format!("{TIMES_HELP}\n\n\
@@ -110,6 +113,25 @@ pub struct DriftArgs {
     /// Say more: PSI without its bias, as a test and as an interval; degrees of freedom
     #[arg(long)]
     pub details: bool,
+    /// Judge each column, and say which share of them drifts
+    #[arg(long)]
+    pub share: bool,
+    /// Adjust p-values for the number of columns in a window [default: none]
+    #[arg(long, requires = "share", value_parser = correction_parser())]
+    pub correction: Option<Correction>,
+    /// p-value below which a test drifts, or value above which another statistic does
+    /// [default: 0.05 of tests, 0.2 of psi, 3 of mean_shift; the others need one]
+    #[arg(long, value_name = "X", requires = "share", value_parser = parse_threshold,
+          allow_hyphen_values = true)]
+    pub threshold: Option<f64>,
+    /// Values in the window that a column needs for a verdict [default: 100]
+    #[arg(long, value_name = "N", requires = "share")]
+    pub min_samples: Option<u64>,
+    /// Reproduce another tool's numbers and verdicts: its bins, zero rule and threshold, and without
+    /// --method its choice for each column
+    #[arg(long = "as", value_name = "TOOL", value_parser = peer_parser(),
+          conflicts_with_all = ["share", "exact", "details", "bins", "epsilon"])]
+    pub peer: Option<Peer>,
 }
 
 impl DriftArgs {
@@ -127,7 +149,18 @@ impl DriftArgs {
             epsilon: self.epsilon,
             exact: self.exact,
             details: self.details,
+            share: self.share.then(|| self.share_options()),
+            peer: self.peer,
         })
+    }
+
+    fn share_options(&self) -> ShareOptions {
+        let default = ShareOptions::default();
+        ShareOptions {
+            correction: self.correction.unwrap_or(default.correction),
+            threshold: self.threshold,
+            min_samples: self.min_samples.unwrap_or(default.min_samples),
+        }
     }
 }
 
@@ -221,6 +254,22 @@ fn method_parser() -> impl TypedValueParser<Value = Method> {
 
 fn metric_parser() -> impl TypedValueParser<Value = Metric> {
     PossibleValuesParser::new(Metric::ALL.map(Metric::name)).try_map(|name| Metric::parse(&name))
+}
+
+fn peer_parser() -> impl TypedValueParser<Value = Peer> {
+    PossibleValuesParser::new(Peer::ALL.map(Peer::name)).try_map(|name| Peer::parse(&name))
+}
+
+fn correction_parser() -> impl TypedValueParser<Value = Correction> {
+    PossibleValuesParser::new(Correction::ALL.map(Correction::name))
+        .try_map(|name| Correction::parse(&name))
+}
+
+fn parse_threshold(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(threshold) if threshold >= 0.0 && threshold.is_finite() => Ok(threshold),
+        _ => Err("must be a number that is not negative, such as 0.2".to_owned()),
+    }
 }
 
 fn parse_bins(text: &str) -> Result<usize, String> {

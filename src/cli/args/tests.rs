@@ -4,7 +4,7 @@ use clap::CommandFactory as _;
 
 use super::*;
 use crate::cli::time::Moment;
-use driftline_query::{Method, Metric};
+use driftline_query::{Correction, Method, Metric, Peer, ShareOptions};
 use driftline_storage::{Retention, Task};
 
 const DAY: i64 = driftline_storage::DAY_MICROS;
@@ -150,8 +150,38 @@ fn drift_defaults_are_those_of_the_request() {
 }
 
 #[test]
+fn drift_judges_columns_if_asked() {
+    let share = |rest: &str| {
+        let cli = good(&format!("query drift --model m --from -1d --to now {rest}"));
+        let Command::Query(QueryCommand::Drift(args)) = cli.command else { panic!("drift") };
+        args.request(10 * DAY).expect("in range").share
+    };
+    let cli = good("query drift --model m --from -1d --to now --as evidently --method psi");
+    let Command::Query(QueryCommand::Drift(args)) = cli.command else { panic!("drift") };
+    assert_eq!(args.request(10 * DAY).expect("in range").peer, Some(Peer::Evidently));
+    assert_eq!(share(""), None);
+    assert_eq!(share("--share"), Some(ShareOptions::default()));
+    let want = ShareOptions {
+        correction: Correction::BenjaminiHochberg,
+        threshold: Some(0.01),
+        min_samples: 30,
+    };
+    assert_eq!(share("--share --correction bh --threshold 0.01 --min-samples 30"), Some(want));
+}
+
+#[test]
 fn what_no_query_can_mean_is_wrong_usage() {
     let drift = |rest: &str| format!("query drift --model m --from -1d --to now {rest}");
+    wrong(&drift("--as popmon"), "credit, evidently");
+    wrong(&drift("--as credit --bins 20"), "--bins");
+    wrong(&drift("--as credit --share"), "--share");
+    wrong(&drift("--as credit --exact"), "--exact");
+    wrong(&drift("--correction bh"), "--share");
+    wrong(&drift("--threshold 0.1"), "--share");
+    wrong(&drift("--min-samples 5"), "--share");
+    wrong(&drift("--share --correction holm"), "bonferroni, bh");
+    wrong(&drift("--share --threshold -0.1"), "not negative");
+    wrong(&drift("--share --threshold NaN"), "not negative");
     wrong(&drift("--bins 1"), "from 2 to 1000");
     wrong(&drift("--epsilon 0"), "above 0");
     wrong(&drift("--epsilon NaN"), "above 0");

@@ -186,12 +186,14 @@ mod tests {
             exact: true,
             undefined: None,
             details: Vec::new(),
+            verdict: None,
         };
         let window = DriftWindow {
             start: 0,
             end: 1,
             predictions: 0,
             results: vec![result],
+            shares: Vec::new(),
             missing: Vec::new(),
         };
         let reference = "default".to_owned();

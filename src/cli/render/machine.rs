@@ -11,10 +11,10 @@ pub(super) fn json(out: &mut dyn io::Write, view: &impl Serialize) -> io::Result
 }
 
 /// Writes a header and records; the header stands also over no record.
-pub(super) fn csv<const N: usize>(
+pub(super) fn csv<R: IntoIterator<Item = String>>(
     out: &mut dyn io::Write,
-    header: [&str; N],
-    records: impl IntoIterator<Item = [String; N]>,
+    header: impl IntoIterator<Item = &'static str>,
+    records: impl IntoIterator<Item = R>,
 ) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(header).map_err(io_error)?;

@@ -2,12 +2,13 @@
 
 mod one;
 mod series;
+mod shares;
 #[cfg(test)]
 mod tests;
 
 use std::{collections::BTreeMap, io};
 
-use driftline_query::{DriftReport, DriftResult, Method};
+use driftline_query::{DriftReport, DriftResult, DriftShare, Method};
 use serde::Serialize;
 
 use super::{
@@ -58,6 +59,8 @@ struct WindowView<'a> {
     predictions: u64,
     results: Vec<ResultView<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    shares: Vec<ShareView<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<MissingView<'a>>,
 }
 
@@ -72,6 +75,24 @@ struct ResultView<'a> {
     undefined: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     details: BTreeMap<&'a str, f64>,
+    #[serde(flatten)]
+    verdict: Option<VerdictView<'a>>,
+}
+
+#[derive(Default, Serialize)]
+struct VerdictView<'a> {
+    detected: Option<bool>,
+    threshold: Option<f64>,
+    undecided: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ShareView<'a> {
+    method: Option<&'static str>,
+    columns: u64,
+    drifted: u64,
+    share: Option<f64>,
+    undefined: Option<&'a str>,
 }
 
 fn view(report: &DriftReport) -> ReportView<'_> {
@@ -80,6 +101,7 @@ fn view(report: &DriftReport) -> ReportView<'_> {
         end: format_time(window.end),
         predictions: window.predictions,
         results: window.results.iter().map(result_view).collect(),
+        shares: window.shares.iter().map(share_view).collect(),
         missing: missing::view(&window.missing),
     });
     ReportView {
@@ -103,6 +125,22 @@ fn result_view(result: &DriftResult) -> ResultView<'_> {
         exact: result.exact,
         undefined,
         details: details(result),
+        verdict: result.verdict.as_ref().map(|verdict| VerdictView {
+            detected: verdict.detected,
+            threshold: Some(verdict.threshold).filter(|threshold| threshold.is_finite()),
+            undecided: verdict.undecided.as_deref(),
+        }),
+    }
+}
+
+fn share_view(share: &DriftShare) -> ShareView<'_> {
+    let (value, undefined) = machine::checked(share.share, share.undefined.as_deref());
+    ShareView {
+        method: share.method.map(Method::name),
+        columns: share.columns,
+        drifted: share.drifted,
+        share: value,
+        undefined,
     }
 }
 
@@ -113,7 +151,7 @@ fn details(result: &DriftResult) -> BTreeMap<&str, f64> {
 }
 
 fn csv(report: &DriftReport, out: &mut dyn io::Write) -> io::Result<()> {
-    let header = [
+    let mut header = vec![
         "start",
         "end",
         "predictions",
@@ -125,9 +163,14 @@ fn csv(report: &DriftReport, out: &mut dyn io::Write) -> io::Result<()> {
         "exact",
         "undefined",
     ];
+    let mut results = report.windows.iter().flat_map(|window| &window.results);
+    let judged = results.any(|result| result.verdict.is_some());
+    if judged {
+        header.extend(["detected", "threshold", "undecided"]);
+    }
     let records = report.windows.iter().flat_map(|window| {
-        window.results.iter().map(result_view).map(|result| {
-            [
+        window.results.iter().map(result_view).map(move |result| {
+            let mut record = vec![
                 format_time(window.start),
                 format_time(window.end),
                 window.predictions.to_string(),
@@ -138,7 +181,17 @@ fn csv(report: &DriftReport, out: &mut dyn io::Write) -> io::Result<()> {
                 machine::number(result.error_bound),
                 result.exact.to_string(),
                 machine::optional(result.undefined),
-            ]
+            ];
+            if judged {
+                let verdict = result.verdict.unwrap_or_default();
+                let detected = verdict.detected.map(|detected| detected.to_string());
+                record.extend([
+                    machine::optional(detected.as_deref()),
+                    machine::number(verdict.threshold),
+                    machine::optional(verdict.undecided),
+                ]);
+            }
+            record
         })
     });
     machine::csv(out, header, records)
@@ -160,6 +213,7 @@ fn tables(report: &DriftReport, out: &mut dyn io::Write, style: &Style) -> io::R
         [window] => one::write(window, out, style)?,
         windows => series::write(windows, out, style)?,
     }
+    shares::write(&report.windows, out, style)?;
     let mut results = report.windows.iter().flat_map(|window| &window.results);
     if results.any(|result| result.method == Method::Psi) {
         writeln!(

@@ -1,6 +1,6 @@
 //! What drift reports look like in each form.
 
-use driftline_query::{DriftWindow, Scope};
+use driftline_query::{DriftWindow, Scope, Verdict};
 use driftline_storage::DAY_MICROS;
 
 use super::*;
@@ -16,6 +16,7 @@ fn psi(feature: &str, value: f64) -> DriftResult {
         exact: true,
         undefined: None,
         details: Vec::new(),
+        verdict: None,
     }
 }
 
@@ -45,6 +46,7 @@ fn report(windows: Vec<Vec<DriftResult>>) -> DriftReport {
         end: (day as i64 + 1) * DAY_MICROS,
         predictions: 1_000 + day as u64,
         results,
+        shares: Vec::new(),
         missing: Vec::new(),
     };
     DriftReport {
@@ -205,4 +207,47 @@ fn odd_reports_are_shown_without_fail() {
     }
     let json = show(&reports[4], Format::Json);
     assert!(json.contains(r#""value":null"#) && json.contains("not a finite number"), "{json}");
+}
+
+#[test]
+fn judged_columns_have_verdicts_and_windows_shares() {
+    let verdict = |detected, undecided: Option<&'static str>| {
+        Some(Verdict { detected, threshold: 0.2, undecided: undecided.map(Into::into) })
+    };
+    let mut report = report(vec![vec![
+        DriftResult { verdict: verdict(Some(true), None), ..psi("age", 0.5) },
+        DriftResult { verdict: verdict(None, Some("too few rows")), ..psi("late", 0.5) },
+    ]]);
+    let share = DriftShare {
+        method: Some(Method::Psi),
+        columns: 1,
+        drifted: 1,
+        share: Some(1.0),
+        undefined: None,
+    };
+    let none = Some("too few rows".into());
+    let none = DriftShare { columns: 0, drifted: 0, share: None, undefined: none, ..share };
+    report.windows[0].shares = vec![share, none];
+    let json = show(&report, Format::Json);
+    for part in [
+        r#""undefined":null,"detected":true,"threshold":0.2,"undecided":null}"#,
+        r#""detected":null,"threshold":0.2,"undecided":"too few rows"}"#,
+        r#""shares":[{"method":"psi","columns":1,"drifted":1,"share":1.0,"undefined":null},"#,
+        r#"{"method":"psi","columns":0,"drifted":0,"share":null,"undefined":"too few rows"}]"#,
+    ] {
+        assert!(json.contains(part), "{json}");
+    }
+    let table = show(&report, Format::Table);
+    let rows: Vec<&str> = table.lines().skip(7).take(5).collect();
+    assert_eq!(
+        rows.join("\n"),
+        "
+start                 method  drifted  judged  share  undefined
+───────────────────── ─────── ──────── ─────── ────── ─────────────
+1970-01-01T00:00:00Z  psi           1       1      1
+1970-01-01T00:00:00Z  psi           0       0      -  too few rows"
+    );
+    let csv = show(&report, Format::Csv);
+    assert!(csv.contains(",undefined,detected,threshold,undecided\n"), "{csv}");
+    assert!(csv.contains("late,psi,0.5,,0.0,true,,,0.2,too few rows\n"), "{csv}");
 }
