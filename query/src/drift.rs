@@ -62,15 +62,27 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
     };
     let rows_scanned = gathered.rows_scanned + exact.rows_scanned;
     let needs_sums = |method: &Method| method.basis() == Basis::Values && *method != Method::Ks;
-    let sums = (!request.exact && methods.iter().any(needs_sums))
-        .then(|| moments::sums(&snapshot, &windows, &comparison));
-    let values = Values { exact: &exact, sums: sums.as_ref() };
-    let windows = report_windows(&windows, &gathered, &comparison, &methods, &values, request);
+    let needs_sums = !request.exact && methods.iter().any(needs_sums);
+    let at_once = (limits::SUMS_AT_ONCE_MAX / comparison.features.len().max(1)).max(1);
+    let mut reported = Vec::with_capacity(windows.len());
+    for (first, windows) in (0..).step_by(at_once).zip(windows.chunks(at_once)) {
+        let sums = needs_sums.then(|| moments::sums(&snapshot, windows, &comparison));
+        let values = Values { exact: &exact, sums: sums.as_ref() };
+        let windows = (first, windows);
+        reported.extend(report_windows(
+            windows,
+            &gathered,
+            &comparison,
+            &methods,
+            &values,
+            request,
+        ));
+    }
     Ok(DriftReport {
         scope: scope.clone(),
         reference: reference.record.name.clone(),
         rows_scanned,
-        windows,
+        windows: reported,
     })
 }
 
@@ -92,8 +104,9 @@ struct Values<'a> {
     sums: Option<&'a Sums>,
 }
 
+/// Reports some of the windows, which begin at the `first` of all; the sums are of these only.
 fn report_windows(
-    windows: &[TimeRange],
+    (first, windows): (usize, &[TimeRange]),
     gathered: &Gathered,
     comparison: &Comparison,
     methods: &[Method],
@@ -101,7 +114,8 @@ fn report_windows(
     request: &DriftRequest,
 ) -> Vec<DriftWindow> {
     let missing: Vec<Missing> = gathered.missing.iter().chain(&exact.missing).cloned().collect();
-    let one = |(place, window): (usize, &TimeRange)| {
+    let one = |(here, window): (usize, &TimeRange)| {
+        let place = first + here;
         let mut results = Vec::with_capacity(comparison.features.len() * methods.len());
         for (column, feature) in comparison.features.iter().enumerate() {
             let current = gathered.tallies.column(place, column);
@@ -110,7 +124,7 @@ fn report_windows(
                     Basis::Bins => of_bins(*method, feature, current),
                     Basis::Values if request.exact => exact.result(place, column, *method),
                     Basis::Values => {
-                        let window = WindowSums { sums: *sums, window: place, feature: column };
+                        let window = WindowSums { sums: *sums, window: here, feature: column };
                         of_fine_bins(*method, feature, current, &window)
                     }
                 };

@@ -20,6 +20,8 @@ pub const EXACT_COUNTERS_MAX: usize = 10_000_000;
 pub const EDGES_MAX: usize = 8;
 /// Values of one feature that exact statistics of all windows hold in memory (8 bytes each).
 pub const EXACT_VALUES_MAX: usize = 20_000_000;
+/// Columns of windows, windows times features, whose sums by bin are held at a time: some 2 kB each.
+pub const SUMS_AT_ONCE_MAX: usize = 20_000;
 /// Labelled rows of one window that metrics of scores or residuals hold in memory (16 bytes each, and
 /// as many again while they are sorted).
 pub const LABELLED_ROWS_MAX: usize = 10_000_000;

@@ -186,10 +186,10 @@ fn of_sums(
     }
     let of_window = sums.of(window.window, window.feature, edges, counts);
     let of_window = of_window.ok_or(Undefined::NeedsRows)?;
-    let (mean, deviation) = mean_and_deviation(edges, &kept.outline).ok_or(Undefined::NotFinite)?;
+    let spread = mean_and_deviation(edges, &kept.outline).ok_or(Undefined::NotFinite);
     if method == Method::MeanShift {
         let outline = sums.outline(window.window, window.feature);
-        return mean_shift((mean, deviation), rows, &outline, &of_window, edges);
+        return mean_shift(spread?, rows, &outline, &of_window, edges);
     }
     let of_reference = of_reference(edges, reference, kept).ok_or(Undefined::NeedsRows)?;
     let samples = BinnedSamples {
@@ -207,14 +207,15 @@ fn of_sums(
             let each = sums.off.iter().zip(*counts).map(|(off, count)| off * weight(*count));
             each.sum::<f64>() / rows
         };
-        let spread = |side: &(&BinSums, &[u64])| {
+        let distance = |side: &(&BinSums, &[u64])| {
             if square { (2.0 * of(side)).sqrt() } else { of(side) }
         };
-        sides.iter().map(spread).sum()
+        sides.iter().map(distance).sum()
     };
     let (bounds, off) = match method {
         Method::Wasserstein => (stats::binned_wasserstein(&samples)?, off(false)),
         Method::WassersteinNorm => {
+            let (_, deviation) = spread?;
             (stats::binned_wasserstein_norm(&samples, deviation)?, off(false) / deviation)
         }
         Method::Energy => (stats::binned_energy(&samples)?, off(true)),

@@ -182,24 +182,24 @@ impl Part {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn moment_hours(&self, range: TimeRange) -> Result<Option<TimeRange>> {
+        let start = range.start.div_euclid(HOUR_MICROS);
+        let start = start + i64::from(range.start.rem_euclid(HOUR_MICROS) > 0);
+        let end = range.end.div_euclid(HOUR_MICROS);
+        let whole = TimeRange { start: start * HOUR_MICROS, end: end * HOUR_MICROS };
+        if whole.is_empty() {
+            return Ok(None);
+        }
         match &self.0 {
-            Inner::Head(_) => {
-                let start = range.start.div_euclid(HOUR_MICROS);
-                let start = start + i64::from(range.start.rem_euclid(HOUR_MICROS) > 0);
-                let end = range.end.div_euclid(HOUR_MICROS);
-                let whole = TimeRange { start: start * HOUR_MICROS, end: end * HOUR_MICROS };
-                Ok((!whole.is_empty()).then_some(whole))
-            }
+            Inner::Head(_) => Ok(Some(whole)),
             Inner::Segment(segment) if segment.record().tombstones.is_some() => Ok(None),
             Inner::Segment(segment) => {
                 let day = segment.record().day;
-                let Some((_, minutes)) = minutes_of(day, &[(0, range)]).next() else {
+                let Some((_, minutes)) = minutes_of(day, &[(0, whole)]).next() else {
                     return Ok(None);
                 };
-                let whole = segment.partials()?.moment_minutes(minutes);
+                let kept = segment.partials()?.moment_minutes(minutes);
                 let at = |minute: u16| day_range(day).start + i64::from(minute) * MINUTE_MICROS;
-                Ok(whole
-                    .map(|minutes| TimeRange { start: at(minutes.start), end: at(minutes.end) }))
+                Ok(kept.map(|kept| TimeRange { start: at(kept.start), end: at(kept.end) }))
             }
         }
     }
