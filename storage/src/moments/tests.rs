@@ -111,3 +111,19 @@ fn values_of_the_outer_bins_and_bins_wider_than_numbers_have_their_sums() {
     assert!(!outline.squares.value().is_finite(), "past the range of numbers");
     assert_eq!(columns[1], ColumnMoments::default(), "a category has none");
 }
+
+#[test]
+fn moments_of_other_values_do_not_agree() {
+    let binning = binning(&[0.0, 1.0, 2.0]);
+    let of = |values: &[f64]| columns_of(&binning, &moments_of(&binning, values)).remove(0);
+    let known = of(&[0.25, 1.5, 7.0]);
+    assert!(known.agrees(&of(&[7.0, 0.25, 1.5])), "in any order");
+    // One value more, one inside its bin, one in an outer bin, and two that keep the sum.
+    for other in [&[0.25, 1.5, 7.0, 1.0][..], &[0.5, 1.5, 7.0], &[0.25, 1.5, 8.0]] {
+        assert!(!known.agrees(&of(other)), "{other:?}");
+    }
+    assert!(!of(&[3.0, 5.0]).agrees(&of(&[2.5, 5.5])));
+    let mut step = known.clone();
+    step.offsets[0] += 1;
+    assert!(!known.agrees(&step), "by one step of one bin");
+}

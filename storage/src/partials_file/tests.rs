@@ -267,3 +267,15 @@ fn a_file_keeps_only_the_names_that_its_day_counts() {
     let bytes = write_partials(&binning(), binner.names(), &day).expect("encodes");
     assert_eq!((binner.names().len(), open(bytes).expect("opens").names.len()), (6, 2));
 }
+
+#[test]
+fn a_quiet_day_keeps_moments_of_the_whole_day_only() {
+    let rows = |count: u16| -> Vec<Row> { (0..count).map(|n| (60 + n % 120, 9, 0)).collect() };
+    for (count, by_hour) in [(400, false), (1_200, true)] {
+        let (day, names) = day(&rows(count));
+        let file = open(write_partials(&binning(), &names, &day).expect("encodes")).expect("opens");
+        assert_eq!(file.moment_minutes(0..1_440), Some(0..1_440));
+        assert_eq!(file.moment_minutes(55..130).is_some(), by_hour, "{count} rows in two hours");
+        assert_eq!(file.moment_minutes(61..119), None, "no whole hour");
+    }
+}
