@@ -42,7 +42,7 @@ pub fn write_all(monitor: &Monitor, workload: &Workload) {
 /// A question about all features.
 pub fn drift(from: i64, to: i64, step: Option<i64>, method: Method) -> DriftRequest {
     DriftRequest {
-        scope: Scope { model: MODEL.to_owned(), version: None, from, to, step },
+        scope: Scope { model: MODEL.to_owned(), from, to, step, ..Scope::default() },
         methods: vec![method],
         ..DriftRequest::default()
     }

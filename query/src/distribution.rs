@@ -6,6 +6,7 @@ use crate::{
     bins::{Asked, Compared, Detail, compare},
     gather::tallies,
     report::{Both, DistributionBin, DistributionReport, DistributionRequest},
+    slice,
     stats::PSI_EPSILON,
     window::windows,
 };
@@ -20,7 +21,7 @@ const PARTS: usize = 10;
 pub fn distribution(db: &Db, request: &DistributionRequest) -> Result<DistributionReport> {
     let scope = &request.scope;
     let windows = windows(scope.from, scope.to, None)?;
-    let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
+    let snapshot = slice::snapshot(db, scope)?;
     let version = scope.version.as_deref();
     let reference = db.reference(&scope.model, version, request.reference.as_deref())?;
     // An empty list of names would mean all features.

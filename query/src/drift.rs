@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use driftline_storage::{Db, Error, Result, TimeRange};
+use driftline_storage::{Db, Error, Reference, Result, Snapshot, TimeRange};
 
 use crate::{
     bins::{Asked, Compared, Comparison, Detail, compare},
@@ -12,7 +12,8 @@ use crate::{
     method::{Basis, Method},
     moments::{self, Sums},
     parity,
-    report::{DriftReport, DriftRequest, DriftResult, DriftWindow},
+    report::{DriftReport, DriftRequest, DriftResult, DriftWindow, Scope},
+    slice,
     statistic::{Statistic, WindowSums, details_of_bins, of_bins, of_fine_bins},
     stats::Measured,
     verdict,
@@ -33,11 +34,27 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
     check_options(request)?;
     let scope = &request.scope;
     let windows = windows(scope.from, scope.to, scope.step)?;
-    let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
+    let snapshot = slice::snapshot(db, scope)?;
     let reference =
         db.reference(&scope.model, scope.version.as_deref(), request.reference.as_deref())?;
+    let ask = |rows: &Snapshot, scope: &Scope| {
+        let request = DriftRequest { scope: scope.clone(), ..request.clone() };
+        of_rows(db, &request, rows, &windows, &reference)
+    };
+    let (whole, groups) = slice::of_groups(&snapshot, scope, ask)?;
+    Ok(DriftReport { groups, ..whole })
+}
+
+/// Compares what a snapshot has of the windows.
+fn of_rows(
+    db: &Db,
+    request: &DriftRequest,
+    snapshot: &Snapshot,
+    windows: &[TimeRange],
+    reference: &Reference,
+) -> Result<DriftReport> {
     if let Some(peer) = request.peer {
-        return parity::drift(db, request, peer, &snapshot, &windows, &reference);
+        return parity::drift(db, request, peer, snapshot, windows, reference);
     }
     let methods =
         if request.methods.is_empty() { vec![Method::Psi] } else { request.methods.clone() };
@@ -52,11 +69,11 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
         epsilon: request.epsilon,
         detail: if of_values.is_empty() || request.exact { Detail::Psi } else { Detail::Fine },
     };
-    let comparison = compare(db, &reference, asked)?;
+    let comparison = compare(db, reference, asked)?;
     limits::check_size(windows.len(), comparison.features.len() * methods.len())?;
-    let gathered = tallies(&snapshot, &windows, &comparison.selection)?;
+    let gathered = tallies(snapshot, windows, &comparison.selection)?;
     let exact = if request.exact && !of_values.is_empty() {
-        exact(db, &snapshot, &windows, &reference, &comparison, &of_values)?
+        exact(db, snapshot, windows, reference, &comparison, &of_values)?
     } else {
         Exact::default()
     };
@@ -66,7 +83,7 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
     let at_once = (limits::SUMS_AT_ONCE_MAX / comparison.features.len().max(1)).max(1);
     let mut reported = Vec::with_capacity(windows.len());
     for (first, windows) in (0..).step_by(at_once).zip(windows.chunks(at_once)) {
-        let sums = needs_sums.then(|| moments::sums(&snapshot, windows, &comparison));
+        let sums = needs_sums.then(|| moments::sums(snapshot, windows, &comparison));
         let values = Values { exact: &exact, sums: sums.as_ref() };
         let windows = (first, windows);
         reported.extend(report_windows(
@@ -79,10 +96,11 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
         ));
     }
     Ok(DriftReport {
-        scope: scope.clone(),
+        scope: request.scope.clone(),
         reference: reference.record.name.clone(),
         rows_scanned,
         windows: reported,
+        groups: Vec::new(),
     })
 }
 

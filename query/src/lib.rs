@@ -12,6 +12,7 @@ mod method;
 mod metric;
 mod report;
 mod gather;
+mod slice;
 mod reference;
 mod bins;
 mod moments;
@@ -41,4 +42,5 @@ pub use report::{
     DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow, MetricResult, MissingRows,
     PerformanceReport, PerformanceRequest, PerformanceWindow, Scope, ShareOptions, Verdict,
 };
+pub use slice::{By, Filter, GroupValue, Operator};
 pub use window::windows;

@@ -26,6 +26,13 @@ pub const SUMS_AT_ONCE_MAX: usize = 20_000;
 /// as many again while they are sorted).
 pub const LABELLED_ROWS_MAX: usize = 10_000_000;
 
+/// Conditions of one query: each reads a column of the rows that it is about.
+pub const CONDITIONS_MAX: usize = 16;
+/// Groups of one answer: each is answered by itself.
+pub const GROUPS_MAX: usize = 100;
+/// Edges between the bands of a number that groups are made by.
+pub const BANDS_MAX: usize = GROUPS_MAX - 1;
+
 /// Refuses an answer of more than [`RESULTS_MAX`] results.
 pub(crate) fn check_size(windows: usize, results_each: usize) -> Result<()> {
     if windows.saturating_mul(results_each) > RESULTS_MAX {

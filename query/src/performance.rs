@@ -17,7 +17,9 @@ use crate::{
     quality::{Classified, Value, of_errors, result},
     report::{
         ConfusionReport, MetricResult, PerformanceReport, PerformanceRequest, PerformanceWindow,
+        Scope,
     },
+    slice,
     stats::{Confusion, Measured, Undefined},
     window::windows,
 };
@@ -37,11 +39,25 @@ use crate::{
 pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceReport> {
     let scope = &request.scope;
     let windows = windows(scope.from, scope.to, scope.step)?;
-    let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
+    let snapshot = slice::snapshot(db, scope)?;
+    let (whole, groups) = slice::of_groups(&snapshot, scope, |rows, scope| {
+        of_rows(db, request, scope, rows, &windows)
+    })?;
+    Ok(PerformanceReport { groups, ..whole })
+}
+
+/// Measures what a snapshot has of the windows.
+fn of_rows(
+    db: &Db,
+    request: &PerformanceRequest,
+    scope: &Scope,
+    snapshot: &Snapshot,
+    windows: &[TimeRange],
+) -> Result<PerformanceReport> {
     let schema = snapshot.model.schema_of(scope.version.as_deref());
     let task = schema.map_or(Task::Binary, |schema| schema.task);
-    let (predictions, mut missing) = predictions(&snapshot, &windows)?;
-    let (outcomes, unlabelled) = outcomes(&snapshot, &windows)?;
+    let (predictions, mut missing) = predictions(snapshot, windows)?;
+    let (outcomes, unlabelled) = outcomes(snapshot, windows)?;
     missing.extend(unlabelled);
     let classes =
         if task.is_classification() { known_classes(db, request, &outcomes)? } else { Vec::new() };
@@ -52,9 +68,9 @@ pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceR
         (metrics, _) => metrics.to_vec(),
     };
     check_results(&metrics, classes.len(), windows.len())?;
-    let positive = positive_class(&snapshot, scope.version.as_deref(), &classes);
+    let positive = positive_class(snapshot, scope.version.as_deref(), &classes);
     let mut asked = Asked { task, metrics, positive, rows: OfRows::default() };
-    asked.rows = asked.read_rows(&snapshot, &windows, &outcomes)?;
+    asked.rows = asked.read_rows(snapshot, windows, &outcomes)?;
     missing.extend(std::mem::take(&mut asked.rows.missing));
     let report = |(place, window): (usize, &TimeRange)| {
         let outcome = outcomes.get(place).cloned().unwrap_or_default();
@@ -70,7 +86,7 @@ pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceR
         }
     };
     let windows = windows.iter().enumerate().map(report).collect();
-    Ok(PerformanceReport { scope: scope.clone(), windows })
+    Ok(PerformanceReport { scope: scope.clone(), windows, groups: Vec::new() })
 }
 
 /// What is asked of each window.

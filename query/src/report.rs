@@ -5,10 +5,15 @@ use std::{borrow::Cow, sync::Arc};
 
 use driftline_storage::{Error, Kind, Result, near_misses};
 
-use crate::{method::Method, metric::Metric, parity::Peer};
+use crate::{
+    method::Method,
+    metric::Metric,
+    parity::Peer,
+    slice::{By, Filter, GroupValue},
+};
 
 /// Model, version and interval of a query.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scope {
     /// The model.
     pub model: String,
@@ -20,6 +25,12 @@ pub struct Scope {
     pub to: i64,
     /// Length of each window of a series; none asks for one window.
     pub step: Option<i64>,
+    /// What rows have to hold, all of it; none means all rows.
+    pub conditions: Vec<Filter>,
+    /// What tells rows apart: the answer then has one answer per group as well.
+    pub by: Vec<By>,
+    /// Of an answer about a group: which one it is.
+    pub group: Vec<GroupValue>,
 }
 
 /// Asks how far features moved from a reference.
@@ -210,10 +221,12 @@ pub struct DriftReport {
     pub rows_scanned: u64,
     /// In order of time.
     pub windows: Vec<DriftWindow>,
+    /// The same of each group, if they were asked for.
+    pub groups: Vec<DriftReport>,
 }
 
 /// Asks how good the predictions were.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PerformanceRequest {
     /// Model, version and interval.
     pub scope: Scope,
@@ -276,10 +289,12 @@ pub struct PerformanceReport {
     pub scope: Scope,
     /// In order of time.
     pub windows: Vec<PerformanceWindow>,
+    /// The same of each group, if they were asked for.
+    pub groups: Vec<PerformanceReport>,
 }
 
 /// Asks for the distribution of a feature in a reference and a window.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DistributionRequest {
     /// Model, version and interval; the step is not used.
     pub scope: Scope,

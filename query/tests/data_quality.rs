@@ -68,7 +68,7 @@ fn write(db: &Db, from: i64, x: &[f64], c: &[Option<&str>]) {
 }
 
 fn asked(from: i64, to: i64, step: Option<i64>) -> QualityRequest {
-    let scope = Scope { model: "m".to_owned(), version: None, from, to, step };
+    let scope = Scope { model: "m".to_owned(), from, to, step, ..Scope::default() };
     QualityRequest { scope, ..QualityRequest::default() }
 }
 

@@ -52,7 +52,14 @@ fn filled(dir: &Path) -> Db {
 
 fn scope() -> Scope {
     let (model, version) = ("m".to_owned(), None);
-    Scope { model, version, from: 0, to: 3 * DAY_MICROS, step: Some(DAY_MICROS) }
+    Scope {
+        model,
+        version,
+        from: 0,
+        to: 3 * DAY_MICROS,
+        step: Some(DAY_MICROS),
+        ..Scope::default()
+    }
 }
 
 fn ask(dir: &Path, exact: bool) -> (DriftReport, PerformanceReport) {

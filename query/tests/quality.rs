@@ -159,7 +159,7 @@ fn check_window(window: &PerformanceWindow, rows: &[Row]) {
 }
 
 fn scope(from: i64, to: i64, step: Option<i64>) -> Scope {
-    Scope { model: "m".to_owned(), version: None, from, to, step }
+    Scope { model: "m".to_owned(), from, to, step, ..Scope::default() }
 }
 
 fn row() -> impl Strategy<Value = Row> {

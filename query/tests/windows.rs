@@ -196,7 +196,7 @@ proptest! {
         let (from, to) = (cut(a.min(b)), cut(a.max(b)));
         let step = step.map(cut);
         check(&db, &rows, &Scope {
-            model: "m".to_owned(), version: None, from, to: to.max(from + 1), step,
+            model: "m".to_owned(), from, to: to.max(from + 1), step, ..Scope::default()
         });
     }
 }

@@ -10,7 +10,8 @@ use driftline_storage::Result;
 
 use super::{
     model,
-    query::{each, missing, scope, write_missing, write_scope},
+    query::{each, missing, write_missing},
+    scope::{scope, write_scope},
     time,
 };
 
@@ -58,6 +59,7 @@ pub(crate) fn report(report: v1::QueryDataQualityResponse) -> Result<QualityRepo
         newest: newest.transpose()?,
         rows_scanned: report.rows_scanned,
         windows: each(report.windows, window)?,
+        groups: each(report.groups, self::report)?,
     })
 }
 
@@ -76,6 +78,7 @@ pub(crate) fn write_report(report: QualityReport) -> v1::QueryDataQualityRespons
         newest_time: report.newest.map(time::timestamp),
         rows_scanned: report.rows_scanned,
         windows: report.windows.into_iter().map(window).collect(),
+        groups: report.groups.into_iter().map(write_report).collect(),
     }
 }
 
@@ -164,7 +167,14 @@ mod tests {
 
     fn asked() -> Scope {
         let (model, version) = ("m".to_owned(), Some("v".to_owned()));
-        Scope { model, version, from: -5, to: 7_200_000_000, step: Some(3_600_000_000) }
+        Scope {
+            model,
+            version,
+            from: -5,
+            to: 7_200_000_000,
+            step: Some(3_600_000_000),
+            ..Scope::default()
+        }
     }
 
     /// A profile whose figures are all there and all different.
@@ -232,8 +242,11 @@ mod tests {
                 newest,
                 rows_scanned: 5,
                 windows,
+                groups: Vec::new(),
             };
             assert_eq!(report(write_report(answer.clone())).expect("valid"), answer);
+            let grouped = QualityReport { groups: vec![answer.clone()], ..answer };
+            assert_eq!(report(write_report(grouped.clone())).expect("valid"), grouped);
         }
     }
 }

@@ -6,17 +6,18 @@ use driftline_proto::v1;
 use driftline_query::{
     Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
     DriftRequest, DriftResult, DriftShare, DriftWindow, Method, Metric, MetricResult, MissingRows,
-    PerformanceReport, PerformanceRequest, PerformanceWindow, Scope,
+    PerformanceReport, PerformanceRequest, PerformanceWindow,
 };
 use driftline_storage::{Error, Result};
 
 use super::{
-    model, required, time,
+    model,
+    scope::{scope, write_scope},
     verdict::{peer, share_options, verdict, write_peer, write_share_options, write_verdict},
 };
 
 /// Names of request fields by the names that queries give them.
-pub(crate) const QUERY_FIELDS: [(&str, &str); 9] = [
+pub(crate) const QUERY_FIELDS: [(&str, &str); 11] = [
     ("from", "scope.start_time"),
     ("to", "scope.end_time"),
     ("step", "scope.step"),
@@ -26,34 +27,9 @@ pub(crate) const QUERY_FIELDS: [(&str, &str); 9] = [
     ("correction", "share.correction"),
     ("threshold", "share.threshold"),
     ("as", "peer"),
+    ("where", "scope.conditions"),
+    ("by", "scope.group_by"),
 ];
-
-pub(super) fn scope(scope: Option<v1::Scope>) -> Result<Scope> {
-    let scope = required("scope", scope)?;
-    if scope.model.is_empty() {
-        return Err(Error::invalid("scope.model", "is required"));
-    }
-    if scope.version.as_deref() == Some("") {
-        return Err(Error::invalid("scope.version", "must be a name, or absent for all versions"));
-    }
-    Ok(Scope {
-        model: scope.model,
-        version: scope.version,
-        from: time::micros("scope.start_time", scope.start_time)?,
-        to: time::micros("scope.end_time", scope.end_time)?,
-        step: scope.step.map(|step| time::length("scope.step", step)).transpose()?,
-    })
-}
-
-pub(super) fn write_scope(scope: &Scope) -> v1::Scope {
-    v1::Scope {
-        model: scope.model.clone(),
-        version: scope.version.clone(),
-        start_time: Some(time::edge(scope.from)),
-        end_time: Some(time::edge(scope.to)),
-        step: scope.step.map(time::duration),
-    }
-}
 
 /// Statistics and their numbers on the wire.
 const METHODS: [(Method, v1::DriftMethod); 17] = [
@@ -203,6 +179,7 @@ pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport
         reference: report.reference,
         rows_scanned: report.rows_scanned,
         windows: each(report.windows, window)?,
+        groups: each(report.groups, drift_report)?,
     })
 }
 
@@ -266,6 +243,7 @@ pub(crate) fn write_drift_report(report: DriftReport) -> v1::QueryDriftResponse 
         reference: report.reference,
         rows_scanned: report.rows_scanned,
         windows: report.windows.into_iter().map(window).collect(),
+        groups: report.groups.into_iter().map(write_drift_report).collect(),
     }
 }
 
@@ -321,7 +299,11 @@ pub(crate) fn performance_report(
             missing: window.missing.into_iter().map(missing).collect(),
         })
     };
-    Ok(PerformanceReport { scope: scope(report.scope)?, windows: each(report.windows, window)? })
+    Ok(PerformanceReport {
+        scope: scope(report.scope)?,
+        windows: each(report.windows, window)?,
+        groups: each(report.groups, performance_report)?,
+    })
 }
 
 /// An answer about quality for the wire.
@@ -348,6 +330,7 @@ pub(crate) fn write_performance_report(report: PerformanceReport) -> v1::QueryPe
     v1::QueryPerformanceResponse {
         scope: Some(write_scope(&report.scope)),
         windows: report.windows.into_iter().map(window).collect(),
+        groups: report.groups.into_iter().map(write_performance_report).collect(),
     }
 }
 
@@ -460,13 +443,20 @@ fn write_both(counts: Both) -> Option<v1::CountPair> {
 
 #[cfg(test)]
 mod tests {
-    use driftline_query::{Correction, Peer, ShareOptions, Verdict};
+    use driftline_query::{Correction, Peer, Scope, ShareOptions, Verdict};
 
     use super::*;
 
     fn asked() -> Scope {
         let step = Some(3_600_000_000);
-        Scope { model: "m".to_owned(), version: None, from: -5, to: 7_200_000_000, step }
+        Scope {
+            model: "m".to_owned(),
+            version: None,
+            from: -5,
+            to: 7_200_000_000,
+            step,
+            ..Scope::default()
+        }
     }
 
     #[test]
@@ -517,7 +507,8 @@ mod tests {
             confusion: Some(confusion),
             missing: Vec::new(),
         };
-        let report = PerformanceReport { scope: asked(), windows: vec![window] };
+        let report =
+            PerformanceReport { scope: asked(), windows: vec![window], groups: Vec::new() };
         let wire = write_performance_report(report.clone());
         assert_eq!(performance_report(wire).expect("valid"), report);
     }
@@ -556,8 +547,13 @@ mod tests {
             missing: Vec::new(),
         };
         let reference = "r".to_owned();
-        let report =
-            DriftReport { scope: asked(), reference, rows_scanned: 0, windows: vec![window] };
+        let report = DriftReport {
+            scope: asked(),
+            reference,
+            rows_scanned: 0,
+            windows: vec![window],
+            groups: Vec::new(),
+        };
         assert_eq!(drift_report(write_drift_report(report.clone())).expect("valid"), report);
         let mut wire = write_drift_request(&DriftRequest { scope: asked(), ..Default::default() });
         wire.share = Some(v1::DriftShareOptions { correction: 9, ..Default::default() });

@@ -56,6 +56,7 @@ mod waiting;
 mod catalog;
 mod reference;
 mod row_index;
+mod slice;
 mod head;
 mod cache;
 mod segment;
@@ -109,6 +110,7 @@ pub use rows::{EncodedRows, Numbers, RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
 };
+pub use slice::{Condition, GroupKey, Grouping, NumberRange, Slice, Test};
 pub use snapshot::{LabelledChunk, Part, Snapshot};
 pub use special::{SPECIALS, Special};
 pub use tally::{ColumnCounts, ColumnTally, RowCounter, Tallies, Tally};

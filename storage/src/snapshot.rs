@@ -4,7 +4,11 @@
 //! A snapshot is a list of parts: published segments and the heads of versions. Each part answers
 //! whole minutes from partials and anything else from rows; what the answers mean is the caller's.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use roaring::RoaringBitmap;
 
@@ -12,14 +16,15 @@ use crate::{
     binning::Binning,
     cells::Cells,
     column::Column,
-    error::Result,
+    error::{Error, ErrorKind, Result},
     head::{Chunk, VersionHead},
     manifest::ModelRecord,
     moments::ColumnMoments,
     outcome::OutcomeTally,
     rows::{Numbers, RowChunk, RowFile},
-    schema::{Field, Schema},
+    schema::{Field, Kind, Schema},
     segment::Segment,
+    slice::{Condition, GroupKey, Grouping, Slice},
     sums::Sums,
     tally::{Tallies, Tally},
     time::{DAY_MINUTES, HOUR_MICROS, MINUTE_MICROS, TimeRange, day_range, minute_of_day},
@@ -36,7 +41,122 @@ pub struct Snapshot {
 
 /// A segment or the head of a version.
 #[derive(Debug, Clone)]
-pub struct Part(Inner);
+pub struct Part {
+    inner: Inner,
+    /// What of it is seen; nothing means all.
+    sliced: Option<Arc<Sliced>>,
+}
+
+/// The rows of a part that a slice has.
+#[derive(Debug)]
+struct Sliced {
+    slice: Arc<Slice>,
+    /// Looked up when first needed: rows of the segment, or of the head by their number there.
+    /// Deleted rows are not among them.
+    rows: OnceLock<Arc<RoaringBitmap>>,
+}
+
+/// The rows of a part that a query sees.
+#[derive(Debug, Clone)]
+enum Seen {
+    All,
+    Without(Arc<RoaringBitmap>),
+    Only(Arc<RoaringBitmap>),
+}
+
+impl Seen {
+    fn has(&self, row: u32) -> bool {
+        match self {
+            Self::All => true,
+            Self::Without(rows) => !rows.contains(row),
+            Self::Only(rows) => rows.contains(row),
+        }
+    }
+
+    /// The places of the times in an interval that are seen; the first time is of row `first`.
+    fn inside(&self, times: &[i64], range: TimeRange, first: u32) -> Vec<u32> {
+        (0_u32..)
+            .zip(times)
+            .filter(|(place, time)| range.contains(**time) && self.has(first + place))
+            .map(|(place, _)| place)
+            .collect()
+    }
+}
+
+impl Snapshot {
+    /// What the snapshot has of a slice.
+    pub fn restrict(&self, slice: &Arc<Slice>) -> Self {
+        let parts = self.parts.iter().map(|part| part.restrict(slice)).collect();
+        Self { model: self.model.clone(), parts }
+    }
+
+    /// Rows by what a column holds: a group for each key that is there in the interval, at most
+    /// `max`, in the order of their keys. A part that cannot be read is in all groups, where it will
+    /// fail again.
+    ///
+    /// # Errors
+    /// `ResourceExhausted` if there are more groups.
+    pub fn split(
+        &self,
+        column: &Field,
+        grouping: &Grouping,
+        range: TimeRange,
+        max: usize,
+    ) -> Result<Vec<(GroupKey, Self)>> {
+        let mut keys = BTreeSet::new();
+        let mut found = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            if !part.range().overlaps(range) {
+                found.push((part, None));
+                continue;
+            }
+            match part.split(column, grouping, range) {
+                Ok(groups) => {
+                    let inside = groups.iter().filter(|(_, group)| group.inside);
+                    keys.extend(inside.map(|(key, _)| key.clone()));
+                    found.push((part, Some(groups)));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a part is not told apart by {}", column.name);
+                    found.push((part, None));
+                }
+            }
+            if keys.len() > max {
+                let text = format!(
+                    "{:?} has more than {max} values in this interval; choose a column with fewer, \
+                     or single values of it by a condition",
+                    column.name
+                );
+                return Err(Error::new(ErrorKind::ResourceExhausted, text));
+            }
+        }
+        let group = |key: GroupKey| {
+            let condition = Condition { column: column.name.clone(), test: key.test(grouping) };
+            let slice = Arc::new(Slice { conditions: vec![condition] });
+            let mut parts = Vec::with_capacity(found.len());
+            for (part, groups) in &mut found {
+                let rows = match groups {
+                    None => None,
+                    Some(groups) => match groups.remove(&key) {
+                        Some(group) => Some(Arc::new(group.rows)),
+                        None => continue,
+                    },
+                };
+                parts.push(part.sliced(&slice, rows));
+            }
+            (key, Self { model: self.model.clone(), parts })
+        };
+        Ok(keys.into_iter().map(group).collect())
+    }
+}
+
+/// Rows of a part that have a key.
+#[derive(Debug, Default)]
+struct GroupRows {
+    rows: RoaringBitmap,
+    /// Whether one of them is in the interval that was asked about.
+    inside: bool,
+}
 
 /// Some rows that have a label.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,16 +176,16 @@ enum Inner {
 
 impl Part {
     pub(crate) fn head(head: VersionHead) -> Self {
-        Self(Inner::Head(head))
+        Self { inner: Inner::Head(head), sliced: None }
     }
 
     pub(crate) fn segment(segment: Arc<Segment>) -> Self {
-        Self(Inner::Segment(segment))
+        Self { inner: Inner::Segment(segment), sliced: None }
     }
 
     /// The model version whose rows these are.
     pub fn version(&self) -> &str {
-        match &self.0 {
+        match &self.inner {
             Inner::Head(head) => &head.version,
             Inner::Segment(segment) => &segment.record().version,
         }
@@ -73,16 +193,126 @@ impl Part {
 
     /// The schema of the rows.
     pub fn schema(&self) -> &Schema {
-        match &self.0 {
+        match &self.inner {
             Inner::Head(head) => &head.schema,
             Inner::Segment(segment) => &segment.record().schema,
         }
     }
 
+    /// What this part has of a slice; of a sliced part, what it has of both.
+    pub fn restrict(&self, slice: &Arc<Slice>) -> Self {
+        if slice.conditions.is_empty() {
+            return self.clone();
+        }
+        self.sliced(slice, None)
+    }
+
+    /// What this part has of a slice, whose rows may be known.
+    fn sliced(&self, slice: &Arc<Slice>, known: Option<Arc<RoaringBitmap>>) -> Self {
+        let slice = match &self.sliced {
+            None => slice.clone(),
+            Some(sliced) => {
+                let both = sliced.slice.conditions.iter().chain(&slice.conditions);
+                Arc::new(Slice { conditions: both.cloned().collect() })
+            }
+        };
+        let rows = known.map_or_else(OnceLock::new, OnceLock::from);
+        Self { inner: self.inner.clone(), sliced: Some(Arc::new(Sliced { slice, rows })) }
+    }
+
+    /// The rows by what a column holds, and whether some are in an interval.
+    fn split(
+        &self,
+        column: &Field,
+        grouping: &Grouping,
+        range: TimeRange,
+    ) -> Result<BTreeMap<GroupKey, GroupRows>> {
+        let seen = self.seen()?;
+        let mut groups: BTreeMap<GroupKey, GroupRows> = BTreeMap::new();
+        self.visit_column(column, &mut |times, values, first| {
+            let mut found = BTreeMap::new();
+            grouping.group(values, first, &mut found);
+            let rows = |range| {
+                let places = seen.inside(times, range, first).into_iter();
+                places.map(|place| first + place).collect::<RoaringBitmap>()
+            };
+            let (all, inside) = (rows(TimeRange::ALL), rows(range));
+            for (key, rows) in found {
+                let group = groups.entry(key).or_default();
+                group.inside |= !rows.is_disjoint(&inside);
+                group.rows |= rows & &all;
+            }
+        })?;
+        Ok(groups)
+    }
+
+    /// Visits times and values of all rows, with the row of the first of them.
+    fn visit_column(
+        &self,
+        field: &Field,
+        seen: &mut dyn FnMut(&[i64], &Column, u32),
+    ) -> Result<()> {
+        match &self.inner {
+            Inner::Head(head) => {
+                for chunk in head.chunks.iter() {
+                    let values = head_column(head, chunk, field, None);
+                    seen(&chunk.rows.times, &values, chunk.base);
+                }
+                Ok(())
+            }
+            Inner::Segment(segment) => {
+                let file = segment.rows()?;
+                seen(&file.times()?, &file.column(field)?, 0);
+                Ok(())
+            }
+        }
+    }
+
+    /// Which rows may be seen.
+    fn seen(&self) -> Result<Seen> {
+        let deleted = match &self.inner {
+            Inner::Head(_) => None,
+            Inner::Segment(segment) => segment.deleted()?,
+        };
+        let Some(sliced) = &self.sliced else {
+            return Ok(deleted.map_or(Seen::All, Seen::Without));
+        };
+        if let Some(rows) = sliced.rows.get() {
+            return Ok(Seen::Only(rows.clone()));
+        }
+        let mut rows: Option<RoaringBitmap> = None;
+        for condition in &sliced.slice.conditions {
+            let field = self.field(&condition.column);
+            let mut found = RoaringBitmap::new();
+            self.visit_column(&field, &mut |_, values, first| {
+                condition.test.select(values, first, &mut found);
+            })?;
+            rows = Some(match rows {
+                Some(rows) => rows & found,
+                None => found,
+            });
+        }
+        let mut rows = rows.unwrap_or_default();
+        if let Some(deleted) = deleted {
+            rows -= &*deleted;
+        }
+        Ok(Seen::Only(sliced.rows.get_or_init(|| Arc::new(rows)).clone()))
+    }
+
+    /// A column of the schema; one that it does not have reads as nulls.
+    fn field(&self, name: &str) -> Field {
+        let known = self.schema().fields().find(|(known, _)| *known == name);
+        let kind = known.map_or(Kind::Categorical, |(_, kind)| kind);
+        Field { name: name.to_owned(), kind }
+    }
+
     /// Hash of the binning of the partials; 0 where only rows can answer, because some of them
-    /// were deleted and the partials still count them.
+    /// were deleted and the partials still count them, or because a slice is asked for.
     pub fn binning(&self) -> u64 {
-        match &self.0 {
+        if self.sliced.is_some() {
+            return 0;
+        }
+        match &self.inner {
             Inner::Head(head) => head.binning.id(),
             Inner::Segment(segment) if segment.record().tombstones.is_some() => 0,
             Inner::Segment(segment) => segment.record().binning,
@@ -91,7 +321,7 @@ impl Part {
 
     /// From the first event time to just after the last.
     pub fn range(&self) -> TimeRange {
-        match &self.0 {
+        match &self.inner {
             Inner::Head(head) => {
                 let start = head.chunks.iter().map(|chunk| chunk.range.start).min().unwrap_or(0);
                 let end = head.chunks.iter().map(|chunk| chunk.range.end).max().unwrap_or(0);
@@ -106,7 +336,7 @@ impl Part {
 
     /// Its rows, deleted ones included.
     pub fn row_count(&self) -> u64 {
-        match &self.0 {
+        match &self.inner {
             Inner::Head(head) => u64::from(head.rows),
             Inner::Segment(segment) => u64::from(segment.record().row_count),
         }
@@ -123,8 +353,11 @@ impl Part {
         windows: &[(usize, TimeRange)],
         tallies: &mut Tallies,
     ) -> Result<()> {
+        if self.sliced.is_some() {
+            return self.count_rows(windows, tallies);
+        }
         self.fold_all(windows, tallies)?;
-        let Inner::Segment(segment) = &self.0 else { return Ok(()) };
+        let Inner::Segment(segment) = &self.inner else { return Ok(()) };
         if let Some(deleted) = segment.deleted()? {
             let times = segment.rows()?.times()?;
             for (place, window) in windows {
@@ -136,9 +369,23 @@ impl Part {
         Ok(())
     }
 
+    /// Adds the rows of a slice to windows, and no other count.
+    fn count_rows(&self, windows: &[(usize, TimeRange)], tallies: &mut Tallies) -> Result<()> {
+        let (Some((_, first)), Some((_, last))) = (windows.first(), windows.last()) else {
+            return Ok(());
+        };
+        for chunk in self.scan(TimeRange { start: first.start, end: last.end }, &[])? {
+            for (place, window) in windows {
+                let inside = chunk.times.iter().filter(|time| window.contains(**time)).count();
+                tallies.add_row_count(*place, inside as u64);
+            }
+        }
+        Ok(())
+    }
+
     /// As [`Part::fold_windows`], with deleted rows.
     fn fold_all(&self, windows: &[(usize, TimeRange)], tallies: &mut Tallies) -> Result<()> {
-        match &self.0 {
+        match &self.inner {
             Inner::Head(head) => {
                 let cells = tallies.cells().clone();
                 let mut sums = Sums::default();
@@ -189,7 +436,8 @@ impl Part {
         if whole.is_empty() {
             return Ok(None);
         }
-        match &self.0 {
+        match &self.inner {
+            _ if self.sliced.is_some() => Ok(None),
             Inner::Head(_) => Ok(Some(whole)),
             Inner::Segment(segment) if segment.record().tombstones.is_some() => Ok(None),
             Inner::Segment(segment) => {
@@ -215,7 +463,7 @@ impl Part {
         selected: &[usize],
         into: &mut [ColumnMoments],
     ) -> Result<()> {
-        match &self.0 {
+        match &self.inner {
             Inner::Head(head) => {
                 for (day, partials) in head.days.iter() {
                     for (_, minutes) in minutes_of(*day, &[(0, hours)]) {
@@ -249,7 +497,7 @@ impl Part {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn load_binning(&self) -> Result<Arc<Binning>> {
-        match &self.0 {
+        match &self.inner {
             Inner::Head(head) => Ok(head.binning.clone()),
             Inner::Segment(segment) => Ok(segment.partials()?.binning().clone()),
         }
@@ -260,10 +508,18 @@ impl Part {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn scan(&self, range: TimeRange, fields: &[Field]) -> Result<Vec<RowChunk>> {
-        match &self.0 {
+        match &self.inner {
             Inner::Head(head) => {
                 let chunks = head.chunks.iter().filter(|chunk| chunk.range.overlaps(range));
-                Ok(chunks.map(|chunk| head_rows(head, chunk, fields).within(range)).collect())
+                let seen = self.seen()?;
+                let rows = |chunk: &Chunk| match &seen {
+                    Seen::All => head_rows(head, chunk, fields).within(range),
+                    seen => {
+                        let kept = seen.inside(&chunk.rows.times, range, chunk.base);
+                        head_rows(head, chunk, fields).take(&kept)
+                    }
+                };
+                Ok(chunks.map(rows).collect())
             }
             Inner::Segment(segment) => {
                 let file = segment.rows()?;
@@ -271,25 +527,22 @@ impl Part {
                 let column = |field| file.column_of(field, rows.clone());
                 let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
                 let chunk = RowChunk { times: file.times_of(rows.clone())?, columns };
-                Ok(vec![match segment.deleted()? {
-                    Some(deleted) => {
-                        let kept = inside(&chunk.times, range, Some((&deleted, rows.start)));
-                        chunk.take(&kept)
-                    }
-                    None => chunk.within(range),
+                Ok(vec![match self.seen()? {
+                    Seen::All => chunk.within(range),
+                    seen => chunk.take(&seen.inside(&chunk.times, range, rows.start)),
                 }])
             }
         }
     }
 
     /// The rows of intervals, which ascend and do not overlap, if they are neighbours in the file
-    /// of a segment; nothing for a head or where rows are deleted. Then [`Part::scan`] has them.
+    /// of a segment; nothing for a head, a slice, or where rows are deleted. Then [`Part::scan`] has them.
     ///
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn runs(&self, ranges: &[TimeRange]) -> Result<Option<Vec<Range<u32>>>> {
-        match &self.0 {
-            Inner::Segment(segment) if segment.deleted()?.is_none() => {
+        match &self.inner {
+            Inner::Segment(segment) if self.sliced.is_none() && segment.deleted()?.is_none() => {
                 segment.rows()?.rows_within(ranges)
             }
             _ => Ok(None),
@@ -306,7 +559,7 @@ impl Part {
         runs: &[Range<u32>],
         seen: &mut dyn FnMut(usize, Numbers<'_>),
     ) -> Result<()> {
-        match &self.0 {
+        match &self.inner {
             Inner::Segment(segment) => segment.rows()?.visit_numbers(field, runs, seen),
             Inner::Head(_) => Ok(()),
         }
@@ -317,7 +570,7 @@ impl Part {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn column(&self, field: &Field, rows: Range<u32>) -> Result<Column> {
-        match &self.0 {
+        match &self.inner {
             Inner::Segment(segment) => segment.rows()?.column_of(field, rows),
             Inner::Head(_) => Ok(Column::nulls(field.kind.is_numeric(), rows.len())),
         }
@@ -328,20 +581,18 @@ impl Part {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn scan_ids(&self, range: TimeRange) -> Result<Vec<crate::id_column::Ids>> {
-        match &self.0 {
+        match &self.inner {
             Inner::Head(head) => {
                 let chunks = head.chunks.iter().filter(|chunk| chunk.range.overlaps(range));
-                Ok(chunks
-                    .map(|chunk| chunk.rows.ids.take(&inside(&chunk.rows.times, range, None)))
-                    .collect())
+                let seen = self.seen()?;
+                let inside = |chunk: &Chunk| seen.inside(&chunk.rows.times, range, chunk.base);
+                Ok(chunks.map(|chunk| chunk.rows.ids.take(&inside(chunk))).collect())
             }
             Inner::Segment(segment) => {
                 let file = segment.rows()?;
                 let rows = rows_within(&file, range)?;
                 let (ids, times) = (file.ids_of(rows.clone())?, file.times_of(rows.clone())?);
-                let deleted = segment.deleted()?;
-                let deleted = deleted.as_deref().map(|deleted| (deleted, rows.start));
-                Ok(vec![ids.take(&inside(&times, range, deleted))])
+                Ok(vec![ids.take(&self.seen()?.inside(&times, range, rows.start))])
             }
         }
     }
@@ -351,9 +602,12 @@ impl Part {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn fold_outcomes(&self, minutes: TimeRange, tally: &mut OutcomeTally) -> Result<()> {
+        if self.sliced.is_some() {
+            return self.scan_outcomes(minutes, tally);
+        }
         let first = minutes.start.div_euclid(MINUTE_MICROS);
         let last = minutes.end.div_euclid(MINUTE_MICROS);
-        match &self.0 {
+        match &self.inner {
             Inner::Head(head) => {
                 for chunk in head.chunks.iter().filter(|chunk| chunk.range.overlaps(minutes)) {
                     chunk.labels.outcomes().fold(first, last, tally);
@@ -371,14 +625,13 @@ impl Part {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn scan_outcomes(&self, range: TimeRange, tally: &mut OutcomeTally) -> Result<()> {
-        match &self.0 {
+        match &self.inner {
             Inner::Head(head) => {
-                let prediction = head.schema.prediction_index();
+                let (prediction, seen) = (head.schema.prediction_index(), self.seen()?);
                 for chunk in head.chunks.iter().filter(|chunk| chunk.range.overlaps(range)) {
-                    let times = &chunk.rows.times;
-                    let inside = (0_u32..).zip(times).filter(|(_, time)| range.contains(**time));
+                    let inside = seen.inside(&chunk.rows.times, range, chunk.base);
                     let predicted = |row| chunk.labelled(row, prediction, row).predicted;
-                    chunk.labels.tally_rows(inside.map(|(row, _)| row), predicted, tally);
+                    chunk.labels.tally_rows(inside, predicted, tally);
                 }
             }
             Inner::Segment(segment) => {
@@ -389,8 +642,11 @@ impl Part {
                 let (answers, times) = (segment.answers()?, segment.rows()?.times()?);
                 let first = range.start.div_euclid(MINUTE_MICROS);
                 let last = range.end.saturating_sub(1).div_euclid(MINUTE_MICROS) + 1;
-                let inside =
-                    |row: &u32| times.get(*row as usize).is_some_and(|time| range.contains(*time));
+                let seen = self.seen()?;
+                let inside = |row: &u32| {
+                    let time = times.get(*row as usize);
+                    time.is_some_and(|time| range.contains(*time)) && seen.has(*row)
+                };
                 let rows = answers.rows_of(first, last).filter(inside);
                 labels.tally_rows(rows, |row| answers.predicted(row), tally);
             }
@@ -405,11 +661,12 @@ impl Part {
     /// `Corruption`, `Io`.
     pub fn scan_labelled(&self, range: TimeRange, fields: &[Field]) -> Result<Vec<LabelledChunk>> {
         let numeric = !self.schema().task.is_classification();
-        match &self.0 {
+        match &self.inner {
             Inner::Head(head) => {
                 let chunks = head.chunks.iter().filter(|chunk| chunk.range.overlaps(range));
+                let seen = self.seen()?;
                 let labelled = chunks.map(|chunk| {
-                    let inside = inside(&chunk.rows.times, range, None);
+                    let inside = seen.inside(&chunk.rows.times, range, chunk.base);
                     let (rows, truths) = chunk.labels.truths(inside, numeric);
                     let columns =
                         fields.iter().map(|field| head_column(head, chunk, field, Some(&rows)));
@@ -424,9 +681,13 @@ impl Part {
                 }
                 let file = segment.rows()?;
                 let found = file.rows_within(&[range])?.and_then(|mut rows| rows.pop());
+                let (seen, all) = (self.seen()?, Seen::All);
                 let (rows, truths) = match found {
-                    Some(rows) => labels.truths(rows, numeric),
-                    None => labels.truths(inside(&file.times()?, range, None), numeric),
+                    Some(rows) => labels.truths(rows.filter(|row| seen.has(*row)), numeric),
+                    None => {
+                        let inside = all.inside(&file.times()?, range, 0).into_iter();
+                        labels.truths(inside.filter(|row| seen.has(*row)), numeric)
+                    }
                 };
                 let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
                     return Ok(Vec::new());
@@ -445,17 +706,6 @@ impl Part {
 fn rows_within(file: &RowFile, range: TimeRange) -> Result<Range<u32>> {
     let found = file.rows_within(&[range])?.and_then(|mut rows| rows.pop());
     Ok(found.unwrap_or(0..u32::try_from(file.rows()).unwrap_or(u32::MAX)))
-}
-
-/// The places of the times in an interval; deleted rows, counted from the row of the first time,
-/// are left out.
-fn inside(times: &[i64], range: TimeRange, deleted: Option<(&RoaringBitmap, u32)>) -> Vec<u32> {
-    let kept = |place: u32| deleted.is_none_or(|(rows, first)| !rows.contains(first + place));
-    (0_u32..)
-        .zip(times)
-        .filter(|(place, time)| range.contains(**time) && kept(*place))
-        .map(|(row, _)| row)
-        .collect()
 }
 
 /// The minutes of a day that lie in each window, without windows that have none.

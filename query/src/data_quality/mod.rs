@@ -18,6 +18,8 @@ use driftline_storage::{
 use crate::{
     gather::{Gathered, Selection, missing_in, tallies},
     limits,
+    report::Scope,
+    slice,
     window::windows,
 };
 
@@ -53,7 +55,21 @@ struct Asked {
 pub fn quality(db: &Db, request: &QualityRequest) -> Result<QualityReport> {
     let scope = &request.scope;
     let windows = windows(scope.from, scope.to, scope.step)?;
-    let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
+    let snapshot = slice::snapshot(db, scope)?;
+    let (whole, groups) = slice::of_groups(&snapshot, scope, |rows, scope| {
+        of_rows(db, request, scope, rows, &windows)
+    })?;
+    Ok(QualityReport { groups, ..whole })
+}
+
+/// Profiles what a snapshot has of the windows.
+fn of_rows(
+    db: &Db,
+    request: &QualityRequest,
+    scope: &Scope,
+    snapshot: &Snapshot,
+    windows: &[TimeRange],
+) -> Result<QualityReport> {
     let reference = reference(db, request)?;
     let (binning, columns) = match &reference {
         Some(reference) => (reference.binning.clone(), of_reference(reference, request)?),
@@ -73,17 +89,18 @@ pub fn quality(db: &Db, request: &QualityRequest) -> Result<QualityReport> {
         cells: Arc::new(Cells::fine(binning, &places)),
         fields: columns.iter().map(|column| column.field.clone()).collect(),
     };
-    let gathered = tallies(&snapshot, &windows, &selection)?;
+    let gathered = tallies(snapshot, windows, &selection)?;
     let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
-    let spreads = spread::spreads(&snapshot, &windows, &names, &gathered.left_out);
-    let (asked, newest) = (db.now(), newest(&snapshot)?);
+    let spreads = spread::spreads(snapshot, windows, &names, &gathered.left_out);
+    let (asked, newest) = (db.now(), newest(snapshot)?);
     Ok(QualityReport {
         scope: scope.clone(),
         reference: reference.as_ref().map(|reference| reference.record.name.clone()),
         asked,
         newest,
         rows_scanned: gathered.rows_scanned,
-        windows: report_windows(&windows, &gathered, &spreads, &columns, reference.as_ref()),
+        windows: report_windows(windows, &gathered, &spreads, &columns, reference.as_ref()),
+        groups: Vec::new(),
     })
 }
 

@@ -8,7 +8,7 @@ use driftline_storage::Kind;
 use crate::report::{MissingRows, Scope};
 
 /// Asks how good the data of a model is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct QualityRequest {
     /// Model, version and interval.
     pub scope: Scope,
@@ -128,6 +128,8 @@ pub struct QualityReport {
     pub rows_scanned: u64,
     /// In order of time.
     pub windows: Vec<QualityWindow>,
+    /// The same of each group, if they were asked for.
+    pub groups: Vec<QualityReport>,
 }
 
 impl QualityReport {

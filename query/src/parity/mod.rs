@@ -205,6 +205,7 @@ pub(crate) fn drift(
         reference: reference.record.name.clone(),
         rows_scanned: gathered.rows_scanned + read.rows_scanned,
         windows: windows.iter().zip(results).enumerate().map(report).collect(),
+        groups: Vec::new(),
     })
 }
 

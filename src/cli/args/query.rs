@@ -5,14 +5,15 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use driftline_query::{
-    Correction, DistributionRequest, DriftRequest, Method, Metric, Peer, PerformanceRequest,
-    QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
+    By, Correction, DistributionRequest, DriftRequest, Filter, Method, Metric, Peer,
+    PerformanceRequest, QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
 };
 
 use crate::cli::time::{Moment, TimeError, parse_duration};
 
 const TIMES_HELP: &str = "Times are RFC 3339 (2026-01-01T00:00:00Z) or relative (-7d, -90m, now, \
-    now-7d).\nWithout --version all versions count together.";
+    now-7d).\nWithout --version all versions count together.\n\
+    Columns of --where and --by are features, score, prediction, latency_ms and status.";
 
 /// Commands that ask.
 #[derive(Debug, Subcommand)]
@@ -63,6 +64,10 @@ pub struct ScopeArgs {
     /// First instant after the window
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub to: Moment,
+    /// Only predictions that hold this: country=FR, status!=ok, 'age>=30', 'income is null';
+    /// repeatable, all of them count
+    #[arg(long = "where", value_name = "COND", value_parser = Filter::parse)]
+    pub conditions: Vec<Filter>,
 }
 
 impl ScopeArgs {
@@ -70,26 +75,49 @@ impl ScopeArgs {
     ///
     /// # Errors
     /// If a time lies outside the years 0001 to 9999.
-    pub fn scope(&self, now_micros: i64, step: Option<i64>) -> Result<Scope, TimeError> {
+    pub fn scope(&self, now_micros: i64) -> Result<Scope, TimeError> {
         Ok(Scope {
             model: self.model.clone(),
             version: self.version.clone(),
             from: self.from.resolve(now_micros)?,
             to: self.to.resolve(now_micros)?,
-            step,
+            conditions: self.conditions.clone(),
+            ..Scope::default()
         })
     }
 }
 
-/// Arguments of `query drift`.
+/// Model, version, interval, its windows and groups.
 #[derive(Debug, Args)]
-pub struct DriftArgs {
+pub struct SeriesArgs {
     /// Model, version and interval.
     #[command(flatten)]
     pub scope: ScopeArgs,
     /// Length of each window of a series: 1d, 6h, 15m, 30s, 1h30m [default: one window]
     #[arg(long, value_name = "DUR", value_parser = parse_duration, allow_hyphen_values = true)]
     pub step: Option<i64>,
+    /// Also answer for each group by itself: by the values of a column, by version, or by bands of a
+    /// number (age:30,45,60); repeatable
+    #[arg(long, value_name = "COLUMN", value_parser = By::parse)]
+    pub by: Vec<By>,
+}
+
+impl SeriesArgs {
+    /// The scope, with times relative to `now_micros`.
+    ///
+    /// # Errors
+    /// If a time lies outside the years 0001 to 9999.
+    pub fn scope(&self, now_micros: i64) -> Result<Scope, TimeError> {
+        Ok(Scope { step: self.step, by: self.by.clone(), ..self.scope.scope(now_micros)? })
+    }
+}
+
+/// Arguments of `query drift`.
+#[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// Model, version, interval, its windows and groups.
+    #[command(flatten)]
+    pub series: SeriesArgs,
     /// Statistic; repeatable [default: psi]
     #[arg(long, value_parser = method_parser())]
     pub method: Vec<Method>,
@@ -141,7 +169,7 @@ impl DriftArgs {
     /// If a time lies outside the years 0001 to 9999.
     pub fn request(&self, now_micros: i64) -> Result<DriftRequest, TimeError> {
         Ok(DriftRequest {
-            scope: self.scope.scope(now_micros, self.step)?,
+            scope: self.series.scope(now_micros)?,
             methods: self.method.clone(),
             features: self.feature.clone(),
             reference: self.reference.clone(),
@@ -167,12 +195,9 @@ impl DriftArgs {
 /// Arguments of `query performance`.
 #[derive(Debug, Args)]
 pub struct PerformanceArgs {
-    /// Model, version and interval.
+    /// Model, version, interval, its windows and groups.
     #[command(flatten)]
-    pub scope: ScopeArgs,
-    /// Length of each window of a series: 1d, 6h, 15m, 30s, 1h30m [default: one window]
-    #[arg(long, value_name = "DUR", value_parser = parse_duration, allow_hyphen_values = true)]
-    pub step: Option<i64>,
+    pub series: SeriesArgs,
     /// Metric; repeatable [default: accuracy, or mae and rmse of a regression]
     #[arg(long, value_parser = metric_parser())]
     pub metric: Vec<Metric>,
@@ -184,7 +209,7 @@ impl PerformanceArgs {
     /// # Errors
     /// If a time lies outside the years 0001 to 9999.
     pub fn request(&self, now_micros: i64) -> Result<PerformanceRequest, TimeError> {
-        let scope = self.scope.scope(now_micros, self.step)?;
+        let scope = self.series.scope(now_micros)?;
         Ok(PerformanceRequest { scope, metrics: self.metric.clone() })
     }
 }
@@ -210,7 +235,7 @@ impl DistributionArgs {
     /// If a time lies outside the years 0001 to 9999.
     pub fn request(&self, now_micros: i64) -> Result<DistributionRequest, TimeError> {
         Ok(DistributionRequest {
-            scope: self.scope.scope(now_micros, None)?,
+            scope: self.scope.scope(now_micros)?,
             feature: self.feature.clone(),
             reference: self.reference.clone(),
         })
@@ -220,12 +245,9 @@ impl DistributionArgs {
 /// Arguments of `query quality`.
 #[derive(Debug, Args)]
 pub struct QualityArgs {
-    /// Model, version and interval.
+    /// Model, version, interval, its windows and groups.
     #[command(flatten)]
-    pub scope: ScopeArgs,
-    /// Length of each window of a series: 1d, 6h, 15m, 30s, 1h30m [default: one window]
-    #[arg(long, value_name = "DUR", value_parser = parse_duration, allow_hyphen_values = true)]
-    pub step: Option<i64>,
+    pub series: SeriesArgs,
     /// Feature, or score or prediction; repeatable [default: all]
     #[arg(long, value_name = "F")]
     pub feature: Vec<String>,
@@ -241,7 +263,7 @@ impl QualityArgs {
     /// If a time lies outside the years 0001 to 9999.
     pub fn request(&self, now_micros: i64) -> Result<QualityRequest, TimeError> {
         Ok(QualityRequest {
-            scope: self.scope.scope(now_micros, self.step)?,
+            scope: self.series.scope(now_micros)?,
             features: self.feature.clone(),
             reference: self.reference.clone(),
         })

@@ -129,7 +129,7 @@ fn drift_takes_windows_methods_and_features() {
          --method ks --feature a --feature b --reference r --bins 20 --epsilon 1e-3 --exact",
     );
     let Command::Query(QueryCommand::Drift(args)) = cli.command else { panic!("drift") };
-    assert_eq!(args.scope.from, Moment::FromNow(-7 * DAY));
+    assert_eq!(args.series.scope.from, Moment::FromNow(-7 * DAY));
     let request = args.request(10 * DAY).expect("in range");
     assert_eq!((request.scope.from, request.scope.to), (3 * DAY, 9 * DAY));
     assert_eq!(request.scope.step, Some(DAY / 16));

@@ -197,7 +197,13 @@ mod tests {
             missing: Vec::new(),
         };
         let reference = "default".to_owned();
-        DriftReport { scope: Scope::default(), reference, rows_scanned: 0, windows: vec![window] }
+        DriftReport {
+            scope: Scope::default(),
+            reference,
+            rows_scanned: 0,
+            windows: vec![window],
+            groups: Vec::new(),
+        }
     }
 
     #[test]

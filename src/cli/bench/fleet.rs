@@ -179,7 +179,7 @@ fn ask_all(monitor: &Monitor, args: &BenchArgs, samples: &mut Samples) -> Result
     let to = START + i64::from(args.minutes) * MINUTE_MICROS;
     for version in 0..args.models {
         let (model, name) = name_of(version);
-        let scope = Scope { model, version: Some(name), from: START, to, step: None };
+        let scope = Scope { model, version: Some(name), from: START, to, ..Scope::default() };
         let request = DriftRequest { scope, methods: vec![Method::Psi], ..DriftRequest::default() };
         let report = samples.time(|| monitor.drift(&request))?;
         let found: u64 = report.windows.iter().map(|window| window.predictions).sum();

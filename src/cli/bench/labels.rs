@@ -130,7 +130,7 @@ fn visible_after(
 
 fn request(dataset: &Dataset) -> PerformanceRequest {
     let (from, to) = (workload::START, dataset.workload.end());
-    let scope = Scope { model: MODEL.to_owned(), version: None, from, to, step: None };
+    let scope = Scope { model: MODEL.to_owned(), from, to, ..Scope::default() };
     PerformanceRequest { scope, metrics: Vec::new() }
 }
 

@@ -202,7 +202,7 @@ impl Draw {
 /// Asks a question.
 fn ask(monitor: &Monitor, ask: Ask, drawn: Drawn, names: &[String]) -> Result<Answer> {
     let Drawn { from, to, step } = drawn;
-    let scope = Scope { model: MODEL.to_owned(), version: None, from, to, step };
+    let scope = Scope { model: MODEL.to_owned(), from, to, step, ..Scope::default() };
     let drift = |method, names: &[String], bins, exact| {
         let features = names.to_vec();
         let request = DriftRequest {

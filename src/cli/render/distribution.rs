@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     Format, Style,
     chart::bar,
-    machine,
+    machine, slice,
     table::{self, Table, chart_width, count, counted, interval, name, number, percent},
 };
 use crate::cli::time::format_time;
@@ -142,6 +142,7 @@ fn tables(report: &DistributionReport, out: &mut dyn io::Write, style: &Style) -
     let subject = table::subject(&scope.model, scope.version.as_deref());
     let (feature, kind) = (name(&report.feature), report.kind.name());
     writeln!(out, "Distribution of {feature} ({kind}) of {subject}")?;
+    slice::write_conditions(scope, out)?;
     writeln!(
         out,
         "{}: {}; reference {}: {}\n",

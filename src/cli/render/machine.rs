@@ -13,7 +13,7 @@ pub(super) fn json(out: &mut dyn io::Write, view: &impl Serialize) -> io::Result
 /// Writes a header and records; the header stands also over no record.
 pub(super) fn csv<R: IntoIterator<Item = String>>(
     out: &mut dyn io::Write,
-    header: impl IntoIterator<Item = &'static str>,
+    header: impl IntoIterator<Item = impl AsRef<[u8]>>,
     records: impl IntoIterator<Item = R>,
 ) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);

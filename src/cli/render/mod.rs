@@ -16,6 +16,7 @@ mod models;
 mod performance;
 mod quality;
 mod references;
+mod slice;
 mod stats;
 mod table;
 

@@ -20,13 +20,7 @@ fn category(name: &str, count: Both) -> DistributionBin {
 
 fn report(kind: Kind, bins: Vec<DistributionBin>) -> DistributionReport {
     DistributionReport {
-        scope: Scope {
-            model: "fraud".to_owned(),
-            version: None,
-            from: 0,
-            to: DAY_MICROS,
-            step: None,
-        },
+        scope: Scope { model: "fraud".to_owned(), from: 0, to: DAY_MICROS, ..Scope::default() },
         feature: "amount".to_owned(),
         kind,
         reference: "train".to_owned(),

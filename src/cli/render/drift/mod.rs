@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::{
     Format, Style, machine,
     missing::{self, MissingView},
+    slice::{self, GroupView},
     table::{self, Tone, counted, interval, name, sentence},
 };
 use crate::cli::time::format_time;
@@ -49,7 +50,13 @@ struct ReportView<'a> {
     reference: &'a str,
     from: String,
     to: String,
+    #[serde(rename = "where", skip_serializing_if = "Vec::is_empty")]
+    conditions: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<GroupView<'a>>,
     windows: Vec<WindowView<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<ReportView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -110,7 +117,10 @@ fn view(report: &DriftReport) -> ReportView<'_> {
         reference: &report.reference,
         from: format_time(report.scope.from),
         to: format_time(report.scope.to),
+        conditions: slice::conditions(&report.scope),
+        group: slice::group(&report.scope),
         windows: windows.collect(),
+        groups: report.groups.iter().map(view).collect(),
     }
 }
 
@@ -151,26 +161,34 @@ fn details(result: &DriftResult) -> BTreeMap<&str, f64> {
 }
 
 fn csv(report: &DriftReport, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut header = vec![
-        "start",
-        "end",
-        "predictions",
-        "feature",
-        "method",
-        "value",
-        "p_value",
-        "error_bound",
-        "exact",
-        "undefined",
-    ];
+    let mut header: Vec<String> = slice::csv_titles(&report.scope).collect();
+    header.extend(
+        [
+            "start",
+            "end",
+            "predictions",
+            "feature",
+            "method",
+            "value",
+            "p_value",
+            "error_bound",
+            "exact",
+            "undefined",
+        ]
+        .map(str::to_owned),
+    );
     let mut results = report.windows.iter().flat_map(|window| &window.results);
     let judged = results.any(|result| result.verdict.is_some());
     if judged {
-        header.extend(["detected", "threshold", "undecided"]);
+        header.extend(["detected", "threshold", "undecided"].map(str::to_owned));
     }
-    let records = report.windows.iter().flat_map(|window| {
+    let by = report.scope.by.len();
+    let answers = std::iter::once(report).chain(&report.groups);
+    let windows = answers.flat_map(|report| report.windows.iter().map(|w| (&report.scope, w)));
+    let records = windows.flat_map(|(scope, window)| {
         window.results.iter().map(result_view).map(move |result| {
-            let mut record = vec![
+            let mut record: Vec<String> = slice::csv_cells(by, scope).collect();
+            record.extend([
                 format_time(window.start),
                 format_time(window.end),
                 window.predictions.to_string(),
@@ -181,7 +199,7 @@ fn csv(report: &DriftReport, out: &mut dyn io::Write) -> io::Result<()> {
                 machine::number(result.error_bound),
                 result.exact.to_string(),
                 machine::optional(result.undefined),
-            ];
+            ]);
             if judged {
                 let verdict = result.verdict.unwrap_or_default();
                 let detected = verdict.detected.map(|detected| detected.to_string());
@@ -198,9 +216,19 @@ fn csv(report: &DriftReport, out: &mut dyn io::Write) -> io::Result<()> {
 }
 
 fn tables(report: &DriftReport, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
+    answer(report, out, style)?;
+    for group in &report.groups {
+        slice::write_heading(&group.scope, out)?;
+        answer(group, out, style)?;
+    }
+    Ok(())
+}
+
+fn answer(report: &DriftReport, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
     let scope = &report.scope;
     let subject = table::subject(&scope.model, scope.version.as_deref());
     writeln!(out, "Drift of {subject}, from reference {}", name(&report.reference))?;
+    slice::write_conditions(scope, out)?;
     let predictions = report.windows.iter().map(|w| w.predictions).sum();
     let windows = match report.windows.len() {
         1 => String::new(),

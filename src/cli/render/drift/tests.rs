@@ -52,14 +52,15 @@ fn report(windows: Vec<Vec<DriftResult>>) -> DriftReport {
     DriftReport {
         scope: Scope {
             model: "fraud".to_owned(),
-            version: None,
             from: 0,
             to: days * DAY_MICROS,
             step: Some(DAY_MICROS),
+            ..Scope::default()
         },
         reference: "train".to_owned(),
         rows_scanned: 0,
         windows: windows.into_iter().enumerate().map(window).collect(),
+        groups: Vec::new(),
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
     chart::sparkline,
     machine,
     missing::{self, MissingView},
+    slice::{self, GroupView},
     table::{self, Table, chart_width, count, counted, interval, name, number, percent},
 };
 use crate::cli::time::format_time;
@@ -52,7 +53,13 @@ struct ReportView<'a> {
     version: Option<&'a str>,
     from: String,
     to: String,
+    #[serde(rename = "where", skip_serializing_if = "Vec::is_empty")]
+    conditions: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<GroupView<'a>>,
     windows: Vec<WindowView<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<ReportView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -103,7 +110,10 @@ fn view(report: &PerformanceReport) -> ReportView<'_> {
         version: report.scope.version.as_deref(),
         from: format_time(report.scope.from),
         to: format_time(report.scope.to),
+        conditions: slice::conditions(&report.scope),
+        group: slice::group(&report.scope),
         windows: windows.collect(),
+        groups: report.groups.iter().map(view).collect(),
     }
 }
 
@@ -121,7 +131,7 @@ fn result_view(result: &MetricResult) -> ResultView<'_> {
 }
 
 fn csv(report: &PerformanceReport, out: &mut dyn io::Write) -> io::Result<()> {
-    let header = [
+    let columns = [
         "start",
         "end",
         "predictions",
@@ -133,9 +143,13 @@ fn csv(report: &PerformanceReport, out: &mut dyn io::Write) -> io::Result<()> {
         "lower",
         "upper",
     ];
-    let records = report.windows.iter().flat_map(|window| {
-        window.results.iter().map(result_view).map(|result| {
-            [
+    let by = report.scope.by.len();
+    let header = slice::csv_titles(&report.scope).chain(columns.map(str::to_owned));
+    let answers = std::iter::once(report).chain(&report.groups);
+    let windows = answers.flat_map(|report| report.windows.iter().map(|w| (&report.scope, w)));
+    let records = windows.flat_map(|(scope, window)| {
+        window.results.iter().map(result_view).map(move |result| {
+            let cells = [
                 format_time(window.start),
                 format_time(window.end),
                 window.predictions.to_string(),
@@ -146,16 +160,27 @@ fn csv(report: &PerformanceReport, out: &mut dyn io::Write) -> io::Result<()> {
                 machine::optional(result.undefined),
                 machine::number(result.lower),
                 machine::number(result.upper),
-            ]
+            ];
+            slice::csv_cells(by, scope).chain(cells).collect::<Vec<_>>()
         })
     });
     machine::csv(out, header, records)
 }
 
 fn tables(report: &PerformanceReport, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
+    answer(report, out, style)?;
+    for group in &report.groups {
+        slice::write_heading(&group.scope, out)?;
+        answer(group, out, style)?;
+    }
+    Ok(())
+}
+
+fn answer(report: &PerformanceReport, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
     let scope = &report.scope;
     let subject = table::subject(&scope.model, scope.version.as_deref());
     writeln!(out, "Performance of {subject}")?;
+    slice::write_conditions(scope, out)?;
     let predictions: u64 = report.windows.iter().map(|window| window.predictions).sum();
     let labelled: u64 = report.windows.iter().map(|window| window.labelled).sum();
     writeln!(

@@ -30,9 +30,9 @@ fn report(windows: Vec<PerformanceWindow>) -> PerformanceReport {
         version: Some("v2".to_owned()),
         from: 0,
         to: windows.len() as i64 * DAY_MICROS,
-        step: None,
+        ..Scope::default()
     };
-    PerformanceReport { scope, windows }
+    PerformanceReport { scope, windows, groups: Vec::new() }
 }
 
 fn classification() -> PerformanceReport {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{
     Format, Style, machine,
     missing::{self, MissingView},
+    slice::{self, GroupView},
 };
 use crate::cli::time::format_time;
 
@@ -49,7 +50,13 @@ struct ReportView<'a> {
     /// From there to the answer.
     age_seconds: Option<f64>,
     rows_scanned: u64,
+    #[serde(rename = "where", skip_serializing_if = "Vec::is_empty")]
+    conditions: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<GroupView<'a>>,
     windows: Vec<WindowView<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<ReportView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -128,7 +135,10 @@ fn view(report: &QualityReport) -> ReportView<'_> {
         newest: report.newest.map(format_time),
         age_seconds: report.age().map(|age| age as f64 / SECOND_MICROS),
         rows_scanned: report.rows_scanned,
+        conditions: slice::conditions(&report.scope),
+        group: slice::group(&report.scope),
         windows: windows.collect(),
+        groups: report.groups.iter().map(view).collect(),
     }
 }
 
@@ -193,7 +203,7 @@ fn out_of_range(profile: &ColumnProfile) -> Option<u64> {
 }
 
 fn csv(report: &QualityReport, out: &mut dyn io::Write) -> io::Result<()> {
-    let header = [
+    let columns = [
         "start",
         "end",
         "predictions",
@@ -226,14 +236,18 @@ fn csv(report: &QualityReport, out: &mut dyn io::Write) -> io::Result<()> {
         "reference_std",
         "undefined",
     ];
-    let records = report.windows.iter().flat_map(|window| {
-        window.columns.iter().map(|column| {
+    let by = report.scope.by.len();
+    let header = slice::csv_titles(&report.scope).chain(columns.map(str::to_owned));
+    let answers = std::iter::once(report).chain(&report.groups);
+    let windows = answers.flat_map(|report| report.windows.iter().map(|w| (&report.scope, w)));
+    let records = windows.flat_map(|(scope, window)| {
+        window.columns.iter().map(move |column| {
             let (now, was) = (&column.current, column.reference.as_deref());
             let of = |figure: fn(&ColumnProfile) -> Option<f64>| {
                 machine::number(finite(was.and_then(figure)))
             };
             let number = |figure: Option<f64>| machine::number(finite(figure));
-            [
+            let cells = [
                 format_time(window.start),
                 format_time(window.end),
                 window.predictions.to_string(),
@@ -265,7 +279,8 @@ fn csv(report: &QualityReport, out: &mut dyn io::Write) -> io::Result<()> {
                 of(|was| was.mean),
                 of(|was| was.std),
                 reasons(column),
-            ]
+            ];
+            slice::csv_cells(by, scope).chain(cells).collect::<Vec<_>>()
         })
     });
     machine::csv(out, header, records)

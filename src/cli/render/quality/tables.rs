@@ -7,7 +7,7 @@ use driftline_query::{ColumnQuality, QualityReport, QualityWindow};
 use super::{infinities, out_of_range};
 use crate::cli::{
     render::{
-        Style, missing,
+        Style, missing, slice,
         table::{
             self, NONE, Table, Tone, count, counted, interval, name, number, percent, sentence,
         },
@@ -26,6 +26,15 @@ pub(super) fn write(
     out: &mut dyn io::Write,
     style: &Style,
 ) -> io::Result<()> {
+    answer(report, out, style)?;
+    for group in &report.groups {
+        slice::write_heading(&group.scope, out)?;
+        answer(group, out, style)?;
+    }
+    Ok(())
+}
+
+fn answer(report: &QualityReport, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
     write_head(report, out)?;
     let rows: Vec<(&QualityWindow, &ColumnQuality)> = report
         .windows
@@ -58,6 +67,7 @@ fn write_head(report: &QualityReport, out: &mut dyn io::Write) -> io::Result<()>
         None => "without a reference".to_owned(),
     };
     writeln!(out, "Data quality of {subject}, {reference}")?;
+    slice::write_conditions(scope, out)?;
     let predictions = report.windows.iter().fold(0_u64, |n, w| n.saturating_add(w.predictions));
     let windows = match report.windows.len() {
         1 => String::new(),

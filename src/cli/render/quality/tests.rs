@@ -78,18 +78,13 @@ fn report(columns: Vec<ColumnQuality>) -> QualityReport {
     let window =
         QualityWindow { start: 0, end: DAY_MICROS, predictions: 200, columns, missing: Vec::new() };
     QualityReport {
-        scope: Scope {
-            model: "fraud".to_owned(),
-            version: None,
-            from: 0,
-            to: DAY_MICROS,
-            step: None,
-        },
+        scope: Scope { model: "fraud".to_owned(), from: 0, to: DAY_MICROS, ..Scope::default() },
         reference: Some("train".to_owned()),
         asked: DAY_MICROS + 5 * HOUR_MICROS,
         newest: Some(DAY_MICROS - 500_000),
         rows_scanned: 0,
         windows: vec![window],
+        groups: Vec::new(),
     }
 }
 

@@ -1,0 +1,308 @@
+//! A slice answers what a database would that holds nothing but the slice's rows, in the head, in
+//! segments and with rows deleted; groups together are all rows.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use driftline_query::{
+    By, DriftReport, DriftRequest, DriftResult, Filter, Method, Metric, PerformanceReport,
+    PerformanceRequest, QualityReport, QualityRequest, ReferenceName, Scope, drift, performance,
+    quality, set_reference,
+};
+use driftline_storage::{
+    Column, Db, Declaration, Field, HOUR_MICROS, Kind, LabelBatch, MINUTE_MICROS, NULL, Options,
+    PredictionBatch, ReferenceRows, Schema, Task,
+};
+use proptest::prelude::*;
+
+/// A row: its time in seconds, country, amount, predicted class, and label if it has one.
+#[derive(Debug, Clone)]
+struct Row {
+    time: i64,
+    country: Option<&'static str>,
+    amount: f64,
+    predicted: bool,
+    label: Option<bool>,
+}
+
+const COUNTRIES: [Option<&str>; 4] = [Some("FR"), Some("DE"), Some("PT"), None];
+
+fn schema() -> Schema {
+    let field = |name: &str, kind| Field { name: name.to_owned(), kind };
+    let features = vec![field("amount", Kind::Numeric), field("country", Kind::Categorical)];
+    Schema::new(Task::Binary, features, Some("yes".to_owned())).unwrap()
+}
+
+fn class(positive: bool) -> Option<&'static str> {
+    Some(if positive { "yes" } else { "no" })
+}
+
+fn columns(rows: &[&Row]) -> Vec<Column> {
+    let score = |row: &&Row| if row.predicted { 0.5 + row.amount.abs() % 0.5 } else { 0.25 };
+    vec![
+        Column::Numeric(rows.iter().map(|row| row.amount).collect()),
+        Column::categories(rows.iter().map(|row| row.country)),
+        Column::Numeric(rows.iter().map(score).collect()),
+        Column::categories(rows.iter().map(|row| class(row.predicted))),
+        Column::nulls(true, rows.len()),
+        Column::nulls(false, rows.len()),
+    ]
+}
+
+/// A database of some rows by number; those from `sealed` on are in the head.
+fn database(rows: &[(usize, &Row)], sealed: usize) -> (tempfile::TempDir, Db) {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), Options::on_disk(|| 20_000_000_000)).unwrap();
+    db.create_model("m", Declaration::default(), Some(schema())).unwrap();
+    let reference: Vec<Row> = (0..300)
+        .map(|n| Row {
+            time: n,
+            country: COUNTRIES[n as usize % 4],
+            amount: f64::from(n as i32 * 7 % 50),
+            predicted: n % 3 == 0,
+            label: None,
+        })
+        .collect();
+    let reference: Vec<&Row> = reference.iter().collect();
+    let reference = ReferenceRows {
+        ids: (0..reference.len()).map(|n| format!("r{n}")).collect(),
+        times: vec![0; reference.len()],
+        columns: columns(&reference),
+    };
+    let name = ReferenceName { model: "m".to_owned(), version: None, name: "default".to_owned() };
+    set_reference(&db, name, reference).unwrap();
+    for (place, part) in
+        [&rows[..sealed.min(rows.len())], &rows[sealed.min(rows.len())..]].into_iter().enumerate()
+    {
+        if !part.is_empty() {
+            write(&db, part);
+        }
+        if place == 0 {
+            db.seal().unwrap();
+        }
+    }
+    (dir, db)
+}
+
+fn write(db: &Db, rows: &[(usize, &Row)]) {
+    let held: Vec<&Row> = rows.iter().map(|(_, row)| *row).collect();
+    let batch = PredictionBatch {
+        ids: rows.iter().map(|(n, _)| format!("p{n}")).collect(),
+        times: held.iter().map(|row| row.time * 1_000_000).collect(),
+        columns: columns(&held),
+    };
+    db.write_predictions("m", "1", batch).unwrap().wait().unwrap();
+    let labelled: Vec<(usize, bool)> =
+        rows.iter().filter_map(|(n, row)| Some((*n, row.label?))).collect();
+    if !labelled.is_empty() {
+        let labels = LabelBatch {
+            ids: labelled.iter().map(|(n, _)| format!("p{n}")).collect(),
+            times: vec![1; labelled.len()],
+            truths: Column::categories(labelled.iter().map(|(_, label)| class(*label))),
+        };
+        db.write_labels("m", labels).unwrap().wait().unwrap();
+    }
+}
+
+fn scope(conditions: &[&str], by: &[&str]) -> Scope {
+    Scope {
+        model: "m".to_owned(),
+        from: MINUTE_MICROS / 3,
+        to: 3 * HOUR_MICROS + MINUTE_MICROS / 2,
+        step: Some(HOUR_MICROS),
+        conditions: conditions.iter().map(|text| Filter::parse(text).unwrap()).collect(),
+        by: by.iter().map(|text| By::parse(text).unwrap()).collect(),
+        ..Scope::default()
+    }
+}
+
+struct Answers {
+    drift: DriftReport,
+    performance: PerformanceReport,
+    quality: QualityReport,
+}
+
+fn answers(db: &Db, scope: &Scope) -> Option<Answers> {
+    let methods = Method::ALL.to_vec();
+    let request =
+        DriftRequest { scope: scope.clone(), methods, exact: true, ..DriftRequest::default() };
+    let metrics = vec![Metric::Accuracy, Metric::Recall, Metric::RocAuc, Metric::Brier];
+    let performance_request = PerformanceRequest { scope: scope.clone(), metrics };
+    let quality_request =
+        QualityRequest { scope: scope.clone(), features: Vec::new(), reference: None };
+    Some(Answers {
+        drift: drift(db, &request).ok()?,
+        performance: performance(db, &performance_request).unwrap(),
+        quality: quality(db, &quality_request).unwrap(),
+    })
+}
+
+fn same(left: &DriftResult, right: &DriftResult) -> bool {
+    left.feature == right.feature
+        && left.method == right.method
+        && left.undefined == right.undefined
+        && match (left.value, right.value) {
+            (Some(left), Some(right)) => (left - right).abs() <= 1e-12 * left.abs().max(1.0),
+            (left, right) => left == right,
+        }
+}
+
+/// Compares a slice with a database that has nothing else.
+fn check(got: &Answers, want: &Answers) {
+    for (got, want) in got.drift.windows.iter().zip(&want.drift.windows) {
+        assert_eq!(got.predictions, want.predictions);
+        for (got, want) in got.results.iter().zip(&want.results) {
+            assert!(same(got, want), "{got:?}\n{want:?}");
+        }
+    }
+    assert_eq!(got.performance.windows, want.performance.windows);
+    for (got, want) in got.quality.windows.iter().zip(&want.quality.windows) {
+        assert_eq!(got.predictions, want.predictions);
+        for (got, want) in got.columns.iter().zip(&want.columns) {
+            let counts = |column: &driftline_query::ColumnQuality| {
+                let now = &column.current;
+                (now.rows, now.nulls, now.values, now.distinct, now.below, now.above, now.unseen)
+            };
+            assert_eq!(counts(got), counts(want), "{}", got.feature);
+        }
+    }
+    assert_eq!(got.quality.newest, want.quality.newest);
+}
+
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let amount = prop_oneof![
+        8 => (-5_i32..60).prop_map(f64::from),
+        1 => Just(NULL),
+        1 => Just(f64::INFINITY),
+        1 => Just(f64::NAN),
+    ];
+    let row = (0_i64..12_000, 0_usize..4, amount, any::<bool>(), any::<Option<bool>>());
+    let row = row.prop_map(|(time, country, amount, predicted, label)| Row {
+        time,
+        country: COUNTRIES[country],
+        amount,
+        predicted,
+        label,
+    });
+    prop::collection::vec(row, 1..80)
+}
+
+type Keeps = fn(&Row) -> bool;
+
+/// Conditions, and which rows meet them.
+const SLICES: [(&[&str], Keeps); 6] = [
+    (&["country=FR"], |row| row.country == Some("FR")),
+    (&["country!=FR"], |row| row.country.is_some_and(|country| country != "FR")),
+    (&["country is null"], |row| row.country.is_none()),
+    (&["amount>=10", "amount<40"], |row| row.amount >= 10.0 && row.amount < 40.0),
+    (&["amount=7"], |row| row.amount == 7.0),
+    (&["country=DE", "prediction=yes"], |row| row.country == Some("DE") && row.predicted),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn a_slice_is_as_if_no_other_row_were_there(
+        rows in rows(),
+        sealed in 0_usize..80,
+        slice in 0_usize..SLICES.len(),
+    ) {
+        let all: Vec<(usize, &Row)> = rows.iter().enumerate().collect();
+        let (conditions, keeps) = SLICES[slice];
+        let kept = |rows: &[(usize, &'_ Row)]| -> usize {
+            rows.iter().filter(|(_, row)| keeps(row)).count()
+        };
+        let some: Vec<(usize, &Row)> = all.iter().copied().filter(|(_, row)| keeps(row)).collect();
+        let (_dir, db) = database(&all, sealed);
+        let before = kept(&all[..sealed.min(all.len())]);
+        let (_other, alone) = database(&some, before);
+        let Some(got) = answers(&db, &scope(conditions, &[])) else {
+            // Refused, because no row of the interval is in it.
+            let range = scope(conditions, &[]);
+            let inside = |row: &Row| (range.from..range.to).contains(&(row.time * 1_000_000));
+            prop_assert!(!some.iter().any(|(_, row)| inside(row)));
+            return Ok(());
+        };
+        check(&got, &answers(&alone, &scope(&[], &[])).unwrap());
+    }
+
+    #[test]
+    fn groups_are_slices_and_all_of_them_are_all_rows(
+        rows in rows(),
+        sealed in 0_usize..80,
+    ) {
+        let all: Vec<(usize, &Row)> = rows.iter().enumerate().collect();
+        let (_dir, db) = database(&all, sealed);
+        for (by, bands) in [(&["country"][..], false), (&["amount:10,40"][..], true)] {
+            let answer = answers(&db, &scope(&[], by)).unwrap();
+            let mut predictions = vec![0; answer.drift.windows.len()];
+            for group in &answer.drift.groups {
+                for (sum, window) in predictions.iter_mut().zip(&group.windows) {
+                    *sum += window.predictions;
+                }
+            }
+            // NaN is in no band.
+            for (sum, window) in predictions.iter().zip(&answer.drift.windows) {
+                prop_assert!(*sum == window.predictions || (bands && *sum < window.predictions));
+            }
+            for (place, group) in answer.performance.groups.iter().enumerate() {
+                let condition = match (&group.scope.group[0].value, bands) {
+                    (Some(country), false) => vec![format!("country={country}")],
+                    (Some(band), true) if band == "<10" => vec!["amount<10".to_owned()],
+                    (Some(band), true) if band == ">=40" => vec!["amount>=40".to_owned()],
+                    (Some(_), true) => vec!["amount>=10".to_owned(), "amount<40".to_owned()],
+                    (None, false) => vec!["country is null".to_owned()],
+                    (None, true) => vec!["amount is null".to_owned()],
+                };
+                let condition: Vec<&str> = condition.iter().map(String::as_str).collect();
+                let slice = answers(&db, &scope(&condition, &[])).unwrap();
+                prop_assert_eq!(&group.windows, &slice.performance.windows);
+                let of_group = Answers {
+                    drift: answer.drift.groups[place].clone(),
+                    performance: group.clone(),
+                    quality: answer.quality.groups[place].clone(),
+                };
+                check(&of_group, &slice);
+            }
+        }
+    }
+}
+
+#[test]
+fn deleted_rows_are_in_no_slice() {
+    let row =
+        |time| Row { time, country: Some("FR"), amount: 1.0, predicted: true, label: Some(true) };
+    let rows: Vec<Row> = (60..90).map(row).collect();
+    let all: Vec<(usize, &Row)> = rows.iter().enumerate().collect();
+    let (_dir, db) = database(&all, all.len());
+    let ids: Vec<String> = (0..10).map(|n| format!("p{n}")).collect();
+    db.delete_predictions("m", &ids.iter().collect()).unwrap();
+    let got = answers(&db, &scope(&["country=FR"], &[])).unwrap();
+    assert_eq!(got.drift.windows[0].predictions, 20);
+    assert_eq!(got.performance.windows[0].labelled, 20);
+    let groups = answers(&db, &scope(&[], &["country"])).unwrap().drift.groups;
+    assert_eq!(groups[0].windows[0].predictions, 20);
+}
+
+#[test]
+fn a_value_that_no_row_has_is_refused_with_those_that_are_there() {
+    let row = |country| Row { time: 60, country, amount: 1.0, predicted: true, label: None };
+    let rows = [row(Some("FR")), row(Some("DE"))];
+    let all: Vec<(usize, &Row)> = rows.iter().enumerate().collect();
+    let (_dir, db) = database(&all, 0);
+    let ask = |condition: &str| {
+        let scope = scope(&[condition], &[]);
+        performance(&db, &PerformanceRequest { scope, metrics: Vec::new() })
+            .unwrap_err()
+            .to_string()
+    };
+    let text = ask("country=XX");
+    assert!(text.contains("\"DE\", \"FR\""), "{text}");
+    let text = ask("contry=FR");
+    assert!(text.contains("did you mean \"country\""), "{text}");
+    let text = ask("amount=much");
+    assert!(text.contains("not a number"), "{text}");
+    let scope = scope(&[], &["amount"]);
+    let error = performance(&db, &PerformanceRequest { scope, metrics: Vec::new() }).unwrap_err();
+    assert!(error.to_string().contains("amount:10,20,30"), "{error}");
+}
