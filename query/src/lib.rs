@@ -23,10 +23,13 @@ mod parity;
 mod drift;
 mod quality;
 mod labelled;
+mod arrival;
+mod baseline;
 mod performance;
 mod distribution;
 mod data_quality;
 
+pub use baseline::{Baseline, Degradation};
 pub use data_quality::{
     ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
 };

@@ -2,6 +2,8 @@
 
 use driftline_storage::{Error, Result, near_misses};
 
+use crate::stats::Better;
+
 /// A measure of model quality; [`crate::stats`] defines them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
@@ -118,6 +120,24 @@ impl Metric {
             Self::MedianAe => "median_ae",
             Self::ResidualMean => "residual_mean",
             Self::ResidualStd => "residual_std",
+        }
+    }
+
+    /// Which way is better; the mean of residuals has none, it is best at 0.
+    pub fn better(self) -> Option<Better> {
+        match self {
+            Self::ResidualMean => None,
+            Self::LogLoss
+            | Self::Brier
+            | Self::Ece
+            | Self::Mae
+            | Self::Rmse
+            | Self::Mape
+            | Self::Smape
+            | Self::Wape
+            | Self::MedianAe
+            | Self::ResidualStd => Some(Better::Lower),
+            _ => Some(Better::Higher),
         }
     }
 

@@ -10,6 +10,8 @@ use driftline_storage::{
 };
 
 use crate::{
+    arrival::by_label_time,
+    baseline,
     gather::{missing_in, outcomes, predictions},
     labelled::{OfRows, of_basis, of_residuals, of_scores},
     limits,
@@ -39,10 +41,44 @@ use crate::{
 pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceReport> {
     let scope = &request.scope;
     let windows = windows(scope.from, scope.to, scope.step)?;
-    let snapshot = slice::snapshot(db, scope)?;
-    let (whole, groups) = slice::of_groups(&snapshot, scope, |rows, scope| {
-        of_rows(db, request, scope, rows, &windows)
-    })?;
+    let mut report = of_scope(db, request, scope, &windows)?;
+    if let Some(baseline) = request.baseline {
+        let answer = match baseline.scope(db, scope)? {
+            Some(scope) => {
+                let window = [TimeRange { start: scope.from, end: scope.to }];
+                Some(of_scope(db, request, &scope, &window)?)
+            }
+            None => None,
+        };
+        baseline::attach(&mut report, baseline, answer.as_ref());
+    }
+    Ok(report)
+}
+
+/// Measures all rows of a scope and its groups.
+fn of_scope(
+    db: &Db,
+    request: &PerformanceRequest,
+    scope: &Scope,
+    windows: &[TimeRange],
+) -> Result<PerformanceReport> {
+    let range = match request.by_label_time {
+        true => TimeRange::ALL,
+        false => TimeRange { start: scope.from, end: scope.to },
+    };
+    let mut snapshot = slice::snapshot_in(db, scope, range)?;
+    if let Some(instant) = request.as_of {
+        snapshot = snapshot.as_of(instant);
+    }
+    let ask = |rows: &Snapshot, scope: &Scope| {
+        if !request.by_label_time {
+            return of_rows(db, request, scope, rows, windows);
+        }
+        by_label_time(rows, scope, windows, |rows| {
+            of_rows(db, request, scope, rows, &[TimeRange::ALL])
+        })
+    };
+    let (whole, groups) = slice::of_groups_in(&snapshot, scope, range, ask)?;
     Ok(PerformanceReport { groups, ..whole })
 }
 

@@ -56,6 +56,7 @@ pub(crate) fn result(
         lower: interval.map(|interval| interval.low),
         upper: interval.map(|interval| interval.high),
         undefined: measured.err().map(|undefined| undefined.to_string()),
+        degradation: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::{borrow::Cow, sync::Arc};
 use driftline_storage::{Error, Kind, Result, near_misses};
 
 use crate::{
+    baseline::{Baseline, Degradation},
     method::Method,
     metric::Metric,
     parity::Peer,
@@ -232,6 +233,14 @@ pub struct PerformanceRequest {
     pub scope: Scope,
     /// Metrics; none means accuracy, or MAE and RMSE of a regression.
     pub metrics: Vec<Metric>,
+    /// Labels as they were known at this instant, by their label times: a label counts if its time is
+    /// not after it. Labels without a time have always been known. Predictions count whenever they
+    /// came.
+    pub as_of: Option<i64>,
+    /// Whether windows are of the label times of labelled predictions instead of prediction times.
+    pub by_label_time: bool,
+    /// What each result is compared with.
+    pub baseline: Option<Baseline>,
 }
 
 /// One metric in one window.
@@ -252,6 +261,8 @@ pub struct MetricResult {
     pub upper: Option<f64>,
     /// Why there is no value.
     pub undefined: Option<String>,
+    /// How much worse it is than the baseline, if one was asked for.
+    pub degradation: Option<Degradation>,
 }
 
 /// Counts of labelled predictions by class.

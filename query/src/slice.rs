@@ -290,6 +290,11 @@ pub(crate) type Group = Vec<GroupValue>;
 /// `NotFound` for a model, version or column that does not exist, and for a condition that no row of
 /// the interval meets; `InvalidArgument` for one that its column cannot meet.
 pub(crate) fn snapshot(db: &Db, scope: &Scope) -> Result<Snapshot> {
+    snapshot_in(db, scope, TimeRange { start: scope.from, end: scope.to })
+}
+
+/// The same of another interval of event time than the scope's.
+pub(crate) fn snapshot_in(db: &Db, scope: &Scope, range: TimeRange) -> Result<Snapshot> {
     let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
     if scope.conditions.is_empty() {
         return Ok(snapshot);
@@ -304,20 +309,23 @@ pub(crate) fn snapshot(db: &Db, scope: &Scope) -> Result<Snapshot> {
         slice.conditions.push(filter.condition(&field)?);
     }
     let sliced = snapshot.restrict(&Arc::new(slice));
-    check_rows(&snapshot, &sliced, scope)?;
+    check_rows(&snapshot, &sliced, scope, range)?;
     Ok(sliced)
 }
 
-/// The groups of a scope, at most [`GROUPS_MAX`], in the order of their values; none if it asks for
-/// none.
+/// The groups of a scope that are there in an interval of event time, at most [`GROUPS_MAX`], in the
+/// order of their values; none if it asks for none.
 ///
 /// # Errors
 /// As for [`snapshot`], and `ResourceExhausted` past the bound.
-pub(crate) fn groups(snapshot: &Snapshot, scope: &Scope) -> Result<Vec<(Group, Snapshot)>> {
+pub(crate) fn groups(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    range: TimeRange,
+) -> Result<Vec<(Group, Snapshot)>> {
     if scope.by.is_empty() {
         return Ok(Vec::new());
     }
-    let range = TimeRange { start: scope.from, end: scope.to };
     let mut groups = vec![(Group::new(), snapshot.clone())];
     for by in &scope.by {
         by.check()?;
@@ -348,12 +356,22 @@ pub(crate) fn of_groups<R>(
     scope: &Scope,
     ask: impl Fn(&Snapshot, &Scope) -> Result<R>,
 ) -> Result<(R, Vec<R>)> {
+    of_groups_in(snapshot, scope, TimeRange { start: scope.from, end: scope.to }, ask)
+}
+
+/// The same with the groups of another interval of event time than the scope's.
+pub(crate) fn of_groups_in<R>(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    range: TimeRange,
+    ask: impl Fn(&Snapshot, &Scope) -> Result<R>,
+) -> Result<(R, Vec<R>)> {
     let whole = ask(snapshot, scope)?;
     let one = |(group, rows): (Group, Snapshot)| {
         let scope = Scope { by: Vec::new(), group, ..scope.clone() };
         ask(&rows, &scope)
     };
-    let groups = groups(snapshot, scope)?.into_iter().map(one).collect::<Result<_>>()?;
+    let groups = groups(snapshot, scope, range)?.into_iter().map(one).collect::<Result<_>>()?;
     Ok((whole, groups))
 }
 
@@ -406,8 +424,7 @@ fn field(asked_in: &'static str, name: &str, snapshot: &Snapshot, scope: &Scope)
 }
 
 /// Refuses a slice without rows where there are rows to have: most often a value is misspelt.
-fn check_rows(all: &Snapshot, sliced: &Snapshot, scope: &Scope) -> Result<()> {
-    let range = TimeRange { start: scope.from, end: scope.to };
+fn check_rows(all: &Snapshot, sliced: &Snapshot, scope: &Scope, range: TimeRange) -> Result<()> {
     let count = |snapshot: &Snapshot| -> Result<(u64, bool)> {
         let (rows, missing) = gather::predictions(snapshot, &[range])?;
         Ok((rows.iter().sum(), missing.is_empty()))

@@ -126,7 +126,8 @@ fn answers(db: &Db, scope: &Scope) -> Option<Answers> {
     let request =
         DriftRequest { scope: scope.clone(), methods, exact: true, ..DriftRequest::default() };
     let metrics = vec![Metric::Accuracy, Metric::Recall, Metric::RocAuc, Metric::Brier];
-    let performance_request = PerformanceRequest { scope: scope.clone(), metrics };
+    let performance_request =
+        PerformanceRequest { scope: scope.clone(), metrics, ..Default::default() };
     let quality_request =
         QualityRequest { scope: scope.clone(), features: Vec::new(), reference: None };
     Some(Answers {
@@ -292,7 +293,7 @@ fn a_value_that_no_row_has_is_refused_with_those_that_are_there() {
     let (_dir, db) = database(&all, 0);
     let ask = |condition: &str| {
         let scope = scope(&[condition], &[]);
-        performance(&db, &PerformanceRequest { scope, metrics: Vec::new() })
+        performance(&db, &PerformanceRequest { scope, ..Default::default() })
             .unwrap_err()
             .to_string()
     };
@@ -303,6 +304,6 @@ fn a_value_that_no_row_has_is_refused_with_those_that_are_there() {
     let text = ask("amount=much");
     assert!(text.contains("not a number"), "{text}");
     let scope = scope(&[], &["amount"]);
-    let error = performance(&db, &PerformanceRequest { scope, metrics: Vec::new() }).unwrap_err();
+    let error = performance(&db, &PerformanceRequest { scope, ..Default::default() }).unwrap_err();
     assert!(error.to_string().contains("amount:10,20,30"), "{error}");
 }

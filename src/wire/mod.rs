@@ -11,6 +11,7 @@ pub(crate) mod foreign;
 pub(crate) mod model;
 pub(crate) mod quality;
 mod verdict;
+mod performance;
 mod scope;
 pub(crate) mod query;
 pub(crate) mod rows;

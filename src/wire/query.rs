@@ -11,8 +11,9 @@ use driftline_query::{
 use driftline_storage::{Error, Result};
 
 use super::{
-    model,
+    model, performance,
     scope::{scope, write_scope},
+    time,
     verdict::{peer, share_options, verdict, write_peer, write_share_options, write_verdict},
 };
 
@@ -257,6 +258,9 @@ pub(crate) fn performance_request(
     Ok(PerformanceRequest {
         scope: scope(request.scope)?,
         metrics: each(request.metrics, |known| metric("metrics", known))?,
+        as_of: performance::as_of(request.as_of_time)?,
+        by_label_time: performance::by_label_time(request.clock)?,
+        baseline: performance::baseline(request.baseline)?,
     })
 }
 
@@ -267,6 +271,9 @@ pub(crate) fn write_performance_request(
     v1::QueryPerformanceRequest {
         scope: Some(write_scope(&request.scope)),
         metrics: request.metrics.iter().copied().map(write_metric).collect(),
+        as_of_time: request.as_of.map(time::edge),
+        clock: performance::write_by_label_time(request.by_label_time),
+        baseline: performance::write_baseline(request.baseline),
     }
 }
 
@@ -285,6 +292,7 @@ pub(crate) fn performance_report(
             lower: result.lower,
             upper: result.upper,
             undefined: result.undefined,
+            degradation: result.degradation.map(performance::degradation),
         })
     };
     let window = |window: v1::PerformanceWindow| {
@@ -315,6 +323,7 @@ pub(crate) fn write_performance_report(report: PerformanceReport) -> v1::QueryPe
         lower: result.lower,
         upper: result.upper,
         undefined: result.undefined,
+        degradation: result.degradation.map(performance::write_degradation),
     };
     let window = |window: PerformanceWindow| v1::PerformanceWindow {
         window: Some(model::write_window(window.start, window.end)),
@@ -443,7 +452,7 @@ fn write_both(counts: Both) -> Option<v1::CountPair> {
 
 #[cfg(test)]
 mod tests {
-    use driftline_query::{Correction, Peer, Scope, ShareOptions, Verdict};
+    use driftline_query::{Baseline, Correction, Degradation, Peer, Scope, ShareOptions, Verdict};
 
     use super::*;
 
@@ -473,9 +482,23 @@ mod tests {
             drift.peer = Some(peer);
             assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);
         }
-        let performance = PerformanceRequest { scope: asked(), metrics: Metric::ALL.to_vec() };
-        let wire = write_performance_request(&performance);
-        assert_eq!(performance_request(wire).expect("valid"), performance);
+        let baselines = [
+            None,
+            Some(Baseline::Value(0.5)),
+            Some(Baseline::Interval { from: -3, to: 9 }),
+            Some(Baseline::Reference),
+        ];
+        for baseline in baselines {
+            let performance = PerformanceRequest {
+                scope: asked(),
+                metrics: Metric::ALL.to_vec(),
+                as_of: baseline.map(|_| -7),
+                by_label_time: baseline.is_some(),
+                baseline,
+            };
+            let wire = write_performance_request(&performance);
+            assert_eq!(performance_request(wire).expect("valid"), performance);
+        }
     }
 
     #[test]
@@ -487,6 +510,7 @@ mod tests {
             lower: None,
             upper: None,
             undefined: Some("no labels".to_owned()),
+            degradation: None,
         };
         let known = MetricResult {
             metric: Metric::Precision,
@@ -495,6 +519,11 @@ mod tests {
             lower: Some(0.25),
             upper: Some(0.75),
             undefined: None,
+            degradation: Some(Degradation {
+                baseline: Some(0.25),
+                ratio: None,
+                undefined: Some("why".to_owned()),
+            }),
         };
         let classes = ["a", "b"].map(str::to_owned).to_vec();
         let confusion = ConfusionReport { classes, counts: vec![vec![1, 2], vec![3, 4]] };

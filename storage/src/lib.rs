@@ -108,7 +108,8 @@ pub use references::{NewReference, ReferenceRows};
 pub use replay::Damage;
 pub use rows::{EncodedRows, Numbers, RowChunk, RowFile, write_rows};
 pub use schema::{
-    Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
+    Declaration, Field, Kind, LABEL_TIME, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task,
+    check_name,
 };
 pub use slice::{Condition, GroupKey, Grouping, NumberRange, Slice, Test};
 pub use snapshot::{LabelledChunk, Part, Snapshot};

@@ -80,6 +80,8 @@ pub const PREDICTION: &str = "prediction";
 pub const LATENCY: &str = "latency_ms";
 /// The column of the serving status, `ok` or a class of error.
 pub const STATUS: &str = "status";
+/// When a label was given, in microseconds; no column of rows, but slices may ask for it.
+pub const LABEL_TIME: &str = "label_ts";
 /// Names of columns with a role; no feature may have one of them.
 pub const ROLES: [&str; 10] = [
     "prediction_id",
@@ -87,7 +89,7 @@ pub const ROLES: [&str; 10] = [
     PREDICTION,
     SCORE,
     "label",
-    "label_ts",
+    LABEL_TIME,
     "model",
     "version",
     LATENCY,

@@ -22,7 +22,7 @@ use crate::{
     moments::ColumnMoments,
     outcome::OutcomeTally,
     rows::{Numbers, RowChunk, RowFile},
-    schema::{Field, Kind, Schema},
+    schema::{Field, Kind, LABEL_TIME, Schema},
     segment::Segment,
     slice::{Condition, GroupKey, Grouping, Slice},
     sums::Sums,
@@ -45,6 +45,8 @@ pub struct Part {
     inner: Inner,
     /// What of it is seen; nothing means all.
     sliced: Option<Arc<Sliced>>,
+    /// Labels are as known then; nothing means now.
+    as_of: Option<i64>,
 }
 
 /// The rows of a part that a slice has.
@@ -84,6 +86,19 @@ impl Seen {
 }
 
 impl Snapshot {
+    /// A snapshot of the model without rows.
+    pub fn nothing(&self) -> Self {
+        Self { model: self.model.clone(), parts: Vec::new() }
+    }
+
+    /// The same with labels as they were known at an instant: those of a later label time have not
+    /// come yet, and what they replaced still holds, as far as it is remembered
+    /// ([`crate::limits::LABEL_HISTORY_MAX`]).
+    pub fn as_of(&self, instant: i64) -> Self {
+        let part = |part: &Part| Part { as_of: Some(instant), ..part.clone() };
+        Self { model: self.model.clone(), parts: self.parts.iter().map(part).collect() }
+    }
+
     /// What the snapshot has of a slice.
     pub fn restrict(&self, slice: &Arc<Slice>) -> Self {
         let parts = self.parts.iter().map(|part| part.restrict(slice)).collect();
@@ -176,11 +191,11 @@ enum Inner {
 
 impl Part {
     pub(crate) fn head(head: VersionHead) -> Self {
-        Self { inner: Inner::Head(head), sliced: None }
+        Self { inner: Inner::Head(head), sliced: None, as_of: None }
     }
 
     pub(crate) fn segment(segment: Arc<Segment>) -> Self {
-        Self { inner: Inner::Segment(segment), sliced: None }
+        Self { inner: Inner::Segment(segment), sliced: None, as_of: None }
     }
 
     /// The model version whose rows these are.
@@ -217,7 +232,8 @@ impl Part {
             }
         };
         let rows = known.map_or_else(OnceLock::new, OnceLock::from);
-        Self { inner: self.inner.clone(), sliced: Some(Arc::new(Sliced { slice, rows })) }
+        let sliced = Some(Arc::new(Sliced { slice, rows }));
+        Self { inner: self.inner.clone(), sliced, as_of: self.as_of }
     }
 
     /// The rows by what a column holds, and whether some are in an interval.
@@ -255,14 +271,23 @@ impl Part {
         match &self.inner {
             Inner::Head(head) => {
                 for chunk in head.chunks.iter() {
-                    let values = head_column(head, chunk, field, None);
+                    let values = if field.name == LABEL_TIME {
+                        chunk.labels.times(0..chunk.rows.times.len() as u32, self.as_of)
+                    } else {
+                        head_column(head, chunk, field, None)
+                    };
                     seen(&chunk.rows.times, &values, chunk.base);
                 }
                 Ok(())
             }
             Inner::Segment(segment) => {
                 let file = segment.rows()?;
-                seen(&file.times()?, &file.column(field)?, 0);
+                let values = if field.name == LABEL_TIME {
+                    segment.labels()?.times(0..segment.record().row_count, self.as_of)
+                } else {
+                    file.column(field)?
+                };
+                seen(&file.times()?, &values, 0);
                 Ok(())
             }
         }
@@ -302,7 +327,11 @@ impl Part {
     /// A column of the schema; one that it does not have reads as nulls.
     fn field(&self, name: &str) -> Field {
         let known = self.schema().fields().find(|(known, _)| *known == name);
-        let kind = known.map_or(Kind::Categorical, |(_, kind)| kind);
+        let kind = match known {
+            _ if name == LABEL_TIME => Kind::Numeric,
+            Some((_, kind)) => kind,
+            None => Kind::Categorical,
+        };
         Field { name: name.to_owned(), kind }
     }
 
@@ -602,7 +631,7 @@ impl Part {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn fold_outcomes(&self, minutes: TimeRange, tally: &mut OutcomeTally) -> Result<()> {
-        if self.sliced.is_some() {
+        if self.sliced.is_some() || self.as_of.is_some() {
             return self.scan_outcomes(minutes, tally);
         }
         let first = minutes.start.div_euclid(MINUTE_MICROS);
@@ -631,7 +660,7 @@ impl Part {
                 for chunk in head.chunks.iter().filter(|chunk| chunk.range.overlaps(range)) {
                     let inside = seen.inside(&chunk.rows.times, range, chunk.base);
                     let predicted = |row| chunk.labelled(row, prediction, row).predicted;
-                    chunk.labels.tally_rows(inside, predicted, tally);
+                    chunk.labels.tally_rows(inside, self.as_of, predicted, tally);
                 }
             }
             Inner::Segment(segment) => {
@@ -648,7 +677,7 @@ impl Part {
                     time.is_some_and(|time| range.contains(*time)) && seen.has(*row)
                 };
                 let rows = answers.rows_of(first, last).filter(inside);
-                labels.tally_rows(rows, |row| answers.predicted(row), tally);
+                labels.tally_rows(rows, self.as_of, |row| answers.predicted(row), tally);
             }
         }
         Ok(())
@@ -667,7 +696,7 @@ impl Part {
                 let seen = self.seen()?;
                 let labelled = chunks.map(|chunk| {
                     let inside = seen.inside(&chunk.rows.times, range, chunk.base);
-                    let (rows, truths) = chunk.labels.truths(inside, numeric);
+                    let (rows, truths) = chunk.labels.truths(inside, self.as_of, numeric);
                     let columns =
                         fields.iter().map(|field| head_column(head, chunk, field, Some(&rows)));
                     LabelledChunk { truths, columns: columns.collect() }
@@ -683,10 +712,12 @@ impl Part {
                 let found = file.rows_within(&[range])?.and_then(|mut rows| rows.pop());
                 let (seen, all) = (self.seen()?, Seen::All);
                 let (rows, truths) = match found {
-                    Some(rows) => labels.truths(rows.filter(|row| seen.has(*row)), numeric),
+                    Some(rows) => {
+                        labels.truths(rows.filter(|row| seen.has(*row)), self.as_of, numeric)
+                    }
                     None => {
                         let inside = all.inside(&file.times()?, range, 0).into_iter();
-                        labels.truths(inside.filter(|row| seen.has(*row)), numeric)
+                        labels.truths(inside.filter(|row| seen.has(*row)), self.as_of, numeric)
                     }
                 };
                 let (Some(first), Some(last)) = (rows.first(), rows.last()) else {

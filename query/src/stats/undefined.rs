@@ -102,6 +102,8 @@ pub enum Undefined {
     PrecisionLost,
     /// The value to compare with is 0, so there is no ratio to it.
     BaselineZero,
+    /// Neither more nor less of the metric is better.
+    NoBetterWay,
     /// Nothing varies, so a difference has no scale to be measured on.
     VarianceZero,
     /// Fewer than two groups have the rate that is to be compared.
@@ -120,7 +122,7 @@ pub enum Undefined {
 
 impl Undefined {
     /// Every reason, in declaration order: for tables, wire mappings and tests that cover the set.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 52] = [
         Self::NoReference,
         Self::ReferenceEmpty,
         Self::WindowEmpty,
@@ -165,6 +167,7 @@ impl Undefined {
         Self::ZeroLabels,
         Self::PrecisionLost,
         Self::BaselineZero,
+        Self::NoBetterWay,
         Self::VarianceZero,
         Self::TooFewGroups,
         Self::RatesZero,
@@ -223,6 +226,7 @@ impl Undefined {
             Self::ZeroLabels => "every label is 0",
             Self::PrecisionLost => "spread is lost in the rounding of the sums",
             Self::BaselineZero => "baseline is 0",
+            Self::NoBetterWay => "neither more nor less of the metric is better",
             Self::VarianceZero => "variance is 0",
             Self::TooFewGroups => "fewer than two groups have the rate",
             Self::RatesZero => "rate is 0 in every group",

@@ -5,7 +5,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use driftline_query::{
-    By, Correction, DistributionRequest, DriftRequest, Filter, Method, Metric, Peer,
+    Baseline, By, Correction, DistributionRequest, DriftRequest, Filter, Method, Metric, Peer,
     PerformanceRequest, QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
 };
 
@@ -33,6 +33,8 @@ pub enum QueryCommand {
         Examples:\n  \
         driftline query performance --model fraud --from -30d --to now --step 1d\n  \
         driftline query performance --model fraud --from -7d --to now --metric recall --metric roc_auc\n  \
+        driftline query performance --model fraud --from -7d --to now --as-of -1d\n  \
+        driftline query performance --model fraud --from -7d --to now --baseline -37d..-7d\n  \
         driftline query performance --model price --from -7d --to now --metric mae --format csv"))]
     Performance(PerformanceArgs),
     /// How the values of a feature lie, beside a reference
@@ -201,6 +203,45 @@ pub struct PerformanceArgs {
     /// Metric; repeatable [default: accuracy, or mae and rmse of a regression]
     #[arg(long, value_parser = metric_parser())]
     pub metric: Vec<Metric>,
+    /// Labels as they were known at this instant, by their label times [default: all labels]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub as_of: Option<Moment>,
+    /// Windows of the time of labels, not of predictions: what was learnt when
+    #[arg(long)]
+    pub by_label_time: bool,
+    /// Also say how much worse each value is than this: a number, an interval FROM..TO, or
+    /// `reference`, the interval that the default reference was pinned from
+    #[arg(long, value_name = "X", allow_hyphen_values = true)]
+    pub baseline: Option<BaselineArg>,
+}
+
+/// What performance is compared with, before times are resolved.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum BaselineArg {
+    /// A number.
+    Value(f64),
+    /// An interval.
+    Interval(Moment, Moment),
+    /// Where the default reference came from.
+    Reference,
+}
+
+impl std::str::FromStr for BaselineArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "reference" {
+            return Ok(Self::Reference);
+        }
+        if let Some((from, to)) = text.split_once("..") {
+            let moment = |text: &str| text.parse::<Moment>().map_err(|error| error.to_string());
+            return Ok(Self::Interval(moment(from)?, moment(to)?));
+        }
+        match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(Self::Value(value)),
+            _ => Err("must be a number, FROM..TO or reference".to_owned()),
+        }
+    }
 }
 
 impl PerformanceArgs {
@@ -210,7 +251,22 @@ impl PerformanceArgs {
     /// If a time lies outside the years 0001 to 9999.
     pub fn request(&self, now_micros: i64) -> Result<PerformanceRequest, TimeError> {
         let scope = self.series.scope(now_micros)?;
-        Ok(PerformanceRequest { scope, metrics: self.metric.clone() })
+        let resolve = |moment: Moment| moment.resolve(now_micros);
+        let baseline = match self.baseline {
+            None => None,
+            Some(BaselineArg::Value(value)) => Some(Baseline::Value(value)),
+            Some(BaselineArg::Reference) => Some(Baseline::Reference),
+            Some(BaselineArg::Interval(from, to)) => {
+                Some(Baseline::Interval { from: resolve(from)?, to: resolve(to)? })
+            }
+        };
+        Ok(PerformanceRequest {
+            scope,
+            metrics: self.metric.clone(),
+            as_of: self.as_of.map(resolve).transpose()?,
+            by_label_time: self.by_label_time,
+            baseline,
+        })
     }
 }
 

@@ -247,6 +247,7 @@ mod tests {
             lower: None,
             upper: None,
             undefined: None,
+            degradation: None,
         };
         let counts = vec![vec![2, 1], vec![0, 1]];
         let confusion = ConfusionReport { classes: vec!["0".to_owned(), "1".to_owned()], counts };

@@ -74,6 +74,14 @@ impl History {
         Kept::Replaced
     }
 
+    /// The last label of a row at an instant, the later arrival among equals.
+    pub(super) fn as_of(&self, row: u32, instant: i64) -> Option<Given> {
+        let group = self.groups.get(&(row / GROUP_ROWS))?;
+        let past = group.get(of_row(group, (row % GROUP_ROWS) as u16))?;
+        let known = past.partition_point(|past| past.given.time <= instant);
+        Some(past.get(known.checked_sub(1)?)?.given)
+    }
+
     /// Forgets a row.
     pub(super) fn remove(&mut self, row: u32) {
         let Some(group) = self.groups.get_mut(&(row / GROUP_ROWS)) else { return };

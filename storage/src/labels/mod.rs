@@ -13,7 +13,7 @@ mod history;
 mod sidecar;
 mod truth;
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use roaring::RoaringBitmap;
 
@@ -108,6 +108,21 @@ impl LabelSet {
     pub fn truth(&self, row: u32) -> Option<(i64, Truth)> {
         let given = self.labels.get(row)?;
         Some((given.time, Truth::of(given.truth, self.outcomes.names())))
+    }
+
+    /// The label of a row; as it was known at an instant, if one is given.
+    fn given(&self, row: u32, as_of: Option<i64>) -> Option<Given> {
+        let given = self.labels.get(row)?;
+        match as_of {
+            Some(instant) if given.time > instant => self.history.as_of(row, instant),
+            _ => Some(given),
+        }
+    }
+
+    /// Label times of rows in microseconds, exact up to the year 2255; null without a label.
+    pub fn times(&self, rows: Range<u32>, as_of: Option<i64>) -> Column {
+        let time = |row| self.given(row, as_of).map_or(NULL, |given| given.time as f64);
+        Column::Numeric(rows.map(time).collect())
     }
 
     /// Gives a row a label.
@@ -237,10 +252,12 @@ impl LabelSet {
         self.dropped += other.dropped;
     }
 
-    /// Adds the outcomes of some rows one by one; `predicted` says what was predicted for each.
+    /// Adds the outcomes of some rows one by one, with their labels as known at an instant if one is
+    /// given; `predicted` says what was predicted for each.
     pub fn tally_rows<'a>(
         &self,
         rows: impl IntoIterator<Item = u32>,
+        as_of: Option<i64>,
         predicted: impl Fn(u32) -> Predicted<'a>,
         tally: &mut OutcomeTally,
     ) {
@@ -248,7 +265,7 @@ impl LabelSet {
         let mut outcomes = self.outcomes.clone();
         let mut sums = RowSums::default();
         for row in rows {
-            if let Some(given) = self.labels.get(row) {
+            if let Some(given) = self.given(row, as_of) {
                 sums.add(given.truth.answer(), answer(&mut outcomes, predicted(row)));
             }
         }
@@ -256,10 +273,15 @@ impl LabelSet {
     }
 
     /// Those of some rows that have a label, and their truths: numbers if `numeric`, else classes. A
-    /// truth of the other kind is null.
-    pub fn truths(&self, rows: impl IntoIterator<Item = u32>, numeric: bool) -> (Vec<u32>, Column) {
+    /// truth of the other kind is null. Labels are as known at an instant, if one is given.
+    pub fn truths(
+        &self,
+        rows: impl IntoIterator<Item = u32>,
+        as_of: Option<i64>,
+        numeric: bool,
+    ) -> (Vec<u32>, Column) {
         let rows = rows.into_iter();
-        let labelled = rows.filter_map(|row| Some((row, self.labels.get(row)?.truth.answer())));
+        let labelled = rows.filter_map(|row| Some((row, self.given(row, as_of)?.truth.answer())));
         let (rows, answers): (Vec<u32>, Vec<Answer>) = labelled.unzip();
         if numeric {
             let number = |answer| if let Answer::Number(value) = answer { value } else { NULL };

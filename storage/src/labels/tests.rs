@@ -107,7 +107,8 @@ fn reopened(set: &LabelSet) -> LabelSet {
 fn check_truths(set: &LabelSet, winners: &BTreeMap<u32, (i64, Truth)>) {
     let some = || (0..ROWS).filter(|row| row % 3 != 0);
     let want: Vec<u32> = some().filter(|row| winners.contains_key(row)).collect();
-    let ((rows, classes), (same, numbers)) = (set.truths(some(), false), set.truths(some(), true));
+    let ((rows, classes), (same, numbers)) =
+        (set.truths(some(), None, false), set.truths(some(), None, true));
     assert_eq!((&rows, &same), (&want, &want));
     let (Column::Categories(classes), Column::Numeric(numbers)) = (classes, numbers) else {
         panic!("columns of their kinds");
@@ -140,7 +141,7 @@ fn check(set: &LabelSet, plain: &Plain) {
         assert_eq!(fold(set.outcomes(), start, end), want);
         let mut by_row = OutcomeTally::default();
         let inside = (0..ROWS).filter(|row| (start..end).contains(&labelled(*row).minute));
-        set.tally_rows(inside, |row| labelled(row).predicted, &mut by_row);
+        set.tally_rows(inside, None, |row| labelled(row).predicted, &mut by_row);
         assert_eq!(by_row, want);
     }
 }

@@ -8,7 +8,9 @@ use std::{
     io,
 };
 
-use driftline_query::{ConfusionReport, MetricResult, PerformanceReport, PerformanceWindow};
+use driftline_query::{
+    ConfusionReport, Degradation, MetricResult, PerformanceReport, PerformanceWindow,
+};
 use serde::Serialize;
 
 use super::{
@@ -17,7 +19,7 @@ use super::{
     machine,
     missing::{self, MissingView},
     slice::{self, GroupView},
-    table::{self, Table, chart_width, count, counted, interval, name, number, percent},
+    table::{self, NONE, Table, chart_width, count, counted, interval, name, number, percent},
 };
 use crate::cli::time::format_time;
 
@@ -84,6 +86,15 @@ struct ResultView<'a> {
     lower: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upper: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    degradation: Option<DegradationView<'a>>,
+}
+
+#[derive(Serialize)]
+struct DegradationView<'a> {
+    baseline: Option<f64>,
+    ratio: Option<f64>,
+    undefined: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -127,7 +138,14 @@ fn result_view(result: &MetricResult) -> ResultView<'_> {
         undefined,
         lower: end(result.lower),
         upper: end(result.upper),
+        degradation: result.degradation.as_ref().map(degradation_view),
     }
+}
+
+fn degradation_view(degradation: &Degradation) -> DegradationView<'_> {
+    let (ratio, undefined) = machine::checked(degradation.ratio, degradation.undefined.as_deref());
+    let baseline = degradation.baseline.filter(|baseline| baseline.is_finite());
+    DegradationView { baseline, ratio, undefined }
 }
 
 fn csv(report: &PerformanceReport, out: &mut dyn io::Write) -> io::Result<()> {
@@ -142,6 +160,8 @@ fn csv(report: &PerformanceReport, out: &mut dyn io::Write) -> io::Result<()> {
         "undefined",
         "lower",
         "upper",
+        "baseline",
+        "degradation",
     ];
     let by = report.scope.by.len();
     let header = slice::csv_titles(&report.scope).chain(columns.map(str::to_owned));
@@ -160,6 +180,8 @@ fn csv(report: &PerformanceReport, out: &mut dyn io::Write) -> io::Result<()> {
                 machine::optional(result.undefined),
                 machine::number(result.lower),
                 machine::number(result.upper),
+                machine::number(result.degradation.as_ref().and_then(|d| d.baseline)),
+                machine::number(result.degradation.as_ref().and_then(|d| d.ratio)),
             ];
             slice::csv_cells(by, scope).chain(cells).collect::<Vec<_>>()
         })
@@ -258,6 +280,8 @@ fn write_values(
     titles.extend(classes.then_some("class"));
     titles.push(">value");
     titles.extend(intervals.then_some([">lower", ">upper"]).into_iter().flatten());
+    let baselines = views.iter().any(|view| view.degradation.is_some());
+    titles.extend(baselines.then_some([">baseline", ">worse by"]).into_iter().flatten());
     let titles: Vec<String> = titles.into_iter().map(str::to_owned).collect();
     let mut table = Table::new(style, &titles);
     for view in views.iter().take(VALUES_SHOWN_MAX) {
@@ -266,6 +290,12 @@ fn write_values(
         cells.push(number(view.value));
         let ends = intervals.then(|| [number(view.lower), number(view.upper)]);
         cells.extend(ends.into_iter().flatten());
+        if baselines {
+            let degradation = view.degradation.as_ref();
+            cells.push(number(degradation.and_then(|d| d.baseline)));
+            let ratio = degradation.and_then(|d| d.ratio);
+            cells.push(ratio.map_or_else(|| NONE.to_owned(), |r| format!("{:.1} %", r * 100.0)));
+        }
         table.row(cells);
     }
     table.write(out)?;

@@ -8,7 +8,15 @@ use crate::cli::render::tests::text;
 
 fn result(metric: Metric, value: Option<f64>) -> MetricResult {
     let undefined = value.is_none().then(|| "no labels".to_owned());
-    MetricResult { metric, class: None, value, lower: None, upper: None, undefined }
+    MetricResult {
+        metric,
+        class: None,
+        value,
+        lower: None,
+        upper: None,
+        undefined,
+        degradation: None,
+    }
 }
 
 fn window(day: i64, labelled: u64, results: Vec<MetricResult>) -> PerformanceWindow {
