@@ -22,6 +22,7 @@ mod parity;
 mod drift;
 mod quality;
 mod labelled;
+mod graded;
 mod performance;
 mod distribution;
 mod data_quality;

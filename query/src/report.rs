@@ -219,6 +219,8 @@ pub struct PerformanceRequest {
     pub scope: Scope,
     /// Metrics; none means accuracy, or MAE and RMSE of a regression.
     pub metrics: Vec<Metric>,
+    /// Whether metrics of scores and residuals read rows: exact, and slower.
+    pub exact: bool,
 }
 
 /// One metric in one window.
@@ -233,10 +235,14 @@ pub struct MetricResult {
     /// Its value.
     pub value: Option<f64>,
     /// Lower end of its interval at 95 %: Wilson's of shares, DeLong's of the area under the ROC
-    /// curve.
+    /// curve; of an area that is not exact an interval that surely has DeLong's inside.
     pub lower: Option<f64>,
     /// Upper end of its interval.
     pub upper: Option<f64>,
+    /// The value of all rows is at most this far from `value`; 0 if `exact`.
+    pub error_bound: Option<f64>,
+    /// Whether `value` is what all rows would give, but for rounding.
+    pub exact: bool,
     /// Why there is no value.
     pub undefined: Option<String>,
 }

@@ -279,6 +279,7 @@ pub(crate) fn performance_request(
     Ok(PerformanceRequest {
         scope: scope(request.scope)?,
         metrics: each(request.metrics, |known| metric("metrics", known))?,
+        exact: request.exact,
     })
 }
 
@@ -289,6 +290,7 @@ pub(crate) fn write_performance_request(
     v1::QueryPerformanceRequest {
         scope: Some(write_scope(&request.scope)),
         metrics: request.metrics.iter().copied().map(write_metric).collect(),
+        exact: request.exact,
     }
 }
 
@@ -306,6 +308,8 @@ pub(crate) fn performance_report(
             value: result.value,
             lower: result.lower,
             upper: result.upper,
+            error_bound: result.error_bound,
+            exact: result.exact,
             undefined: result.undefined,
         })
     };
@@ -332,6 +336,8 @@ pub(crate) fn write_performance_report(report: PerformanceReport) -> v1::QueryPe
         value: result.value,
         lower: result.lower,
         upper: result.upper,
+        error_bound: result.error_bound,
+        exact: result.exact,
         undefined: result.undefined,
     };
     let window = |window: PerformanceWindow| v1::PerformanceWindow {
@@ -483,7 +489,8 @@ mod tests {
             drift.peer = Some(peer);
             assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);
         }
-        let performance = PerformanceRequest { scope: asked(), metrics: Metric::ALL.to_vec() };
+        let performance =
+            PerformanceRequest { scope: asked(), metrics: Metric::ALL.to_vec(), exact: true };
         let wire = write_performance_request(&performance);
         assert_eq!(performance_request(wire).expect("valid"), performance);
     }
@@ -496,6 +503,8 @@ mod tests {
             value: None,
             lower: None,
             upper: None,
+            error_bound: None,
+            exact: false,
             undefined: Some("no labels".to_owned()),
         };
         let known = MetricResult {
@@ -504,6 +513,8 @@ mod tests {
             value: Some(0.5),
             lower: Some(0.25),
             upper: Some(0.75),
+            error_bound: Some(0.125),
+            exact: true,
             undefined: None,
         };
         let classes = ["a", "b"].map(str::to_owned).to_vec();

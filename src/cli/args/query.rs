@@ -32,6 +32,7 @@ pub enum QueryCommand {
         Examples:\n  \
         driftline query performance --model fraud --from -30d --to now --step 1d\n  \
         driftline query performance --model fraud --from -7d --to now --metric recall --metric roc_auc\n  \
+        driftline query performance --model fraud --from -7d --to now --metric roc_auc --exact\n  \
         driftline query performance --model price --from -7d --to now --metric mae --format csv"))]
     Performance(PerformanceArgs),
     /// How the values of a feature lie, beside a reference
@@ -176,6 +177,9 @@ pub struct PerformanceArgs {
     /// Metric; repeatable [default: accuracy, or mae and rmse of a regression]
     #[arg(long, value_parser = metric_parser())]
     pub metric: Vec<Metric>,
+    /// Read all labelled rows for metrics of scores and residuals: exact, and slower
+    #[arg(long)]
+    pub exact: bool,
 }
 
 impl PerformanceArgs {
@@ -185,7 +189,7 @@ impl PerformanceArgs {
     /// If a time lies outside the years 0001 to 9999.
     pub fn request(&self, now_micros: i64) -> Result<PerformanceRequest, TimeError> {
         let scope = self.scope.scope(now_micros, self.step)?;
-        Ok(PerformanceRequest { scope, metrics: self.metric.clone() })
+        Ok(PerformanceRequest { scope, metrics: self.metric.clone(), exact: self.exact })
     }
 }
 

@@ -240,6 +240,8 @@ mod tests {
             value: Some(0.75),
             lower: None,
             upper: None,
+            error_bound: Some(0.0),
+            exact: true,
             undefined: None,
         };
         let counts = vec![vec![2, 1], vec![0, 1]];
