@@ -17,23 +17,47 @@ use crate::{
     stats::{Measured, RegressionRows, ScoredRows, Undefined},
 };
 
-/// Metrics from rows, by window.
+/// What was measured of one window.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answered {
+    pub(crate) values: Vec<(Metric, Measured<Value>)>,
+}
+
+/// What was measured, by window.
 #[derive(Debug, Default)]
-pub(crate) struct OfRows {
-    metrics: Vec<Metric>,
-    /// By window and metric.
-    results: Vec<Vec<Measured<Value>>>,
+pub(crate) struct ByWindow {
+    windows: Vec<Answered>,
     pub(crate) missing: Vec<Missing>,
 }
 
-impl OfRows {
-    /// A metric of a window; one that was not asked for needs rows.
+impl ByWindow {
+    /// A metric of a window; one that was not measured needs rows.
     pub(crate) fn value(&self, window: usize, metric: Metric) -> Measured<Value> {
-        let place = self.metrics.iter().position(|known| *known == metric);
-        let results = self.results.get(window);
-        let found = place.and_then(|place| results?.get(place)).copied();
-        found.unwrap_or(Err(Undefined::NeedsRows))
+        let values = self.windows.get(window).into_iter().flat_map(|window| &window.values);
+        let mut found = values.filter(|(known, _)| *known == metric).map(|(_, value)| *value);
+        found.next().unwrap_or(Err(Undefined::NeedsRows))
     }
+
+    /// Windows of which some metric needs rows.
+    pub(crate) fn lacking(&self, metrics: &[Metric], windows: usize) -> Vec<usize> {
+        let lacks = |window: usize, metric: &Metric| needs_rows(&self.value(window, *metric));
+        (0..windows).filter(|window| metrics.iter().any(|metric| lacks(*window, metric))).collect()
+    }
+
+    /// Takes what rows say where sums said nothing.
+    pub(crate) fn fill(&mut self, rows: Self) {
+        self.missing.extend(rows.missing);
+        self.windows.resize(self.windows.len().max(rows.windows.len()), Answered::default());
+        for (window, rows) in self.windows.iter_mut().zip(rows.windows) {
+            window.values.retain(|(_, value)| !needs_rows(value));
+            // The first of a metric is what counts.
+            window.values.extend(rows.values);
+        }
+    }
+}
+
+fn needs_rows(value: &Measured<Value>) -> bool {
+    matches!(value, Err(Undefined::NeedsRows | Undefined::PrecisionLost))
 }
 
 /// Metrics of the scores of a binary model. A row is positive if its label is the positive class that
@@ -41,23 +65,27 @@ impl OfRows {
 pub(crate) fn of_scores(
     snapshot: &Snapshot,
     windows: &[TimeRange],
+    places: &[usize],
     metrics: &[Metric],
     positive: &str,
-) -> Result<OfRows> {
+) -> Result<ByWindow> {
     let field = [Field { name: SCORE.to_owned(), kind: Kind::Numeric }];
     let read = |part: &Part, window, rows: &mut Vec<(f64, bool)>| {
         let positive = part.schema().positive_class.as_deref().unwrap_or(positive);
         for chunk in part.scan_labelled(window, &field)? {
             add_scores(&chunk, positive, rows);
         }
-        Ok(())
+        check_rows(rows.len())
     };
     let measure = |rows: Vec<(f64, bool)>| {
         let scored = scored(rows);
-        let one = |metric: &Metric| score_metric(*metric, scored.as_ref().map_err(|why| *why)?);
-        metrics.iter().map(one).collect()
+        let one = |metric: &Metric| {
+            let scored = scored.as_ref().map_err(|why| *why);
+            (*metric, scored.and_then(|rows| score_metric(*metric, rows)))
+        };
+        Answered { values: metrics.iter().map(one).collect() }
     };
-    by_window(snapshot, windows, metrics, read, measure)
+    by_window(snapshot, windows, places, read, measure)
 }
 
 /// Metrics of the residuals of a regression, over the same rows as the sums of its errors: those with
@@ -65,52 +93,59 @@ pub(crate) fn of_scores(
 pub(crate) fn of_residuals(
     snapshot: &Snapshot,
     windows: &[TimeRange],
+    places: &[usize],
     metrics: &[Metric],
-) -> Result<OfRows> {
+) -> Result<ByWindow> {
     let field = [Field { name: PREDICTION.to_owned(), kind: Kind::Numeric }];
     let read = |part: &Part, window, rows: &mut Vec<(f64, f64)>| {
         for chunk in part.scan_labelled(window, &field)? {
             add_residuals(&chunk, rows);
         }
-        Ok(())
+        check_rows(rows.len())
     };
     let measure = |rows: Vec<(f64, f64)>| {
         let rows = RegressionRows::new(rows);
-        let one = |metric: &Metric| residual_metric(*metric, rows.as_ref().map_err(|why| *why)?);
-        metrics.iter().map(one).collect()
+        let one = |metric: &Metric| {
+            let rows = rows.as_ref().map_err(|why| *why);
+            (*metric, rows.and_then(|rows| residual_metric(*metric, rows)))
+        };
+        Answered { values: metrics.iter().map(one).collect() }
     };
-    by_window(snapshot, windows, metrics, read, measure)
+    by_window(snapshot, windows, places, read, measure)
 }
 
-fn by_window<T>(
+/// Reads some windows, by their places, and measures each.
+pub(crate) fn by_window<T: Default>(
     snapshot: &Snapshot,
     windows: &[TimeRange],
-    metrics: &[Metric],
-    read: impl Fn(&Part, TimeRange, &mut Vec<T>) -> Result<()>,
-    measure: impl Fn(Vec<T>) -> Vec<Measured<Value>>,
-) -> Result<OfRows> {
+    places: &[usize],
+    read: impl Fn(&Part, TimeRange, &mut T) -> Result<()>,
+    measure: impl Fn(T) -> Answered,
+) -> Result<ByWindow> {
     let ranges: Vec<TimeRange> = snapshot.parts.iter().map(Part::range).collect();
     let mut left_out = vec![false; snapshot.parts.len()];
     let mut missing = Vec::new();
     'anew: loop {
-        let mut results = Vec::with_capacity(windows.len());
-        for window in windows {
-            let mut rows = Vec::new();
+        let mut answered = vec![Answered::default(); windows.len()];
+        let wanted = places.iter().filter_map(|place| Some((*place, *windows.get(*place)?)));
+        for (place, window) in wanted {
+            let mut gathered = T::default();
             let parts = snapshot.parts.iter().zip(&ranges).zip(&mut left_out);
             for ((part, range), left_out) in parts {
-                if *left_out || !range.overlaps(*window) {
+                if *left_out || !range.overlaps(window) {
                     continue;
                 }
-                if let Err(error) = read(part, *window, &mut rows) {
+                if let Err(error) = read(part, window, &mut gathered) {
                     missing.push(leave_out(part, error)?);
                     *left_out = true;
                     continue 'anew;
                 }
-                check_rows(rows.len())?;
             }
-            results.push(measure(rows));
+            if let Some(answered) = answered.get_mut(place) {
+                *answered = measure(gathered);
+            }
         }
-        return Ok(OfRows { metrics: metrics.to_vec(), results, missing });
+        return Ok(ByWindow { windows: answered, missing });
     }
 }
 
@@ -182,10 +217,10 @@ fn residual_metric(metric: Metric, rows: &RegressionRows) -> Measured<Value> {
     value.map(Value::from)
 }
 
-/// Those of some metrics that have a basis, each once.
-pub(crate) fn of_basis(metrics: &[Metric], basis: Basis) -> Vec<Metric> {
+/// Those of some metrics that have one of some bases, each once.
+pub(crate) fn of_basis(metrics: &[Metric], bases: &[Basis]) -> Vec<Metric> {
     let mut found: Vec<Metric> = Vec::new();
-    for metric in metrics.iter().filter(|metric| metric.basis() == basis) {
+    for metric in metrics.iter().filter(|metric| bases.contains(&metric.basis())) {
         if !found.contains(metric) {
             found.push(*metric);
         }

@@ -25,6 +25,7 @@ mod quality;
 mod labelled;
 mod arrival;
 mod baseline;
+mod graded;
 mod performance;
 mod distribution;
 mod data_quality;

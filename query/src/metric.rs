@@ -62,9 +62,11 @@ pub(crate) enum Basis {
     Classes,
     /// The sums of errors, which partials hold.
     Errors,
-    /// Labels and predictions of a regression, row by row.
+    /// Sums of errors beside their labels, which are kept by the hour.
     Residuals,
-    /// Scores of a binary model with their labels, row by row.
+    /// Labels and predictions of a regression, row by row.
+    ResidualRows,
+    /// Scores of a binary model with their labels, which are counted by the hour.
     Scores,
 }
 
@@ -147,7 +149,8 @@ impl Metric {
             Self::Precision | Self::Recall | Self::Specificity | Self::F1 => Basis::Classes,
             Self::RocAuc | Self::PrAuc | Self::LogLoss | Self::Brier | Self::Ece => Basis::Scores,
             Self::Mae | Self::Rmse | Self::ResidualMean | Self::ResidualStd => Basis::Errors,
-            Self::Mape | Self::Smape | Self::Wape | Self::R2 | Self::MedianAe => Basis::Residuals,
+            Self::Mape | Self::Smape | Self::Wape | Self::R2 => Basis::Residuals,
+            Self::MedianAe => Basis::ResidualRows,
         }
     }
 

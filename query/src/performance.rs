@@ -1,7 +1,8 @@
 //! Performance: how good the predictions were whose labels are known.
 //!
-//! Metrics of the confusion matrix and of error sums cost the same for any length of a window; those
-//! of scores and of single residuals read the labelled rows, and only if they are asked for.
+//! Metrics of the confusion matrix and of error sums cost the same for any length of a window, and so
+//! do those of scores and relative errors once the rows of a day are graded. Labelled rows are read
+//! where a request wants exact values or sums cannot tell one.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,8 @@ use crate::{
     arrival::by_label_time,
     baseline,
     gather::{missing_in, outcomes, predictions},
-    labelled::{OfRows, of_basis, of_residuals, of_scores},
+    graded::of_graded,
+    labelled::{ByWindow, of_basis, of_residuals, of_scores},
     limits,
     metric::{Basis, Metric},
     quality::{Classified, Value, of_errors, result},
@@ -105,9 +107,10 @@ fn of_rows(
     };
     check_results(&metrics, classes.len(), windows.len())?;
     let positive = positive_class(snapshot, scope.version.as_deref(), &classes);
-    let mut asked = Asked { task, metrics, positive, rows: OfRows::default() };
-    asked.rows = asked.read_rows(snapshot, windows, &outcomes)?;
-    missing.extend(std::mem::take(&mut asked.rows.missing));
+    let mut asked =
+        Asked { task, metrics, positive, exact: request.exact, values: ByWindow::default() };
+    asked.values = asked.measure(snapshot, windows, &outcomes)?;
+    missing.extend(std::mem::take(&mut asked.values.missing));
     let report = |(place, window): (usize, &TimeRange)| {
         let outcome = outcomes.get(place).cloned().unwrap_or_default();
         let confusion = task.is_classification().then(|| confusion(&classes, &outcome));
@@ -131,40 +134,81 @@ struct Asked {
     task: Task,
     metrics: Vec<Metric>,
     positive: Measured<String>,
-    /// What rows say of them.
-    rows: OfRows,
+    /// Whether metrics of scores and residuals read rows.
+    exact: bool,
+    /// What graded rows and rows say of them.
+    values: ByWindow,
 }
 
 impl Asked {
-    /// Reads the rows that the metrics need, which may be none.
-    fn read_rows(
+    /// Measures what the confusion matrix and the sums of errors do not say, which may be nothing.
+    fn measure(
         &self,
         snapshot: &Snapshot,
         windows: &[TimeRange],
         outcomes: &[OutcomeTally],
-    ) -> Result<OfRows> {
+    ) -> Result<ByWindow> {
         match (self.task, &self.positive) {
-            (Task::Binary, Ok(positive)) => {
-                match of_basis(&self.metrics, Basis::Scores).as_slice() {
-                    [] => Ok(OfRows::default()),
-                    metrics => of_scores(snapshot, windows, metrics, positive),
-                }
-            }
-            (Task::Binary | Task::Multiclass, _) => Ok(OfRows::default()),
-            (Task::Regression, _) => {
-                let mut metrics = of_basis(&self.metrics, Basis::Residuals);
-                let lost = |outcome: &OutcomeTally| {
-                    of_errors(Metric::ResidualStd, &outcome.errors) == Err(Undefined::PrecisionLost)
-                };
-                if self.metrics.contains(&Metric::ResidualStd) && outcomes.iter().any(lost) {
-                    metrics.push(Metric::ResidualStd);
-                }
-                match metrics.as_slice() {
-                    [] => Ok(OfRows::default()),
-                    metrics => of_residuals(snapshot, windows, metrics),
-                }
-            }
+            (Task::Binary, Ok(positive)) => self.scores(snapshot, windows, positive),
+            (Task::Binary | Task::Multiclass, _) => Ok(ByWindow::default()),
+            (Task::Regression, _) => self.residuals(snapshot, windows, outcomes),
         }
+    }
+
+    fn scores(
+        &self,
+        snapshot: &Snapshot,
+        windows: &[TimeRange],
+        positive: &str,
+    ) -> Result<ByWindow> {
+        let metrics = of_basis(&self.metrics, &[Basis::Scores]);
+        let mut values = self.graded(snapshot, windows, &metrics, positive)?;
+        match values.lacking(&metrics, windows.len()).as_slice() {
+            [] => {}
+            places => values.fill(of_scores(snapshot, windows, places, &metrics, positive)?),
+        }
+        Ok(values)
+    }
+
+    fn residuals(
+        &self,
+        snapshot: &Snapshot,
+        windows: &[TimeRange],
+        outcomes: &[OutcomeTally],
+    ) -> Result<ByWindow> {
+        let summed = of_basis(&self.metrics, &[Basis::Residuals]);
+        let mut values = self.graded(snapshot, windows, &summed, "")?;
+        let metrics = of_basis(&self.metrics, &[Basis::Residuals, Basis::ResidualRows]);
+        let mut places = values.lacking(&metrics, windows.len());
+        let mut metrics = metrics;
+        if self.metrics.contains(&Metric::ResidualStd) {
+            let lost = |(_, outcome): &(usize, &OutcomeTally)| {
+                of_errors(Metric::ResidualStd, &outcome.errors) == Err(Undefined::PrecisionLost)
+            };
+            places.extend(outcomes.iter().enumerate().filter(lost).map(|(place, _)| place));
+            places.sort_unstable();
+            places.dedup();
+            metrics.push(Metric::ResidualStd);
+        }
+        match places.as_slice() {
+            [] => {}
+            places => values.fill(of_residuals(snapshot, windows, places, &metrics)?),
+        }
+        Ok(values)
+    }
+
+    /// What graded rows say of metrics; nothing if rows are to be read anyway.
+    fn graded(
+        &self,
+        snapshot: &Snapshot,
+        windows: &[TimeRange],
+        metrics: &[Metric],
+        positive: &str,
+    ) -> Result<ByWindow> {
+        if self.exact || metrics.is_empty() {
+            return Ok(ByWindow::default());
+        }
+        of_graded(snapshot, windows, metrics, positive)
     }
 
     fn results(
@@ -199,11 +243,13 @@ impl Asked {
             (Basis::Scores, Task::Multiclass) => Err(Undefined::NotBinary),
             (Basis::Scores, _) => {
                 self.positive.as_ref().map_err(|undefined| *undefined)?;
-                self.rows.value(window, metric)
+                self.values.value(window, metric)
             }
-            (Basis::Residuals, Task::Regression) => self.rows.value(window, metric),
+            (Basis::Residuals | Basis::ResidualRows, Task::Regression) => {
+                self.values.value(window, metric)
+            }
             (Basis::Errors, Task::Regression) => match of_errors(metric, &outcome.errors) {
-                Err(Undefined::PrecisionLost) => self.rows.value(window, metric),
+                Err(Undefined::PrecisionLost) => self.values.value(window, metric),
                 measured => measured,
             },
             _ => Err(Undefined::NotRegression),

@@ -6,8 +6,8 @@ use crate::{
     metric::Metric,
     report::MetricResult,
     stats::{
-        BinaryCells, Confusion, Interval, Measured, OfClass, PerClass, Proportion, RegressionSums,
-        Undefined,
+        BinaryCells, Bounded, Confusion, Interval, Measured, OfClass, PerClass, Proportion,
+        RegressionSums, Undefined,
     },
 };
 
@@ -22,19 +22,33 @@ const MEANS: [(&str, OfClass<'static>); 3] =
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Value {
     value: f64,
+    /// How far the value of the rows is from it at most, but for rounding.
+    error_bound: f64,
     interval: Option<Interval>,
 }
 
 impl From<f64> for Value {
     fn from(value: f64) -> Self {
-        Self { value, interval: None }
+        Self { value, error_bound: 0.0, interval: None }
+    }
+}
+
+impl From<Bounded> for Value {
+    fn from(bounded: Bounded) -> Self {
+        let (value, error_bound) = (bounded.value(), bounded.error_bound());
+        Self { value, error_bound, interval: None }
     }
 }
 
 impl Value {
     /// A value with the interval at 95 % that `interval` gives; it may have none.
     pub(crate) fn with(value: f64, interval: impl FnOnce(f64) -> Measured<Interval>) -> Self {
-        Self { value, interval: interval(LEVEL).ok() }
+        Self::from(value).and(interval)
+    }
+
+    /// The same value with an interval.
+    pub(crate) fn and(self, interval: impl FnOnce(f64) -> Measured<Interval>) -> Self {
+        Self { interval: interval(LEVEL).ok(), ..self }
     }
 
     fn share(value: f64, of: Proportion) -> Self {
@@ -55,6 +69,8 @@ pub(crate) fn result(
         value: measured.ok().map(|value| value.value),
         lower: interval.map(|interval| interval.low),
         upper: interval.map(|interval| interval.high),
+        error_bound: measured.ok().map(|value| value.error_bound),
+        exact: measured.is_ok_and(|value| value.error_bound == 0.0),
         undefined: measured.err().map(|undefined| undefined.to_string()),
         degradation: None,
     }

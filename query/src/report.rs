@@ -241,6 +241,8 @@ pub struct PerformanceRequest {
     pub by_label_time: bool,
     /// What each result is compared with.
     pub baseline: Option<Baseline>,
+    /// Whether metrics of scores and residuals read rows: exact, and slower.
+    pub exact: bool,
 }
 
 /// One metric in one window.
@@ -255,10 +257,14 @@ pub struct MetricResult {
     /// Its value.
     pub value: Option<f64>,
     /// Lower end of its interval at 95 %: Wilson's of shares, DeLong's of the area under the ROC
-    /// curve.
+    /// curve; of an area that is not exact an interval that surely has DeLong's inside.
     pub lower: Option<f64>,
     /// Upper end of its interval.
     pub upper: Option<f64>,
+    /// The value of all rows is at most this far from `value`; 0 if `exact`.
+    pub error_bound: Option<f64>,
+    /// Whether `value` is what all rows would give, but for rounding.
+    pub exact: bool,
     /// Why there is no value.
     pub undefined: Option<String>,
     /// How much worse it is than the baseline, if one was asked for.

@@ -5,7 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use driftline_query::{
-    Metric, MetricResult, PerformanceRequest, PerformanceWindow, Scope, performance,
+    Metric, MetricResult, PerformanceReport, PerformanceRequest, PerformanceWindow, Scope,
+    performance,
     stats::{Measured, ScoredRows, Undefined},
 };
 use driftline_storage::{
@@ -158,13 +159,39 @@ fn check_window(window: &PerformanceWindow, rows: &[Row]) {
     }
 }
 
+/// What is counted is off by no more than it says, and its interval has that of the rows inside.
+fn check_fast(fast: &PerformanceReport, exact: &PerformanceReport) {
+    let results = |report: &PerformanceReport| -> Vec<MetricResult> {
+        report.windows.iter().flat_map(|window| window.results.clone()).collect()
+    };
+    for (fast, exact) in results(fast).into_iter().zip(results(exact)) {
+        let (Some(got), Some(want)) = (fast.value, exact.value) else {
+            assert_eq!((fast.value, &fast.undefined), (exact.value, &exact.undefined));
+            continue;
+        };
+        let bound = fast.error_bound.unwrap();
+        assert!((got - want).abs() <= bound + 1e-12, "{fast:?}, from rows {exact:?}");
+        assert_eq!((fast.exact, exact.exact), (bound == 0.0, true));
+        assert_eq!(exact.error_bound, Some(0.0));
+        assert_eq!(fast.lower.is_some(), exact.lower.is_some(), "{fast:?} {exact:?}");
+        if let (Some(low), Some(high)) = (exact.lower, exact.upper) {
+            assert!(fast.lower.unwrap() <= low + 1e-12 && high <= fast.upper.unwrap() + 1e-12);
+        }
+    }
+}
+
 fn scope(from: i64, to: i64, step: Option<i64>) -> Scope {
     Scope { model: "m".to_owned(), from, to, step, ..Scope::default() }
 }
 
 fn row() -> impl Strategy<Value = Row> {
     let minute = prop::sample::select(vec![-1_441_i64, -1, 0, 1, 59, 60, 1_440]);
-    let score = prop::option::weighted(0.8, (0_u8..9).prop_map(|n| f64::from(n) / 8.0));
+    let score = prop_oneof![
+        40 => (0_u8..9).prop_map(|n| f64::from(n) / 8.0),
+        40 => 0.0_f64..=1.0,
+        1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, 1.5, -0.5]),
+    ];
+    let score = prop::option::weighted(0.8, score);
     let version = prop::sample::select(vec!["1", "2"]);
     (minute, 0..MINUTE_MICROS, score, version, any::<[bool; 6]>()).prop_map(
         |(
@@ -201,12 +228,22 @@ proptest! {
         let at = |place: usize| rows[place % rows.len()].time;
         let (from, to) = (at(ends.0).min(at(ends.1)), at(ends.0).max(at(ends.1)) + 1);
         let metrics = Metric::ALL.to_vec();
-        let request = PerformanceRequest { scope: scope(from, to, step), metrics, ..Default::default() };
-        let report = performance(&db, &request).unwrap();
+        let fast = PerformanceRequest {
+            scope: scope(from, to, step), metrics, ..PerformanceRequest::default()
+        };
+        let exact = PerformanceRequest { exact: true, ..fast.clone() };
+        let exact = performance(&db, &exact).unwrap();
         let kept: Vec<Row> = rows.iter().filter(|row| !row.deleted).cloned().collect();
-        for window in &report.windows {
+        for window in &exact.windows {
             check_window(window, &kept);
         }
+        check_fast(&performance(&db, &fast).unwrap(), &exact);
+        // What was counted for the first answers is brought up to date by labels that come.
+        let late: Vec<(usize, &Row)> =
+            rows.iter().enumerate().filter(|(n, row)| !row.deleted && n % 3 == 0).collect();
+        label(&db, &late, 3, |row| row.predicted);
+        let exact = PerformanceRequest { exact: true, ..fast.clone() };
+        check_fast(&performance(&db, &fast).unwrap(), &performance(&db, &exact).unwrap());
     }
 }
 
@@ -228,7 +265,8 @@ fn rows_of(classes: &[(&str, &str)], declared: Option<&str>) -> PerformanceWindo
     let labels = LabelBatch { ids: ids(), times: vec![1; rows], truths };
     db.write_labels("m", labels).unwrap().wait().unwrap();
     let metrics = vec![Metric::Recall, Metric::RocAuc, Metric::Mae];
-    let request = PerformanceRequest { scope: scope(0, 1, None), metrics, ..Default::default() };
+    let request =
+        PerformanceRequest { scope: scope(0, 1, None), metrics, ..PerformanceRequest::default() };
     performance(&db, &request).unwrap().windows.remove(0)
 }
 

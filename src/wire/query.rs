@@ -261,6 +261,7 @@ pub(crate) fn performance_request(
         as_of: performance::as_of(request.as_of_time)?,
         by_label_time: performance::by_label_time(request.clock)?,
         baseline: performance::baseline(request.baseline)?,
+        exact: request.exact,
     })
 }
 
@@ -274,6 +275,7 @@ pub(crate) fn write_performance_request(
         as_of_time: request.as_of.map(time::edge),
         clock: performance::write_by_label_time(request.by_label_time),
         baseline: performance::write_baseline(request.baseline),
+        exact: request.exact,
     }
 }
 
@@ -291,6 +293,8 @@ pub(crate) fn performance_report(
             value: result.value,
             lower: result.lower,
             upper: result.upper,
+            error_bound: result.error_bound,
+            exact: result.exact,
             undefined: result.undefined,
             degradation: result.degradation.map(performance::degradation),
         })
@@ -322,6 +326,8 @@ pub(crate) fn write_performance_report(report: PerformanceReport) -> v1::QueryPe
         value: result.value,
         lower: result.lower,
         upper: result.upper,
+        error_bound: result.error_bound,
+        exact: result.exact,
         undefined: result.undefined,
         degradation: result.degradation.map(performance::write_degradation),
     };
@@ -495,6 +501,7 @@ mod tests {
                 as_of: baseline.map(|_| -7),
                 by_label_time: baseline.is_some(),
                 baseline,
+                exact: baseline.is_some(),
             };
             let wire = write_performance_request(&performance);
             assert_eq!(performance_request(wire).expect("valid"), performance);
@@ -509,6 +516,8 @@ mod tests {
             value: None,
             lower: None,
             upper: None,
+            error_bound: None,
+            exact: false,
             undefined: Some("no labels".to_owned()),
             degradation: None,
         };
@@ -518,6 +527,8 @@ mod tests {
             value: Some(0.5),
             lower: Some(0.25),
             upper: Some(0.75),
+            error_bound: Some(0.125),
+            exact: true,
             undefined: None,
             degradation: Some(Degradation {
                 baseline: Some(0.25),

@@ -22,6 +22,7 @@ use crate::{
     blob::Blob,
     error::{Error, Result},
     files::{self, FileRecord},
+    graded::{GradedDay, Grain},
     ids::IdIndex,
     labels::LabelSet,
     limits,
@@ -41,6 +42,8 @@ pub(crate) enum Item {
     Labels(Arc<LabelSet>),
     Outcomes(Outcomes),
     Answers(Arc<Answers>),
+    Scores(Arc<Vec<f64>>),
+    Graded(Arc<GradedDay>),
     Deleted(Arc<RoaringBitmap>),
 }
 
@@ -51,8 +54,13 @@ pub(crate) enum Of {
     File,
     /// Of a row file, the answers of its rows.
     Answers,
+    /// Of a row file, the scores of its rows.
+    Scores,
     /// Of a sidecar, its sums without its labels.
     Outcomes,
+    /// Of a sidecar or of a file of deleted rows, the graded rows of its segment, by the generation of
+    /// the last sidecar.
+    Graded(u64, Grain),
     /// Of a file of deleted rows, the labels that the sidecars of its segment leave without them.
     Labels(u64),
 }
@@ -77,6 +85,8 @@ impl Weighter<Key, Item> for ByBytes {
             Item::Labels(labels) => labels.bytes(),
             Item::Outcomes(outcomes) => outcomes.bytes(),
             Item::Answers(answers) => answers.bytes(),
+            Item::Scores(scores) => scores.len() * size_of::<f64>(),
+            Item::Graded(day) => day.bytes(),
             Item::Deleted(rows) => rows.serialized_size(),
         };
         (bytes as u64).max(1)

@@ -19,6 +19,8 @@ mod id_column;
 mod batch;
 mod codec;
 mod two_sum;
+mod fixed;
+mod exact_sum;
 mod section;
 mod blob;
 mod files;
@@ -51,6 +53,7 @@ mod outcome;
 mod answers;
 mod labels;
 mod label_delta;
+mod graded;
 mod tombstones;
 mod waiting;
 mod catalog;
@@ -92,7 +95,10 @@ pub use column::{Categories, CategoriesBuilder, Column, NULL, NULL_CODE, is_null
 pub use command::{LabelReceipt, PredictionReceipt};
 pub use db::{DEFAULT_VERSION, Db, Drive, Options, Pending, Stats};
 pub use error::{Error, ErrorKind, Result, Violation, near_misses};
+pub use exact_sum::ExactSum;
 pub use file_kind::FileKind;
+pub use fixed::Fixed;
+pub use graded::{GradedTally, ResidualTally, SCORE_BINS, SUM_BINS, ScoreTally, ScoredSide};
 pub use id_column::{Id, Ids, id_hash};
 pub use inspect::{Datum, Inspection, List, inspect};
 pub use manifest::{

@@ -4,6 +4,8 @@
 //! in order of arrival, and are laid over those of the sidecars when somebody asks; a publication
 //! writes them as a sidecar that holds just them, and maintenance folds sidecars together.
 
+mod graded;
+
 use std::{
     path::Path,
     sync::{
@@ -14,6 +16,7 @@ use std::{
 
 use roaring::RoaringBitmap;
 
+use self::graded::LiveGraded;
 use crate::{
     answers::Answers,
     cache::{FileGuard, Files, Item, Of, mixed_up},
@@ -38,6 +41,8 @@ struct Live {
     /// The labels of the sidecars and of the first `merged` of those; none until asked for.
     labels: Option<Arc<LabelSet>>,
     merged: usize,
+    /// The graded rows of `labels`, so far as they were asked for.
+    graded: LiveGraded,
 }
 
 /// Labels that a publication takes from a segment.
@@ -248,14 +253,17 @@ impl Segment {
         if live.merged < live.unpublished.len() {
             // What fails below leaves nothing merged, to be begun again.
             let merged = std::mem::take(&mut live.merged);
+            let graded = std::mem::take(&mut live.graded);
             let (from, mut labels) = match live.labels.take() {
                 Some(labels) => (merged, labels),
                 None => (0, self.published_labels(&live.sidecars)?),
             };
             let fresh = live.unpublished.get(from..).unwrap_or_default();
             let set = Arc::make_mut(&mut labels);
+            let before = graded.before(set, fresh);
             self.lay_over(set, fresh)?;
             self.without_deleted(set)?;
+            live.graded = self.regrade(graded, &before, set)?;
             live.merged = live.unpublished.len();
             live.labels = Some(labels);
         }
@@ -333,10 +341,12 @@ impl Segment {
         live.unpublished.drain(..taken);
         if live.merged < taken {
             live.labels = None;
+            live.graded = LiveGraded::default();
         }
         live.merged = live.merged.saturating_sub(taken);
         if live.unpublished.is_empty() {
             live.unpublished = Vec::new();
+            live.graded = LiveGraded::default();
             if let (Some(labels), Some(last)) = (live.labels.take(), live.sidecars.last()) {
                 self.files.put(&last.file, Item::Labels(labels));
             }

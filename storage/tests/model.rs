@@ -10,9 +10,9 @@ use std::{
 };
 
 use driftline_storage::{
-    Binning, CategoriesBuilder, Column, ColumnBins, DAY_MICROS, Db, Declaration, Field, Ids, Kind,
-    LabelBatch, MINUTE_MICROS, Options, OutcomeTally, PredictionBatch, PredictionReceipt, Schema,
-    Tally, Task, TimeRange,
+    Binning, CategoriesBuilder, Column, ColumnBins, DAY_MICROS, Db, Declaration, Field,
+    GradedTally, Ids, Kind, LabelBatch, MINUTE_MICROS, NULL, Options, OutcomeTally,
+    PredictionBatch, PredictionReceipt, Schema, Tally, Task, TimeRange,
 };
 use proptest::prelude::*;
 
@@ -121,6 +121,11 @@ fn categories<'a>(texts: impl Iterator<Item = &'a str>) -> Column {
     Column::Categories(builder.finish())
 }
 
+/// The score of a row: some are null or no probability.
+fn score(id: u16) -> f64 {
+    if id == 7 { NULL } else { f64::from(id) / 50.0 }
+}
+
 fn predictions(rows: &[(u16, i64, u8)]) -> PredictionBatch {
     let ids: Vec<String> = rows.iter().map(|row| format!("id-{}", row.0)).collect();
     PredictionBatch {
@@ -128,7 +133,7 @@ fn predictions(rows: &[(u16, i64, u8)]) -> PredictionBatch {
         times: rows.iter().map(|row| row.1).collect(),
         columns: vec![
             Column::Numeric(rows.iter().map(|row| f64::from(row.0)).collect()),
-            Column::nulls(true, rows.len()),
+            Column::Numeric(rows.iter().map(|row| score(row.0)).collect()),
             categories(rows.iter().map(|row| CLASSES[usize::from(row.2)])),
             Column::nulls(true, rows.len()),
             Column::nulls(false, rows.len()),
@@ -161,11 +166,14 @@ fn check(db: &Db, plain: &Plain) {
             let bins = vec![("x".to_owned(), ColumnBins::Numeric { edges: Vec::new() })];
             let mut tally = Tally::new(&bins, &[0]);
             let (mut outcomes, mut by_row) = (OutcomeTally::default(), OutcomeTally::default());
+            let (mut graded, mut graded_rows) = (GradedTally::default(), GradedTally::default());
             let mut scanned = 0;
             for part in &snapshot.parts {
                 part.fold(window, &[0], &mut tally).unwrap();
                 part.fold_outcomes(window, &mut outcomes).unwrap();
                 part.scan_outcomes(window, &mut by_row).unwrap();
+                part.fold_graded(window, "yes", &mut graded).unwrap();
+                part.scan_graded(window, "yes", &mut graded_rows).unwrap();
                 scanned +=
                     part.scan(window, &[]).unwrap().iter().map(|c| c.times.len()).sum::<usize>();
             }
@@ -180,6 +188,12 @@ fn check(db: &Db, plain: &Plain) {
             }
             assert_eq!(outcomes.pairs, pairs);
             assert_eq!(by_row.pairs, pairs);
+            assert_eq!(graded, graded_rows);
+            let labelled = |class: u8| {
+                want.iter().filter(|row| row.label.is_some_and(|(_, truth)| truth == class)).count()
+            };
+            assert_eq!(graded.scores.positives.rows() as usize, labelled(1));
+            assert_eq!(graded.scores.negatives.rows() as usize, labelled(0));
         }
     }
 }

@@ -117,7 +117,10 @@ pub fn check_performance(target: &Target, shared: &Path, set: &str) -> usize {
         let mut more = metrics(wanted);
         let version = case["inputs"]["filter"]["version"].as_str();
         more.extend(version.into_iter().flat_map(|version| ["--version", version]));
+        let fast = ask(target, set, (&from, &to), &more);
+        more.push("--exact");
         let window = ask(target, set, (&from, &to), &more);
+        check_fast(&fast, &window, &case["id"]);
         let (id, expected) = (&case["id"], &case["expected"]);
         assert_eq!(window["labelled"], expected["n"], "{id}");
         if let Some(predictions) = expected.get("predictions") {
@@ -133,6 +136,34 @@ pub fn check_performance(target: &Target, shared: &Path, set: &str) -> usize {
         windows += 1;
     }
     windows
+}
+
+/// What is counted is off by no more than it says, an interval has that of the rows inside.
+fn check_fast(fast: &Value, exact: &Value, id: &Value) {
+    let results = |of: &Value| of["results"].as_array().unwrap().clone();
+    let small = fast["labelled"].as_u64() < Some(500);
+    for (fast, exact) in results(fast).iter().zip(results(exact)) {
+        assert_eq!(fast["metric"], exact["metric"], "{id}");
+        let (Some(value), Some(want)) = (fast["value"].as_f64(), exact["value"].as_f64()) else {
+            assert_eq!(fast, &exact, "{id}");
+            continue;
+        };
+        let bound = fast["error_bound"].as_f64().unwrap();
+        let rounding = 1e-9 * want.abs().max(1e-3);
+        assert!((value - want).abs() <= bound + rounding, "{id}: {fast}, from rows {exact}");
+        assert_eq!((&fast["exact"], &exact["exact"]), (&json!(bound == 0.0), &json!(true)), "{id}");
+        // Windows of a few rows have few scores in each bin, and so wide bounds.
+        let order = ["roc_auc", "pr_auc"].contains(&fast["metric"].as_str().unwrap());
+        assert!(bound == 0.0 || (order && (bound < 0.015 || small)), "{id}: {fast}");
+        for (end, outwards) in [("lower", -1.0), ("upper", 1.0)] {
+            let ends = [fast, &exact].map(|result| result.get(end).and_then(Value::as_f64));
+            if let [Some(fast), Some(exact)] = ends {
+                assert!((fast - exact) * outwards >= -1e-9, "{id}: {end} {fast} {exact}");
+            } else {
+                assert_eq!(ends, [None, None], "{id}: {fast} {exact}");
+            }
+        }
+    }
 }
 
 fn check_confusion(window: &Value, case: &Value) {
@@ -224,7 +255,11 @@ fn check_late(target: &Target, shared: &Path, set: &str) -> usize {
             run(target, &["import", "labels", "--model", set, &path.display().to_string()]);
         }
         let (from, to) = window(case);
-        let window = ask(target, set, (&from, &to), &metrics(wanted));
+        let mut more = metrics(wanted);
+        let fast = ask(target, set, (&from, &to), &more);
+        more.push("--exact");
+        let window = ask(target, set, (&from, &to), &more);
+        check_fast(&fast, &window, &case["id"]);
         for count in ["predictions", "labelled"] {
             assert_eq!(window[count], case["expected"][count], "{} {count}", case["id"]);
         }
@@ -307,8 +342,11 @@ fn models_of_many_classes_are_measured_class_by_class() {
         run(&target, &["models", "create", model, "--task", "multiclass"]);
         run(&target, &["import", "predictions", "--model", model, &path.display().to_string()]);
         let names = ["accuracy", "balanced_accuracy", "mcc", "kappa", "precision", "recall", "f1"];
-        let more: Vec<&str> =
-            names.iter().chain(&["roc_auc", "mae"]).flat_map(|name| ["--metric", name]).collect();
+        let more: Vec<&str> = names
+            .iter()
+            .chain(&["roc_auc", "log_loss", "mae"])
+            .flat_map(|name| ["--metric", name])
+            .collect();
         let interval = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
         let window = ask(&target, model, interval, &more);
         assert_eq!(window["labelled"], case["expected"]["n"], "{id}");
@@ -320,9 +358,11 @@ fn models_of_many_classes_are_measured_class_by_class() {
             close(&result["value"], value, 1e-9, &format!("{id} {metric} {class:?}"));
         }
         let results = window["results"].as_array().unwrap();
-        assert_eq!(results.len(), wanted.len() + 2, "{id}: nothing is of a positive class");
+        assert_eq!(results.len(), wanted.len() + 3, "{id}: nothing is of a positive class");
+        let one_score =
+            "not a binary classification model, and one score a row is stored, not one a class";
         for (metric, reason) in
-            [("roc_auc", "not a binary classification model"), ("mae", "not a regression model")]
+            [("roc_auc", one_score), ("log_loss", one_score), ("mae", "not a regression model")]
         {
             assert_eq!(result_of(&window, metric, None, id)["undefined"], reason, "{id}");
         }

@@ -34,14 +34,17 @@ pub struct Reliability {
 }
 
 /// What is added up of the rows of one bin.
-#[derive(Debug, Clone, Default)]
-struct BinSums {
-    positives: u64,
-    rows: u64,
-    scores: f64,
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ReliabilitySums {
+    /// Rows of the positive class.
+    pub positives: u64,
+    /// All rows.
+    pub rows: u64,
+    /// Sum of their scores.
+    pub scores: f64,
 }
 
-impl BinSums {
+impl ReliabilitySums {
     fn point(&self) -> ReliabilityBin {
         let mean = |sum: f64| (self.rows > 0).then(|| sum / self.rows as f64);
         ReliabilityBin {
@@ -49,6 +52,25 @@ impl BinSums {
             mean_score: mean(self.scores),
             mean_label: mean(self.positives as f64),
         }
+    }
+}
+
+impl Reliability {
+    /// The diagram of bins that were added up elsewhere, scores ascending; formula as for
+    /// [`ScoredRows::reliability`].
+    ///
+    /// Edge cases: no row is [`Undefined::NoLabel`]. Sums are taken as they are: to what each is right,
+    /// divided by all rows, the errors are.
+    pub fn of(bins: &[ReliabilitySums]) -> Measured<Self> {
+        let rows: u64 = bins.iter().map(|sums| sums.rows).sum();
+        if rows == 0 {
+            return Err(Undefined::NoLabel);
+        }
+        let gap = |sums: &ReliabilitySums| (sums.positives as f64 - sums.scores).abs();
+        let filled = || bins.iter().filter(|sums| sums.rows > 0);
+        let ece = filled().map(gap).sum::<f64>() / rows as f64;
+        let mce = filled().map(|sums| gap(sums) / sums.rows as f64).fold(0.0, f64::max);
+        Ok(Self { bins: bins.iter().map(ReliabilitySums::point).collect(), ece, mce })
     }
 }
 
@@ -121,7 +143,7 @@ impl ScoredRows {
         if bins == 0 {
             return Err(Undefined::NoValue);
         }
-        let mut sums = vec![BinSums::default(); bins];
+        let mut sums = vec![ReliabilitySums::default(); bins];
         for group in self.groups() {
             if let Some(sums) = sums.get_mut(bin_of(group.score, bins)) {
                 let rows = group.positives + group.negatives;
@@ -130,11 +152,7 @@ impl ScoredRows {
                 sums.scores += group.score * rows as f64;
             }
         }
-        let gap = |sums: &BinSums| (sums.positives as f64 - sums.scores).abs();
-        let filled = || sums.iter().filter(|sums| sums.rows > 0);
-        let ece = filled().map(gap).sum::<f64>() / self.rows() as f64;
-        let mce = filled().map(|sums| gap(sums) / sums.rows as f64).fold(0.0, f64::max);
-        Ok(Reliability { bins: sums.iter().map(BinSums::point).collect(), ece, mce })
+        Reliability::of(&sums)
     }
 
     /// Expected calibration error over [`ECE_BINS`] bins; see [`Self::reliability`].

@@ -96,7 +96,9 @@ pub use self::undefined::{Measured, Undefined};
 pub use self::wasserstein::{energy, wasserstein, wasserstein_norm};
 
 pub use self::binary::BinaryCells;
-pub use self::calibration::{ECE_BINS, LOG_LOSS_CLIP, Reliability, ReliabilityBin};
+pub use self::calibration::{
+    ECE_BINS, LOG_LOSS_CLIP, Reliability, ReliabilityBin, ReliabilitySums,
+};
 pub use self::degradation::{Better, degradation};
 pub use self::fairness::{
     EmptyRate, Fairness, GROUP_ROWS_MIN, GroupRate, GroupRates, fairness, group_rates,

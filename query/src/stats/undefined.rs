@@ -188,7 +188,9 @@ impl Undefined {
             Self::NoLabel => "no labelled prediction",
             Self::NotRegression => "not a regression model",
             Self::NotClassification => "not a classification model",
-            Self::NotBinary => "not a binary classification model",
+            Self::NotBinary => {
+                "not a binary classification model, and one score a row is stored, not one a class"
+            }
             Self::PositiveClassUnknown => "positive class is neither declared nor one of two",
             Self::NoScore => "no labelled prediction has a score",
             Self::NotNumeric => "not a numeric feature",

@@ -35,6 +35,7 @@ pub enum QueryCommand {
         driftline query performance --model fraud --from -7d --to now --metric recall --metric roc_auc\n  \
         driftline query performance --model fraud --from -7d --to now --as-of -1d\n  \
         driftline query performance --model fraud --from -7d --to now --baseline -37d..-7d\n  \
+        driftline query performance --model fraud --from -7d --to now --metric roc_auc --exact\n  \
         driftline query performance --model price --from -7d --to now --metric mae --format csv"))]
     Performance(PerformanceArgs),
     /// How the values of a feature lie, beside a reference
@@ -203,6 +204,9 @@ pub struct PerformanceArgs {
     /// Metric; repeatable [default: accuracy, or mae and rmse of a regression]
     #[arg(long, value_parser = metric_parser())]
     pub metric: Vec<Metric>,
+    /// Read all labelled rows for metrics of scores and residuals: exact, and slower
+    #[arg(long)]
+    pub exact: bool,
     /// Labels as they were known at this instant, by their label times [default: all labels]
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub as_of: Option<Moment>,
@@ -266,6 +270,7 @@ impl PerformanceArgs {
             as_of: self.as_of.map(resolve).transpose()?,
             by_label_time: self.by_label_time,
             baseline,
+            exact: self.exact,
         })
     }
 }

@@ -246,6 +246,8 @@ mod tests {
             value: Some(0.75),
             lower: None,
             upper: None,
+            error_bound: Some(0.0),
+            exact: true,
             undefined: None,
             degradation: None,
         };

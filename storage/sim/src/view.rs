@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use driftline_storage::{
-    Column, ColumnBins, ColumnTally, DAY_MICROS, Db, Error, ErrorKind, MINUTE_MICROS, OutcomeTally,
-    Part, RowChunk, Special, Tally, TimeRange, is_null,
+    Column, ColumnBins, ColumnTally, DAY_MICROS, Db, Error, ErrorKind, GradedTally, MINUTE_MICROS,
+    OutcomeTally, Part, RowChunk, Special, Tally, TimeRange, is_null,
 };
 
 use crate::{
@@ -242,6 +242,12 @@ fn read_part(
             return wrong(format!("outcomes of {window:?}: {by_minute:?} but rows say {by_row:?}"));
         }
         part.fold_outcomes(window, tally)?;
+        let (mut kept, mut rows) = (GradedTally::default(), GradedTally::default());
+        part.fold_graded(window, data::class(1), &mut kept)?;
+        part.scan_graded(window, data::class(1), &mut rows)?;
+        if kept != rows {
+            return wrong(format!("graded rows of {window:?}: {kept:?} but rows say {rows:?}"));
+        }
     }
     Ok(())
 }

@@ -125,6 +125,21 @@ impl LabelSet {
         Column::Numeric(rows.map(time).collect())
     }
 
+    /// Class names by place.
+    pub(crate) fn names(&self) -> &[Arc<str>] {
+        self.outcomes.names()
+    }
+
+    /// What the label of a row says, a class by its place.
+    pub(crate) fn answer(&self, row: u32) -> Option<Answer> {
+        self.labels.get(row).map(|given| given.truth.answer())
+    }
+
+    /// Visits the rows that have a label in their order, with what it says.
+    pub(crate) fn each(&self, mut seen: impl FnMut(u32, Answer)) {
+        self.labels.merged().iter().for_each(|(row, given)| seen(row, given.truth.answer()));
+    }
+
     /// Gives a row a label.
     pub fn apply(&mut self, to: Labelled<'_>, time: i64, truth: &Truth) -> Applied {
         let truth = match truth {

@@ -82,6 +82,8 @@ struct ResultView<'a> {
     class: Option<&'a str>,
     value: Option<f64>,
     undefined: Option<&'a str>,
+    error_bound: Option<f64>,
+    exact: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     lower: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,14 +132,16 @@ fn view(report: &PerformanceReport) -> ReportView<'_> {
 
 fn result_view(result: &MetricResult) -> ResultView<'_> {
     let (value, undefined) = machine::checked(result.value, result.undefined.as_deref());
-    let end = |end: Option<f64>| end.filter(|end| value.is_some() && end.is_finite());
+    let beside = |number: Option<f64>| number.filter(|n| value.is_some() && n.is_finite());
     ResultView {
         metric: result.metric.name(),
         class: result.class.as_deref(),
         value,
         undefined,
-        lower: end(result.lower),
-        upper: end(result.upper),
+        error_bound: beside(result.error_bound),
+        exact: result.exact,
+        lower: beside(result.lower),
+        upper: beside(result.upper),
         degradation: result.degradation.as_ref().map(degradation_view),
     }
 }
@@ -160,6 +164,8 @@ fn csv(report: &PerformanceReport, out: &mut dyn io::Write) -> io::Result<()> {
         "undefined",
         "lower",
         "upper",
+        "error_bound",
+        "exact",
         "baseline",
         "degradation",
     ];
@@ -180,6 +186,8 @@ fn csv(report: &PerformanceReport, out: &mut dyn io::Write) -> io::Result<()> {
                 machine::optional(result.undefined),
                 machine::number(result.lower),
                 machine::number(result.upper),
+                machine::number(result.error_bound),
+                result.exact.to_string(),
                 machine::number(result.degradation.as_ref().and_then(|d| d.baseline)),
                 machine::number(result.degradation.as_ref().and_then(|d| d.ratio)),
             ];
@@ -267,7 +275,8 @@ fn value(window: &PerformanceWindow, metric: MetricKey<'_>) -> Option<f64> {
     result.and_then(|result| result.value).filter(|value| value.is_finite())
 }
 
-/// Every value of one window, a line each, with its interval where one has it.
+/// Every value of one window, a line each, with its interval where one has it, and how far it may be
+/// off where one may.
 fn write_values(
     results: &[MetricResult],
     out: &mut dyn io::Write,
@@ -279,9 +288,11 @@ fn write_values(
     let mut titles = vec!["metric"];
     titles.extend(classes.then_some("class"));
     titles.push(">value");
+    let bounds = views.iter().any(|view| view.error_bound.is_some_and(|bound| bound > 0.0));
     titles.extend(intervals.then_some([">lower", ">upper"]).into_iter().flatten());
     let baselines = views.iter().any(|view| view.degradation.is_some());
     titles.extend(baselines.then_some([">baseline", ">worse by"]).into_iter().flatten());
+    titles.extend(bounds.then_some(">off by at most"));
     let titles: Vec<String> = titles.into_iter().map(str::to_owned).collect();
     let mut table = Table::new(style, &titles);
     for view in views.iter().take(VALUES_SHOWN_MAX) {
@@ -296,6 +307,9 @@ fn write_values(
             let ratio = degradation.and_then(|d| d.ratio);
             cells.push(ratio.map_or_else(|| NONE.to_owned(), |r| format!("{:.1} %", r * 100.0)));
         }
+        cells.extend(
+            bounds.then(|| if view.exact { "exact".to_owned() } else { number(view.error_bound) }),
+        );
         table.row(cells);
     }
     table.write(out)?;

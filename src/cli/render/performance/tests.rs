@@ -16,6 +16,8 @@ fn result(metric: Metric, value: Option<f64>) -> MetricResult {
         upper: None,
         undefined,
         degradation: None,
+        error_bound: value.map(|_| 0.0),
+        exact: value.is_some(),
     }
 }
 
@@ -86,7 +88,8 @@ fn json_has_the_confusion_of_a_classification() {
             r#"{"model":"fraud","version":"v2","from":"1970-01-01T00:00:00Z","#,
             r#""to":"1970-01-02T00:00:00Z","windows":[{"start":"1970-01-01T00:00:00Z","#,
             r#""end":"1970-01-02T00:00:00Z","predictions":1000,"labelled":500,"#,
-            r#""results":[{"metric":"accuracy","class":null,"value":0.9,"undefined":null}],"#,
+            r#""results":[{"metric":"accuracy","class":null,"value":0.9,"undefined":null,"#,
+            r#""error_bound":0.0,"exact":true}],"#,
             r#""confusion":{"classes":["fraud","ok"],"counts":[[40,10],[40,410]]}}]}"#,
             "\n"
         )
@@ -99,7 +102,7 @@ fn a_regression_has_null_for_its_confusion() {
     let report = report(vec![window(0, 0, results)]);
     let json = show(&report, Format::Json);
     assert!(
-        json.contains(r#"{"metric":"rmse","class":null,"value":null,"undefined":"no labels"}"#),
+        json.contains(r#"{"metric":"rmse","class":null,"value":null,"undefined":"no labels","error_bound":null,"exact":false}"#),
         "{json}"
     );
     assert!(json.ends_with("\"confusion\":null}]}\n"), "{json}");
@@ -120,9 +123,9 @@ no rmse: no labels
     assert_eq!(
         show(&report, Format::Csv),
         "\
-start,end,predictions,labelled,metric,class,value,undefined,lower,upper
-1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,mae,,1.5,,,
-1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,rmse,,,no labels,,
+start,end,predictions,labelled,metric,class,value,undefined,lower,upper,error_bound,exact
+1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,mae,,1.5,,,,0.0,true
+1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,rmse,,,no labels,,,,false
 "
     );
 }
@@ -177,10 +180,39 @@ recall  macro  0.375      -      -
 ";
     assert!(shown.ends_with(table), "{shown}");
     let json = show(&report, Format::Json);
-    let interval =
-        r#"{"metric":"recall","class":"no","value":0.25,"undefined":null,"lower":0.125,"#;
+    let interval = concat!(
+        r#"{"metric":"recall","class":"no","value":0.25,"undefined":null,"#,
+        r#""error_bound":0.0,"exact":true,"lower":0.125,"#,
+    );
     assert!(json.contains(interval), "{json}");
-    assert!(json.contains(r#""class":"macro","value":0.375,"undefined":null}"#), "{json}");
+    let mean = r#""class":"macro","value":0.375,"undefined":null,"error_bound":0.0,"exact":true}"#;
+    assert!(json.contains(mean), "{json}");
+}
+
+#[test]
+fn what_is_not_exact_says_by_how_much() {
+    let area = MetricResult {
+        lower: Some(0.5),
+        upper: Some(1.0),
+        error_bound: Some(0.0625),
+        exact: false,
+        ..result(Metric::RocAuc, Some(0.75))
+    };
+    let results = vec![area, result(Metric::Brier, Some(0.125)), result(Metric::Ece, None)];
+    let report = report(vec![window(0, 500, results)]);
+    let table = "\
+metric   value  lower  upper  off by at most
+──────── ────── ────── ────── ───────────────
+roc_auc   0.75    0.5      1          0.0625
+brier    0.125      -      -           exact
+ece          -      -      -               -
+
+no ece: no labels
+";
+    let shown = show(&report, Format::Table);
+    assert!(shown.ends_with(table), "{shown}");
+    let line = "500,roc_auc,,0.75,,0.5,1.0,0.0625,false\n";
+    assert!(show(&report, Format::Csv).contains(line), "{}", show(&report, Format::Csv));
 }
 
 #[test]
