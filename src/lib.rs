@@ -42,7 +42,7 @@
 //! let scope = Scope { model: "fraud".into(), from: 1_000_000_000, to: 2_000_000_000, ..Scope::default() };
 //! let drift = monitor.drift(&DriftRequest { scope: scope.clone(), ..DriftRequest::default() })?;
 //! assert!(drift.windows[0].results[0].value > Some(0.25), "amounts moved");
-//! let quality = monitor.performance(&PerformanceRequest { scope, metrics: vec![] })?;
+//! let quality = monitor.performance(&PerformanceRequest { scope, ..Default::default() })?;
 //! assert_eq!(quality.windows[0].results[0].value, Some(1.0));
 //! # Ok(())
 //! # }

@@ -23,6 +23,8 @@ pub(crate) struct OfRows {
     metrics: Vec<Metric>,
     /// By window and metric.
     results: Vec<Vec<Measured<Value>>>,
+    /// Labelled rows that were read.
+    pub(crate) rows: u64,
     pub(crate) missing: Vec<Missing>,
 }
 
@@ -93,6 +95,7 @@ fn by_window<T>(
     let mut left_out = vec![false; snapshot.parts.len()];
     let mut missing = Vec::new();
     'anew: loop {
+        let mut read_rows = 0;
         let mut results = Vec::with_capacity(windows.len());
         for window in windows {
             let mut rows = Vec::new();
@@ -108,9 +111,10 @@ fn by_window<T>(
                 }
                 check_rows(rows.len())?;
             }
+            read_rows += rows.len() as u64;
             results.push(measure(rows));
         }
-        return Ok(OfRows { metrics: metrics.to_vec(), results, missing });
+        return Ok(OfRows { metrics: metrics.to_vec(), results, rows: read_rows, missing });
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     limits,
     metric::{Basis, Metric},
     quality::{Classified, Value, of_errors, result},
+    reads::RowsFor,
     report::{
         ConfusionReport, MetricResult, PerformanceReport, PerformanceRequest, PerformanceWindow,
     },
@@ -40,7 +41,7 @@ pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceR
     let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
     let schema = snapshot.model.schema_of(scope.version.as_deref());
     let task = schema.map_or(Task::Binary, |schema| schema.task);
-    let (predictions, mut missing) = predictions(&snapshot, &windows)?;
+    let (predictions, mut missing, mut reads) = predictions(&snapshot, &windows)?;
     let (outcomes, unlabelled) = outcomes(&snapshot, &windows)?;
     missing.extend(unlabelled);
     let classes =
@@ -56,6 +57,7 @@ pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceR
     let mut asked = Asked { task, metrics, positive, rows: OfRows::default() };
     asked.rows = asked.read_rows(&snapshot, &windows, &outcomes)?;
     missing.extend(std::mem::take(&mut asked.rows.missing));
+    reads.add_rows(RowsFor::Metric, asked.rows.rows);
     let report = |(place, window): (usize, &TimeRange)| {
         let outcome = outcomes.get(place).cloned().unwrap_or_default();
         let confusion = task.is_classification().then(|| confusion(&classes, &outcome));
@@ -70,7 +72,8 @@ pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceR
         }
     };
     let windows = windows.iter().enumerate().map(report).collect();
-    Ok(PerformanceReport { scope: scope.clone(), windows })
+    let reads = request.explain.then_some(reads);
+    Ok(PerformanceReport { scope: scope.clone(), reads, windows })
 }
 
 /// What is asked of each window.

@@ -63,7 +63,7 @@ fn ask(dir: &Path, exact: bool) -> (DriftReport, PerformanceReport) {
         exact,
         ..DriftRequest::default()
     };
-    let quality = PerformanceRequest { scope: scope(), metrics: Vec::new() };
+    let quality = PerformanceRequest { scope: scope(), ..Default::default() };
     (drift(&db, &request).unwrap(), performance(&db, &quality).unwrap())
 }
 
@@ -128,7 +128,9 @@ fn residuals_of_a_window_that_cannot_be_read_are_missing_and_of_the_others_stay(
     let ask = || {
         let db = Db::open(dir.path(), Options::on_disk(|| 0)).unwrap();
         let metrics = vec![Metric::Mae, Metric::MedianAe];
-        performance(&db, &PerformanceRequest { scope: scope(), metrics }).unwrap().windows
+        performance(&db, &PerformanceRequest { scope: scope(), metrics, ..Default::default() })
+            .unwrap()
+            .windows
     };
     let before = ask();
     assert!(before.iter().all(|window| window.results[1].value == Some(1.0)), "{before:?}");

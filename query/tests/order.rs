@@ -115,7 +115,7 @@ fn answers(db: &Db) -> String {
                 text += &format!("{} {:?}\n", window.predictions, window.results);
             }
         }
-        let request = PerformanceRequest { scope, metrics: Vec::new() };
+        let request = PerformanceRequest { scope, ..PerformanceRequest::default() };
         text += &format!("{:?}\n", performance(db, &request).unwrap().windows);
     }
     text

@@ -201,7 +201,7 @@ proptest! {
         let at = |place: usize| rows[place % rows.len()].time;
         let (from, to) = (at(ends.0).min(at(ends.1)), at(ends.0).max(at(ends.1)) + 1);
         let metrics = Metric::ALL.to_vec();
-        let request = PerformanceRequest { scope: scope(from, to, step), metrics };
+        let request = PerformanceRequest { scope: scope(from, to, step), metrics, ..Default::default() };
         let report = performance(&db, &request).unwrap();
         let kept: Vec<Row> = rows.iter().filter(|row| !row.deleted).cloned().collect();
         for window in &report.windows {
@@ -228,7 +228,7 @@ fn rows_of(classes: &[(&str, &str)], declared: Option<&str>) -> PerformanceWindo
     let labels = LabelBatch { ids: ids(), times: vec![1; rows], truths };
     db.write_labels("m", labels).unwrap().wait().unwrap();
     let metrics = vec![Metric::Recall, Metric::RocAuc, Metric::Mae];
-    let request = PerformanceRequest { scope: scope(0, 1, None), metrics };
+    let request = PerformanceRequest { scope: scope(0, 1, None), metrics, ..Default::default() };
     performance(&db, &request).unwrap().windows.remove(0)
 }
 

@@ -135,7 +135,7 @@ fn check(db: &Db, rows: &[Row], scope: &Scope) {
     let fast = DriftRequest { exact: false, ..request.clone() };
     let (exact, fast) = (drift(db, &request).unwrap(), drift(db, &fast).unwrap());
     let metrics = vec![Metric::Mae, Metric::ResidualMean, Metric::ResidualStd, Metric::MedianAe];
-    let request = PerformanceRequest { scope: scope.clone(), metrics };
+    let request = PerformanceRequest { scope: scope.clone(), metrics, ..Default::default() };
     let quality = performance(db, &request).unwrap();
     for (place, window) in exact.windows.iter().enumerate() {
         let inside = |row: &&Row| window.start <= row.0 && row.0 < window.end;

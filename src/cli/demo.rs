@@ -218,10 +218,12 @@ fn quality(monitor: &Monitor, month: Month, out: &mut dyn Write, style: &Style) 
     heading(out, "Is the model still right, now that labels have come?")?;
     let mut steps = scope(month.start(), month.end);
     steps.step = Some(2 * DAY_MICROS);
-    let report = monitor.performance(&PerformanceRequest { scope: steps, metrics: Vec::new() })?;
+    let report = monitor
+        .performance(&PerformanceRequest { scope: steps, ..PerformanceRequest::default() })?;
     render::performance(&report, out, Format::Table, style)?;
     let accuracy = |from, to| -> Result<Option<f64>> {
-        let request = PerformanceRequest { scope: scope(from, to), metrics: Vec::new() };
+        let request =
+            PerformanceRequest { scope: scope(from, to), ..PerformanceRequest::default() };
         let report = monitor.performance(&request)?;
         Ok(report.windows.first().and_then(|w| w.results.first()).and_then(|r| r.value))
     };

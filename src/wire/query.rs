@@ -4,13 +4,14 @@ use std::{borrow::Cow, collections::HashMap};
 
 use driftline_proto::v1;
 use driftline_query::{
-    Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
+    ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
     DriftRequest, DriftResult, DriftShare, DriftWindow, Method, Metric, MetricResult, MissingRows,
     PerformanceReport, PerformanceRequest, PerformanceWindow, Scope,
 };
 use driftline_storage::{Error, Result};
 
 use super::{
+    explain::{self, both, write_both},
     model, required, time,
     verdict::{peer, share_options, verdict, write_peer, write_share_options, write_verdict},
 };
@@ -149,6 +150,7 @@ pub(crate) fn drift_request(request: v1::QueryDriftRequest) -> Result<DriftReque
         details: request.details,
         share: request.share.map(share_options).transpose()?,
         peer: peer(request.peer)?,
+        explain: request.explain,
     })
 }
 
@@ -165,6 +167,7 @@ pub(crate) fn write_drift_request(request: &DriftRequest) -> v1::QueryDriftReque
         details: request.details,
         share: request.share.as_ref().map(write_share_options),
         peer: write_peer(request.peer),
+        explain: request.explain,
     }
 }
 
@@ -184,6 +187,7 @@ pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport
             undefined: result.undefined.map(Cow::Owned),
             details: in_order(result.details),
             verdict: result.verdict.map(verdict),
+            explanation: result.explanation.map(explain::explanation),
         })
     };
     let window = |window: v1::DriftWindow| {
@@ -202,6 +206,7 @@ pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport
         scope: scope(report.scope)?,
         reference: report.reference,
         rows_scanned: report.rows_scanned,
+        reads: report.reads.map(explain::reads),
         windows: each(report.windows, window)?,
     })
 }
@@ -253,6 +258,7 @@ pub(crate) fn write_drift_report(report: DriftReport) -> v1::QueryDriftResponse 
             .map(|(name, value)| (name.into_owned(), value))
             .collect(),
         verdict: result.verdict.map(write_verdict),
+        explanation: result.explanation.map(explain::write_explanation),
     };
     let window = |window: DriftWindow| v1::DriftWindow {
         window: Some(model::write_window(window.start, window.end)),
@@ -265,6 +271,7 @@ pub(crate) fn write_drift_report(report: DriftReport) -> v1::QueryDriftResponse 
         scope: Some(write_scope(&report.scope)),
         reference: report.reference,
         rows_scanned: report.rows_scanned,
+        reads: report.reads.map(explain::write_reads),
         windows: report.windows.into_iter().map(window).collect(),
     }
 }
@@ -279,6 +286,7 @@ pub(crate) fn performance_request(
     Ok(PerformanceRequest {
         scope: scope(request.scope)?,
         metrics: each(request.metrics, |known| metric("metrics", known))?,
+        explain: request.explain,
     })
 }
 
@@ -289,6 +297,7 @@ pub(crate) fn write_performance_request(
     v1::QueryPerformanceRequest {
         scope: Some(write_scope(&request.scope)),
         metrics: request.metrics.iter().copied().map(write_metric).collect(),
+        explain: request.explain,
     }
 }
 
@@ -321,7 +330,11 @@ pub(crate) fn performance_report(
             missing: window.missing.into_iter().map(missing).collect(),
         })
     };
-    Ok(PerformanceReport { scope: scope(report.scope)?, windows: each(report.windows, window)? })
+    Ok(PerformanceReport {
+        scope: scope(report.scope)?,
+        reads: report.reads.map(explain::reads),
+        windows: each(report.windows, window)?,
+    })
 }
 
 /// An answer about quality for the wire.
@@ -347,6 +360,7 @@ pub(crate) fn write_performance_report(report: PerformanceReport) -> v1::QueryPe
     };
     v1::QueryPerformanceResponse {
         scope: Some(write_scope(&report.scope)),
+        reads: report.reads.map(explain::write_reads),
         windows: report.windows.into_iter().map(window).collect(),
     }
 }
@@ -449,20 +463,12 @@ pub(crate) fn write_distribution_report(
     }
 }
 
-fn both(counts: Option<v1::CountPair>) -> Both {
-    let counts = counts.unwrap_or_default();
-    Both { reference: counts.reference, current: counts.current }
-}
-
-fn write_both(counts: Both) -> Option<v1::CountPair> {
-    Some(v1::CountPair { reference: counts.reference, current: counts.current })
-}
-
 #[cfg(test)]
 mod tests {
     use driftline_query::{Correction, Peer, ShareOptions, Verdict};
 
     use super::*;
+    use crate::wire::explain::tests::{explanation, reads};
 
     fn asked() -> Scope {
         let step = Some(3_600_000_000);
@@ -483,7 +489,8 @@ mod tests {
             drift.peer = Some(peer);
             assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);
         }
-        let performance = PerformanceRequest { scope: asked(), metrics: Metric::ALL.to_vec() };
+        let performance =
+            PerformanceRequest { scope: asked(), metrics: Metric::ALL.to_vec(), explain: true };
         let wire = write_performance_request(&performance);
         assert_eq!(performance_request(wire).expect("valid"), performance);
     }
@@ -517,7 +524,8 @@ mod tests {
             confusion: Some(confusion),
             missing: Vec::new(),
         };
-        let report = PerformanceReport { scope: asked(), windows: vec![window] };
+        let report =
+            PerformanceReport { scope: asked(), reads: Some(reads()), windows: vec![window] };
         let wire = write_performance_report(report.clone());
         assert_eq!(performance_report(wire).expect("valid"), report);
     }
@@ -537,6 +545,7 @@ mod tests {
             undefined: None,
             details: vec![("p_adjusted".into(), 0.5)],
             verdict,
+            explanation: Some(explanation()),
         };
         let share = |share, undefined: Option<&'static str>| DriftShare {
             method: undefined.is_none().then_some(Method::Psi),
@@ -556,8 +565,13 @@ mod tests {
             missing: Vec::new(),
         };
         let reference = "r".to_owned();
-        let report =
-            DriftReport { scope: asked(), reference, rows_scanned: 0, windows: vec![window] };
+        let report = DriftReport {
+            scope: asked(),
+            reference,
+            rows_scanned: 0,
+            reads: Some(reads()),
+            windows: vec![window],
+        };
         assert_eq!(drift_report(write_drift_report(report.clone())).expect("valid"), report);
         let mut wire = write_drift_request(&DriftRequest { scope: asked(), ..Default::default() });
         wire.share = Some(v1::DriftShareOptions { correction: 9, ..Default::default() });

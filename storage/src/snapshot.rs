@@ -71,6 +71,16 @@ impl Part {
         }
     }
 
+    /// Whether these are rows that no segment holds yet.
+    pub fn is_head(&self) -> bool {
+        matches!(self.0, Inner::Head(_))
+    }
+
+    /// Whether some of the rows were deleted, so that the partials count rows that are gone.
+    pub fn has_deleted(&self) -> bool {
+        matches!(&self.0, Inner::Segment(segment) if segment.record().tombstones.is_some())
+    }
+
     /// The schema of the rows.
     pub fn schema(&self) -> &Schema {
         match &self.0 {
@@ -149,6 +159,7 @@ impl Part {
                         tallies.add_sums(window, sums.rows(), sums.slots(), &head.new_names);
                     }
                 }
+                tallies.add_read(sums.read);
                 Ok(())
             }
             Inner::Segment(segment) => {

@@ -132,6 +132,9 @@ pub struct DriftArgs {
     #[arg(long = "as", value_name = "TOOL", value_parser = peer_parser(),
           conflicts_with_all = ["share", "exact", "details", "bins", "epsilon"])]
     pub peer: Option<Peer>,
+    /// Say how each value came about - bins, counts, what each bin adds, the rule - and what was read
+    #[arg(long)]
+    pub explain: bool,
 }
 
 impl DriftArgs {
@@ -151,6 +154,7 @@ impl DriftArgs {
             details: self.details,
             share: self.share.then(|| self.share_options()),
             peer: self.peer,
+            explain: self.explain,
         })
     }
 
@@ -176,6 +180,9 @@ pub struct PerformanceArgs {
     /// Metric; repeatable [default: accuracy, or mae and rmse of a regression]
     #[arg(long, value_parser = metric_parser())]
     pub metric: Vec<Metric>,
+    /// Say what the answer was read from
+    #[arg(long)]
+    pub explain: bool,
 }
 
 impl PerformanceArgs {
@@ -185,7 +192,7 @@ impl PerformanceArgs {
     /// If a time lies outside the years 0001 to 9999.
     pub fn request(&self, now_micros: i64) -> Result<PerformanceRequest, TimeError> {
         let scope = self.scope.scope(now_micros, self.step)?;
-        Ok(PerformanceRequest { scope, metrics: self.metric.clone() })
+        Ok(PerformanceRequest { scope, metrics: self.metric.clone(), explain: self.explain })
     }
 }
 
@@ -232,6 +239,9 @@ pub struct QualityArgs {
     /// Name of the reference [default: the one named "default", else the oldest, else none]
     #[arg(long, value_name = "NAME")]
     pub reference: Option<String>,
+    /// Say what the answer was read from
+    #[arg(long)]
+    pub explain: bool,
 }
 
 impl QualityArgs {
@@ -244,6 +254,7 @@ impl QualityArgs {
             scope: self.scope.scope(now_micros, self.step)?,
             features: self.feature.clone(),
             reference: self.reference.clone(),
+            explain: self.explain,
         })
     }
 }

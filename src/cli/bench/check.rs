@@ -187,6 +187,7 @@ mod tests {
             undefined: None,
             details: Vec::new(),
             verdict: None,
+            explanation: None,
         };
         let window = DriftWindow {
             start: 0,
@@ -197,7 +198,13 @@ mod tests {
             missing: Vec::new(),
         };
         let reference = "default".to_owned();
-        DriftReport { scope: Scope::default(), reference, rows_scanned: 0, windows: vec![window] }
+        DriftReport {
+            scope: Scope::default(),
+            reference,
+            rows_scanned: 0,
+            reads: None,
+            windows: vec![window],
+        }
     }
 
     #[test]

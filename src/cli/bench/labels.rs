@@ -131,7 +131,7 @@ fn visible_after(
 fn request(dataset: &Dataset) -> PerformanceRequest {
     let (from, to) = (workload::START, dataset.workload.end());
     let scope = Scope { model: MODEL.to_owned(), version: None, from, to, step: None };
-    PerformanceRequest { scope, metrics: Vec::new() }
+    PerformanceRequest { scope, ..PerformanceRequest::default() }
 }
 
 fn labelled(client: &Client, dataset: &Dataset) -> Result<u64> {

@@ -223,7 +223,7 @@ fn ask(monitor: &Monitor, ask: Ask, drawn: Drawn, names: &[String]) -> Result<An
             drift(Method::Ks, names.get(ONE_FEATURE..=ONE_FEATURE).unwrap_or_default(), 10, true)
         }
         Ask::Confusion => {
-            let request = PerformanceRequest { scope, metrics: Vec::new() };
+            let request = PerformanceRequest { scope, ..PerformanceRequest::default() };
             monitor.performance(&request).map(Answer::Performance)
         }
     }

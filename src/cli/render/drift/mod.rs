@@ -1,5 +1,6 @@
 //! Drift reports. JSON and CSV keep the order of the report; tables put what moved most first.
 
+mod explain;
 mod one;
 mod series;
 mod shares;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use super::{
     Format, Style, machine,
     missing::{self, MissingView},
+    reads::{self, ReadsView},
     table::{self, Tone, counted, interval, name, sentence},
 };
 use crate::cli::time::format_time;
@@ -50,6 +52,8 @@ struct ReportView<'a> {
     from: String,
     to: String,
     windows: Vec<WindowView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<ReadsView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -77,6 +81,8 @@ struct ResultView<'a> {
     details: BTreeMap<&'a str, f64>,
     #[serde(flatten)]
     verdict: Option<VerdictView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<explain::ExplanationView<'a>>,
 }
 
 #[derive(Default, Serialize)]
@@ -111,6 +117,7 @@ fn view(report: &DriftReport) -> ReportView<'_> {
         from: format_time(report.scope.from),
         to: format_time(report.scope.to),
         windows: windows.collect(),
+        explain: report.reads.as_ref().map(reads::view),
     }
 }
 
@@ -130,6 +137,7 @@ fn result_view(result: &DriftResult) -> ResultView<'_> {
             threshold: Some(verdict.threshold).filter(|threshold| threshold.is_finite()),
             undecided: verdict.undecided.as_deref(),
         }),
+        explain: result.explanation.as_ref().map(explain::view),
     }
 }
 
@@ -222,7 +230,9 @@ fn tables(report: &DriftReport, out: &mut dyn io::Write, style: &Style) -> io::R
              These thresholds ignore\nthe sample size: among few predictions PSI is high by chance."
         )?;
     }
-    if report.rows_scanned > 0 {
+    explain::write(&report.windows, out, style)?;
+    reads::write(report.reads.as_ref(), out)?;
+    if report.reads.is_none() && report.rows_scanned > 0 {
         let rows = counted(report.rows_scanned, "row");
         writeln!(out, "\n{rows} read, because counts by minute could not answer.")?;
     }

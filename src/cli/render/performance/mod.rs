@@ -16,6 +16,7 @@ use super::{
     chart::sparkline,
     machine,
     missing::{self, MissingView},
+    reads::{self, ReadsView},
     table::{self, Table, chart_width, count, counted, interval, name, number, percent},
 };
 use crate::cli::time::format_time;
@@ -53,6 +54,8 @@ struct ReportView<'a> {
     from: String,
     to: String,
     windows: Vec<WindowView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<ReadsView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -104,6 +107,7 @@ fn view(report: &PerformanceReport) -> ReportView<'_> {
         from: format_time(report.scope.from),
         to: format_time(report.scope.to),
         windows: windows.collect(),
+        explain: report.reads.as_ref().map(reads::view),
     }
 }
 
@@ -178,6 +182,7 @@ fn tables(report: &PerformanceReport, out: &mut dyn io::Write, style: &Style) ->
         }
     }
     write_reasons(&report.windows, out)?;
+    reads::write(report.reads.as_ref(), out)?;
     missing::write(report.windows.iter().map(|window| window.missing.as_slice()), out)?;
     match report.windows.as_slice() {
         [PerformanceWindow { confusion: Some(confusion), .. }] => {

@@ -32,7 +32,7 @@ fn report(windows: Vec<PerformanceWindow>) -> PerformanceReport {
         to: windows.len() as i64 * DAY_MICROS,
         step: None,
     };
-    PerformanceReport { scope, windows }
+    PerformanceReport { scope, reads: None, windows }
 }
 
 fn classification() -> PerformanceReport {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{
     Format, Style, machine,
     missing::{self, MissingView},
+    reads::{self, ReadsView},
 };
 use crate::cli::time::format_time;
 
@@ -50,6 +51,8 @@ struct ReportView<'a> {
     age_seconds: Option<f64>,
     rows_scanned: u64,
     windows: Vec<WindowView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<ReadsView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -129,6 +132,7 @@ fn view(report: &QualityReport) -> ReportView<'_> {
         age_seconds: report.age().map(|age| age as f64 / SECOND_MICROS),
         rows_scanned: report.rows_scanned,
         windows: windows.collect(),
+        explain: report.reads.as_ref().map(reads::view),
     }
 }
 
