@@ -8,7 +8,10 @@ use driftline_storage::{
     Field, GroupKey, Grouping, Kind, LABEL_TIME, NumberRange, Result, Snapshot, Test, TimeRange,
 };
 
-use crate::report::{PerformanceReport, PerformanceWindow, Scope};
+use crate::{
+    reads::Reads,
+    report::{PerformanceReport, PerformanceWindow, Scope},
+};
 
 /// Answers of windows of label time: `ask` is asked of all times of what each window has.
 pub(crate) fn by_label_time(
@@ -27,17 +30,21 @@ pub(crate) fn by_label_time(
     // One group more: what has no label.
     let groups = snapshot.split(&field, &grouping, TimeRange::ALL, windows.len() + 1)?;
     let mut groups = groups.into_iter().peekable();
+    let mut reads = None;
     let mut reported = Vec::with_capacity(windows.len());
     for (place, window) in windows.iter().enumerate() {
         let mine = groups.next_if(|(key, _)| *key == GroupKey::Test(place));
         let rows = mine.map_or_else(|| snapshot.nothing(), |(_, rows)| rows);
-        let answer = ask(&rows)?.windows.into_iter().next();
-        reported.extend(answer.map(|answer| PerformanceWindow {
+        let answer = ask(&rows)?;
+        if let Some(mine) = answer.reads {
+            reads.get_or_insert_with(Reads::default).join(&mine);
+        }
+        reported.extend(answer.windows.into_iter().next().map(|answer| PerformanceWindow {
             start: window.start,
             end: window.end,
             predictions: answer.labelled,
             ..answer
         }));
     }
-    Ok(PerformanceReport { scope: scope.clone(), windows: reported, groups: Vec::new() })
+    Ok(PerformanceReport { scope: scope.clone(), reads, windows: reported, groups: Vec::new() })
 }

@@ -1,11 +1,15 @@
 //! Distribution: the counts of a feature in a reference and in a window, side by side.
 
-use driftline_storage::{ColumnBins, ColumnCounts, Db, Result, Special};
+use std::borrow::Cow;
+
+use driftline_storage::{Db, Result, Special};
 
 use crate::{
-    bins::{Asked, Compared, Detail, compare},
+    bins::{Asked, Detail, compare},
+    explain,
+    explanation::{Both, ExplainedBin},
     gather::tallies,
-    report::{Both, DistributionBin, DistributionReport, DistributionRequest},
+    report::{DistributionBin, DistributionReport, DistributionRequest},
     slice,
     stats::PSI_EPSILON,
     window::windows,
@@ -61,7 +65,7 @@ pub fn distribution(db: &Db, request: &DistributionRequest) -> Result<Distributi
         feature: request.feature.clone(),
         kind: feature.field.kind,
         reference: reference.record.name.clone(),
-        bins: bins(feature, known, current),
+        bins: explain::bins(feature, known, current).into_iter().map(distribution_bin).collect(),
         rows: Both { reference: reference.tally.rows, current: gathered.tallies.rows(0) },
         nulls: both(Special::Null),
         nans: both(Special::Nan),
@@ -77,34 +81,11 @@ pub fn distribution(db: &Db, request: &DistributionRequest) -> Result<Distributi
     })
 }
 
-fn bins(feature: &Compared, known: &ColumnBins, current: ColumnCounts<'_>) -> Vec<DistributionBin> {
-    let reference = feature.reference_counts().into_iter();
-    let counts = reference.zip(feature.counts(current)).chain(feature.beside(current));
-    let counts = counts.map(|(reference, current)| Both { reference, current });
-    match known {
-        ColumnBins::Numeric { .. } => counts
-            .enumerate()
-            .map(|(place, count)| DistributionBin {
-                lower: place.checked_sub(1).and_then(|edge| feature.edges.get(edge)).copied(),
-                upper: feature.edges.get(place).copied(),
-                category: None,
-                count,
-            })
-            .collect(),
-        ColumnBins::Categories { names } => {
-            let other = || driftline_storage::OTHER_CLASS.to_owned();
-            let new = current.new_names().map(|(name, _)| name.to_string());
-            let names = names.iter().cloned().chain(new);
-            let names = names.map(Some).chain(std::iter::repeat(None));
-            counts
-                .zip(names)
-                .map(|(count, name)| DistributionBin {
-                    lower: None,
-                    upper: None,
-                    category: Some(name.unwrap_or_else(other)),
-                    count,
-                })
-                .collect()
-        }
+fn distribution_bin(bin: ExplainedBin) -> DistributionBin {
+    DistributionBin {
+        lower: bin.lower,
+        upper: bin.upper,
+        category: bin.name.map(Cow::into_owned),
+        count: bin.count,
     }
 }

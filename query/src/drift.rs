@@ -1,17 +1,20 @@
 //! Drift: how far the features of windows moved from a reference.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
-use driftline_storage::{Db, Error, Reference, Result, Snapshot, TimeRange};
+use driftline_storage::{ColumnCounts, Db, Error, Reference, Result, Snapshot, TimeRange};
 
 use crate::{
     bins::{Asked, Compared, Comparison, Detail, compare},
     exact::{Exact, exact},
+    explain,
+    explanation::{Both, Explanation},
     gather::{Gathered, Missing, missing_in, tallies},
     limits,
     method::{Basis, Method},
     moments::{self, Sums},
     parity,
+    reads::RowsFor,
     report::{DriftReport, DriftRequest, DriftResult, DriftWindow, Scope},
     slice,
     statistic::{Statistic, WindowSums, details_of_bins, of_bins, of_fine_bins},
@@ -71,19 +74,29 @@ fn of_rows(
     };
     let comparison = compare(db, reference, asked)?;
     limits::check_size(windows.len(), comparison.features.len() * methods.len())?;
+    if request.explain {
+        explain::check(&comparison, windows.len(), &methods)?;
+    }
     let gathered = tallies(snapshot, windows, &comparison.selection)?;
     let exact = if request.exact && !of_values.is_empty() {
         exact(db, snapshot, windows, reference, &comparison, &of_values)?
     } else {
         Exact::default()
     };
-    let rows_scanned = gathered.rows_scanned + exact.rows_scanned;
+    let mut reads = gathered.reads.clone();
+    if !Arc::ptr_eq(comparison.selection.cells.binning(), &reference.binning) {
+        reads.rename(RowsFor::OtherBinning, RowsFor::AskedBins);
+        reads.reference_rows = reference.tally.rows;
+    }
+    reads.add_rows(RowsFor::Exact, exact.rows_scanned);
+    reads.reference_rows = reads.reference_rows.max(exact.reference_rows);
     let needs_sums = |method: &Method| method.basis() == Basis::Values && *method != Method::Ks;
     let needs_sums = !request.exact && methods.iter().any(needs_sums);
     let at_once = (limits::SUMS_AT_ONCE_MAX / comparison.features.len().max(1)).max(1);
     let mut reported = Vec::with_capacity(windows.len());
     for (first, windows) in (0..).step_by(at_once).zip(windows.chunks(at_once)) {
         let sums = needs_sums.then(|| moments::sums(snapshot, windows, &comparison));
+        reads.sums = reads.sums.max(sums.as_ref().map_or(0, Sums::parts));
         let values = Values { exact: &exact, sums: sums.as_ref() };
         let windows = (first, windows);
         reported.extend(report_windows(
@@ -98,7 +111,8 @@ fn of_rows(
     Ok(DriftReport {
         scope: request.scope.clone(),
         reference: reference.record.name.clone(),
-        rows_scanned,
+        rows_scanned: reads.rows,
+        reads: request.explain.then_some(reads),
         windows: reported,
         groups: Vec::new(),
     })
@@ -150,7 +164,16 @@ fn report_windows(
                     Basis::Bins if request.details => details_of_bins(*method, feature, current),
                     _ => Vec::new(),
                 };
-                results.push(result(feature, *method, measured, details));
+                let explanation = request.explain.then(|| {
+                    let exact = exact.rows_of(place, column);
+                    explanation(*method, (column, feature), current, comparison, exact, request)
+                });
+                let result = result(feature, *method, measured, details);
+                let explanation = match (&result.undefined, explanation) {
+                    (Some(reason), Some(known)) => Some(known.undefined(reason.clone())),
+                    (_, explanation) => explanation,
+                };
+                results.push(DriftResult { explanation, ..result });
             }
         }
         let shares = request.share.as_ref().map(|share| {
@@ -189,5 +212,28 @@ fn result(
         undefined: measured.err().map(|undefined| Cow::Borrowed(undefined.reason())),
         details,
         verdict: None,
+        explanation: None,
+    }
+}
+
+/// How a result came about.
+fn explanation(
+    method: Method,
+    (column, feature): (usize, &Compared),
+    current: ColumnCounts<'_>,
+    comparison: &Comparison,
+    exact: Both,
+    request: &DriftRequest,
+) -> Explanation {
+    let columns = comparison.selection.cells.binning().columns();
+    let place = comparison.places.get(column);
+    match (method.basis(), place.and_then(|place| columns.get(*place))) {
+        (Basis::Bins, Some((_, known))) => {
+            explain::of_bins(method, feature, known, current, request.epsilon)
+        }
+        (Basis::Values, _) if !request.exact && feature.field.kind.is_numeric() => {
+            explain::of_fine_bins(method, feature, current)
+        }
+        _ => explain::of_rows(method, exact),
     }
 }

@@ -6,6 +6,7 @@ use driftline_storage::{
 
 use crate::{
     bins::Comparison,
+    explanation::Both,
     gather::{Missing, leave_out, scan},
     limits,
     method::Method,
@@ -20,7 +21,11 @@ pub(crate) struct Exact {
     /// By feature, window and method.
     results: Vec<Vec<Vec<Measured<Statistic>>>>,
     methods: Vec<Method>,
+    /// Rows with a finite value, by feature and window.
+    rows: Vec<Vec<Both>>,
     pub(crate) rows_scanned: u64,
+    /// Rows of the reference that were read.
+    pub(crate) reference_rows: u64,
     pub(crate) missing: Vec<Missing>,
 }
 
@@ -36,6 +41,12 @@ impl Exact {
         let known = place.and_then(|place| of_window?.get(place)).copied();
         known.unwrap_or(Err(Undefined::NotNumeric))
     }
+
+    /// The values that were compared of a feature in a window.
+    pub(crate) fn rows_of(&self, window: usize, feature: usize) -> Both {
+        let of_feature = self.rows.get(feature);
+        of_feature.and_then(|windows| windows.get(window)).copied().unwrap_or_default()
+    }
 }
 
 /// Statistics of values from rows, one feature after the other.
@@ -48,47 +59,58 @@ pub(crate) fn exact(
     methods: &[Method],
 ) -> Result<Exact> {
     let rows = db.reference_rows(reference)?;
+    let rows_of_reference = reference.tally.rows;
     let mut exact = Exact { methods: methods.to_vec(), ..Exact::default() };
     for feature in &comparison.features {
         if !feature.field.kind.is_numeric() {
             exact.results.push(Vec::new());
+            exact.rows.push(Vec::new());
             continue;
         }
         let reference = match rows.column(&feature.field)? {
             Column::Numeric(values) => finite_sorted(&values),
             Column::Categories(_) => Vec::new(),
         };
+        exact.reference_rows = rows_of_reference;
+        let size = reference.len() as u64;
+        let mut sizes = Vec::with_capacity(windows.len());
         let mut results = vec![Vec::with_capacity(methods.len()); windows.len()];
         // KS alone needs no value in memory.
         if methods == [Method::Ks] {
             let counted = ks_of_windows(snapshot, windows, &feature.field, &reference, &mut exact)?;
-            results.iter_mut().zip(counted).for_each(|(of, ks)| of.push(ks));
+            for (of, (values, ks)) in results.iter_mut().zip(counted) {
+                sizes.push(Both { reference: size, current: values });
+                of.push(ks);
+            }
         } else {
             let samples = samples(snapshot, windows, &feature.field, &mut exact)?;
             for (of, sample) in results.iter_mut().zip(samples) {
                 let sample = finite_sorted(&sample);
+                sizes.push(Both { reference: size, current: sample.len() as u64 });
                 of.extend(methods.iter().map(|method| of_samples(*method, &reference, &sample)));
             }
         }
         exact.results.push(results);
+        exact.rows.push(sizes);
     }
     Ok(exact)
 }
 
-/// KS of as many windows at a time as memory may hold the counters of.
+/// Values and KS of as many windows at a time as memory may hold the counters of.
 fn ks_of_windows(
     snapshot: &Snapshot,
     windows: &[TimeRange],
     field: &Field,
     reference: &[f64],
     exact: &mut Exact,
-) -> Result<Vec<Measured<Statistic>>> {
+) -> Result<Vec<(u64, Measured<Statistic>)>> {
     let (reference, size) = (KsReference::new(reference), reference.len() as u64);
     let at_once = (limits::EXACT_COUNTERS_MAX / reference.slots()).max(1);
     let mut results = Vec::with_capacity(windows.len());
     for windows in windows.chunks(at_once) {
         let counts = counts_by_window(snapshot, windows, field, &reference, exact)?;
-        results.extend(counts.iter().map(|counts| ks(&reference, size, counts)));
+        let one = |counts: &KsCounts| (counts.total(), ks(&reference, size, counts));
+        results.extend(counts.iter().map(one));
     }
     Ok(results)
 }

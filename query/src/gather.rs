@@ -15,14 +15,34 @@ use driftline_storage::{
     Tallies, TimeRange,
 };
 
-use crate::{limits, report::MissingRows, window::split};
+use crate::{
+    limits,
+    reads::{Reads, RowsFor},
+    report::MissingRows,
+    window::split,
+};
 
 /// How a part is read; each is tried when the one before failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     Partials,
-    Rows,
+    Rows(RowsFor),
     Nothing,
+}
+
+impl Source {
+    /// How a part is read first. Rows are counted whatever the binning of the partials is.
+    fn of(part: &Part, cells: &Cells) -> Self {
+        if cells.columns() == 0 || part.binning() == cells.binning().id() {
+            Self::Partials
+        } else if part.is_sliced() {
+            Self::Rows(RowsFor::Slice)
+        } else if part.has_deleted() {
+            Self::Rows(RowsFor::Deleted)
+        } else {
+            Self::Rows(RowsFor::OtherBinning)
+        }
+    }
 }
 
 /// A part that is left out.
@@ -69,6 +89,8 @@ pub(crate) fn leave_out(part: &Part, error: Error) -> Result<Missing> {
 pub(crate) struct Gathered {
     pub(crate) tallies: Tallies,
     pub(crate) rows_scanned: u64,
+    /// The same rows with their reasons, and what else was read.
+    pub(crate) reads: Reads,
     pub(crate) missing: Vec<Missing>,
     /// By part of the snapshot, whether it is among the missing ones.
     pub(crate) left_out: Vec<bool>,
@@ -128,16 +150,14 @@ pub(crate) fn tallies(
     selection: &Selection,
 ) -> Result<Gathered> {
     let cells = &selection.cells;
-    let first = |part: &Part| {
-        let partials = cells.columns() == 0 || part.binning() == cells.binning().id();
-        if partials { Source::Partials } else { Source::Rows }
-    };
-    let mut sources: Vec<Source> = snapshot.parts.iter().map(first).collect();
+    let mut sources: Vec<Source> =
+        snapshot.parts.iter().map(|part| Source::of(part, cells)).collect();
     let mut missing = Vec::new();
     'anew: loop {
         let mut gathered = Gathered {
             tallies: Tallies::new(cells.clone(), windows.len()),
             rows_scanned: 0,
+            reads: Reads::default(),
             missing: Vec::new(),
             left_out: Vec::new(),
         };
@@ -148,10 +168,14 @@ pub(crate) fn tallies(
                 continue;
             }
             task.plan(part, windows, *source == Source::Partials);
+            let before = gathered.rows_scanned;
             match count(part, &task, selection, &mut counter, &mut gathered) {
-                Ok(()) => {}
+                Ok(()) => {
+                    let rows = gathered.rows_scanned - before;
+                    gathered.reads.add_part(part, &task, *source, rows);
+                }
                 Err(error) if *source == Source::Partials && is_missing(&error) => {
-                    *source = Source::Rows;
+                    *source = Source::Rows(RowsFor::Damaged);
                     continue 'anew;
                 }
                 Err(error) => {
@@ -162,7 +186,26 @@ pub(crate) fn tallies(
             }
         }
         let left_out = sources.iter().map(|source| *source == Source::Nothing).collect();
+        gathered.reads.buckets = gathered.tallies.read();
+        gathered.reads.cells = cells.count() as u64;
         return Ok(Gathered { missing, left_out, ..gathered });
+    }
+}
+
+impl Reads {
+    /// Adds what was read of a part.
+    fn add_part(&mut self, part: &Part, task: &Task, source: Source, rows: u64) {
+        if task.folds.is_empty() && task.scans.is_empty() {
+            return;
+        }
+        *(if part.is_head() { &mut self.heads } else { &mut self.segments }) += 1;
+        self.partials += u64::from(task.folds.iter().any(|(_, minutes)| !minutes.is_empty()));
+        let reason = match source {
+            Source::Rows(reason) => reason,
+            _ if task.folds.is_empty() => RowsFor::ManyCuts,
+            _ => RowsFor::CutMinute,
+        };
+        self.add_rows(reason, rows);
     }
 }
 
@@ -230,15 +273,15 @@ fn count_runs(
     Ok(rows.iter().map(|rows| rows.len() as u64).sum())
 }
 
-/// Rows of each window, whatever they hold.
+/// Rows of each window, whatever they hold, and what was read for them.
 pub(crate) fn predictions(
     snapshot: &Snapshot,
     windows: &[TimeRange],
-) -> Result<(Vec<u64>, Vec<Missing>)> {
+) -> Result<(Vec<u64>, Vec<Missing>, Reads)> {
     let selection = Selection { cells: Arc::new(Cells::none()), fields: Vec::new() };
     let gathered = tallies(snapshot, windows, &selection)?;
     let rows = (0..windows.len()).map(|window| gathered.tallies.rows(window)).collect();
-    Ok((rows, gathered.missing))
+    Ok((rows, gathered.missing, gathered.reads))
 }
 
 /// Outcomes of each window.

@@ -42,7 +42,7 @@ pub(crate) fn of_graded(
             };
             (*metric, value)
         };
-        Answered { values: metrics.iter().map(one).collect() }
+        Answered { values: metrics.iter().map(one).collect(), rows: 0 }
     };
     by_window(snapshot, windows, &places, read, measure)
 }

@@ -21,6 +21,8 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answered {
     pub(crate) values: Vec<(Metric, Measured<Value>)>,
+    /// Labelled rows that were read for them.
+    pub(crate) rows: u64,
 }
 
 /// What was measured, by window.
@@ -38,6 +40,11 @@ impl ByWindow {
         found.next().unwrap_or(Err(Undefined::NeedsRows))
     }
 
+    /// Labelled rows that were read.
+    pub(crate) fn rows(&self) -> u64 {
+        self.windows.iter().map(|window| window.rows).sum()
+    }
+
     /// Windows of which some metric needs rows.
     pub(crate) fn lacking(&self, metrics: &[Metric], windows: usize) -> Vec<usize> {
         let lacks = |window: usize, metric: &Metric| needs_rows(&self.value(window, *metric));
@@ -52,6 +59,7 @@ impl ByWindow {
             window.values.retain(|(_, value)| !needs_rows(value));
             // The first of a metric is what counts.
             window.values.extend(rows.values);
+            window.rows += rows.rows;
         }
     }
 }
@@ -78,12 +86,13 @@ pub(crate) fn of_scores(
         check_rows(rows.len())
     };
     let measure = |rows: Vec<(f64, bool)>| {
+        let count = rows.len() as u64;
         let scored = scored(rows);
         let one = |metric: &Metric| {
             let scored = scored.as_ref().map_err(|why| *why);
             (*metric, scored.and_then(|rows| score_metric(*metric, rows)))
         };
-        Answered { values: metrics.iter().map(one).collect() }
+        Answered { values: metrics.iter().map(one).collect(), rows: count }
     };
     by_window(snapshot, windows, places, read, measure)
 }
@@ -104,12 +113,13 @@ pub(crate) fn of_residuals(
         check_rows(rows.len())
     };
     let measure = |rows: Vec<(f64, f64)>| {
+        let count = rows.len() as u64;
         let rows = RegressionRows::new(rows);
         let one = |metric: &Metric| {
             let rows = rows.as_ref().map_err(|why| *why);
             (*metric, rows.and_then(|rows| residual_metric(*metric, rows)))
         };
-        Answered { values: metrics.iter().map(one).collect() }
+        Answered { values: metrics.iter().map(one).collect(), rows: count }
     };
     by_window(snapshot, windows, places, read, measure)
 }

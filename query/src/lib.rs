@@ -8,14 +8,18 @@ pub mod limits;
 pub mod stats;
 
 mod window;
+mod reads;
 mod method;
 mod metric;
+mod peer;
+mod explanation;
 mod report;
 mod gather;
 mod slice;
 mod reference;
 mod bins;
 mod moments;
+mod explain;
 mod statistic;
 mod exact;
 mod verdict;
@@ -36,13 +40,15 @@ pub use data_quality::{
 };
 pub use distribution::distribution;
 pub use drift::drift;
+pub use explanation::{Both, ExplainedBin, Explanation};
 pub use method::Method;
 pub use metric::Metric;
-pub use parity::Peer;
+pub use peer::Peer;
 pub use performance::performance;
+pub use reads::{Reads, RowsRead};
 pub use reference::{ReferenceName, pin_reference, set_reference};
 pub use report::{
-    Both, ConfusionReport, Correction, DistributionBin, DistributionReport, DistributionRequest,
+    ConfusionReport, Correction, DistributionBin, DistributionReport, DistributionRequest,
     DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow, MetricResult, MissingRows,
     PerformanceReport, PerformanceRequest, PerformanceWindow, Scope, ShareOptions, Verdict,
 };

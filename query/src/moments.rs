@@ -33,6 +33,8 @@ pub(crate) struct Sums {
     kept: Vec<Vec<Kept>>,
     /// By window, whether every row is in an hour that moments are kept of.
     whole: Vec<bool>,
+    /// Parts that were read.
+    parts: u64,
 }
 
 /// The sum over the values of each bin: at most `off` away from `sums`.
@@ -54,8 +56,10 @@ pub(crate) fn sums(snapshot: &Snapshot, windows: &[TimeRange], comparison: &Comp
             covered: Tallies::new(cells.clone(), windows.len()),
             kept: vec![vec![Kept::default(); comparison.features.len()]; windows.len()],
             whole: vec![true; windows.len()],
+            parts: 0,
         };
         for (part, skip) in snapshot.parts.iter().zip(&mut skip) {
+            let mut read = false;
             for (place, window) in windows.iter().enumerate() {
                 if !window.overlaps(part.range()) {
                     continue;
@@ -65,30 +69,40 @@ pub(crate) fn sums(snapshot: &Snapshot, windows: &[TimeRange], comparison: &Comp
                     continue;
                 }
                 // What is damaged is told where the part is counted.
-                if sums.add(part, place, *window, &comparison.places).is_err() {
-                    *skip = true;
-                    continue 'anew;
+                match sums.add(part, place, *window, &comparison.places) {
+                    Ok(some) => read |= some,
+                    Err(_) => {
+                        *skip = true;
+                        continue 'anew;
+                    }
                 }
             }
+            sums.parts += u64::from(read);
         }
         return sums;
     }
 }
 
 impl Sums {
+    /// Parts whose sums were read.
+    pub(crate) fn parts(&self) -> u64 {
+        self.parts
+    }
+
     fn lacks(&mut self, window: usize) {
         if let Some(whole) = self.whole.get_mut(window) {
             *whole = false;
         }
     }
 
+    /// Adds what a part keeps; whether it keeps any.
     fn add(
         &mut self,
         part: &Part,
         place: usize,
         window: TimeRange,
         places: &[usize],
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let fold = |hours: TimeRange, cut: bool, kept: &mut [Kept]| -> Result<()> {
             let mut columns = vec![ColumnMoments::default(); places.len()];
             part.fold_moments(hours, places, &mut columns)?;
@@ -110,7 +124,7 @@ impl Sums {
         };
         let Some(around) = around else {
             self.lacks(place);
-            return Ok(());
+            return Ok(false);
         };
         let cuts = match inside {
             Some(inside) => vec![
@@ -124,7 +138,7 @@ impl Sums {
                 fold(cut, true, kept)?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The sums of a feature in a window, whose counts by fine bin are given.

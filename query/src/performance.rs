@@ -19,6 +19,7 @@ use crate::{
     limits,
     metric::{Basis, Metric},
     quality::{Classified, Value, of_errors, result},
+    reads::RowsFor,
     report::{
         ConfusionReport, MetricResult, PerformanceReport, PerformanceRequest, PerformanceWindow,
         Scope,
@@ -94,7 +95,7 @@ fn of_rows(
 ) -> Result<PerformanceReport> {
     let schema = snapshot.model.schema_of(scope.version.as_deref());
     let task = schema.map_or(Task::Binary, |schema| schema.task);
-    let (predictions, mut missing) = predictions(snapshot, windows)?;
+    let (predictions, mut missing, mut reads) = predictions(snapshot, windows)?;
     let (outcomes, unlabelled) = outcomes(snapshot, windows)?;
     missing.extend(unlabelled);
     let classes =
@@ -111,6 +112,7 @@ fn of_rows(
         Asked { task, metrics, positive, exact: request.exact, values: ByWindow::default() };
     asked.values = asked.measure(snapshot, windows, &outcomes)?;
     missing.extend(std::mem::take(&mut asked.values.missing));
+    reads.add_rows(RowsFor::Metric, asked.values.rows());
     let report = |(place, window): (usize, &TimeRange)| {
         let outcome = outcomes.get(place).cloned().unwrap_or_default();
         let confusion = task.is_classification().then(|| confusion(&classes, &outcome));
@@ -125,7 +127,8 @@ fn of_rows(
         }
     };
     let windows = windows.iter().enumerate().map(report).collect();
-    Ok(PerformanceReport { scope: scope.clone(), windows, groups: Vec::new() })
+    let reads = request.explain.then_some(reads);
+    Ok(PerformanceReport { scope: scope.clone(), reads, windows, groups: Vec::new() })
 }
 
 /// What is asked of each window.

@@ -7,9 +7,11 @@ use driftline_storage::{Error, Kind, Result, near_misses};
 
 use crate::{
     baseline::{Baseline, Degradation},
+    explanation::{Both, Explanation},
     method::Method,
     metric::Metric,
-    parity::Peer,
+    peer::Peer,
+    reads::Reads,
     slice::{By, Filter, GroupValue},
 };
 
@@ -57,6 +59,8 @@ pub struct DriftRequest {
     pub share: Option<ShareOptions>,
     /// Whose numbers to reproduce, and whose verdicts; no method then means its own choice.
     pub peer: Option<Peer>,
+    /// Whether each result says how it came about, see [`DriftResult::explanation`].
+    pub explain: bool,
 }
 
 /// How p-values of the columns of one window are adjusted for their number.
@@ -129,6 +133,7 @@ impl Default for DriftRequest {
             details: false,
             share: None,
             peer: None,
+            explain: false,
         }
     }
 }
@@ -156,6 +161,8 @@ pub struct DriftResult {
     pub details: Vec<(Cow<'static, str>, f64)>,
     /// Whether the column drifts, if that was asked for.
     pub verdict: Option<Verdict>,
+    /// How the value came about, if that was asked for.
+    pub explanation: Option<Explanation>,
 }
 
 /// Whether a column drifts by one statistic.
@@ -220,6 +227,8 @@ pub struct DriftReport {
     /// Rows read because partials could not answer: another binning, an exact test, or a window
     /// that is not minute-aligned.
     pub rows_scanned: u64,
+    /// What the answer was read from, if that was asked for.
+    pub reads: Option<Reads>,
     /// In order of time.
     pub windows: Vec<DriftWindow>,
     /// The same of each group, if they were asked for.
@@ -243,6 +252,8 @@ pub struct PerformanceRequest {
     pub baseline: Option<Baseline>,
     /// Whether metrics of scores and residuals read rows: exact, and slower.
     pub exact: bool,
+    /// Whether the answer says what it was read from.
+    pub explain: bool,
 }
 
 /// One metric in one window.
@@ -304,6 +315,8 @@ pub struct PerformanceWindow {
 pub struct PerformanceReport {
     /// What was asked.
     pub scope: Scope,
+    /// What the answer was read from, if that was asked for.
+    pub reads: Option<Reads>,
     /// In order of time.
     pub windows: Vec<PerformanceWindow>,
     /// The same of each group, if they were asked for.
@@ -319,15 +332,6 @@ pub struct DistributionRequest {
     pub feature: String,
     /// Name of the reference; none means the default one.
     pub reference: Option<String>,
-}
-
-/// A count in the reference and in the window.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Both {
-    /// Rows of the reference.
-    pub reference: u64,
-    /// Rows of the window.
-    pub current: u64,
 }
 
 /// One bin.

@@ -426,7 +426,7 @@ fn field(asked_in: &'static str, name: &str, snapshot: &Snapshot, scope: &Scope)
 /// Refuses a slice without rows where there are rows to have: most often a value is misspelt.
 fn check_rows(all: &Snapshot, sliced: &Snapshot, scope: &Scope, range: TimeRange) -> Result<()> {
     let count = |snapshot: &Snapshot| -> Result<(u64, bool)> {
-        let (rows, missing) = gather::predictions(snapshot, &[range])?;
+        let (rows, missing, _) = gather::predictions(snapshot, &[range])?;
         Ok((rows.iter().sum(), missing.is_empty()))
     };
     let (found, complete) = count(sliced)?;

@@ -196,6 +196,7 @@ mod tests {
             undefined: None,
             details: Vec::new(),
             verdict: None,
+            explanation: None,
         }
     }
 

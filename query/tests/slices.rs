@@ -129,7 +129,7 @@ fn answers(db: &Db, scope: &Scope) -> Option<Answers> {
     let performance_request =
         PerformanceRequest { scope: scope.clone(), metrics, ..Default::default() };
     let quality_request =
-        QualityRequest { scope: scope.clone(), features: Vec::new(), reference: None };
+        QualityRequest { scope: scope.clone(), features: Vec::new(), ..Default::default() };
     Some(Answers {
         drift: drift(db, &request).ok()?,
         performance: performance(db, &performance_request).unwrap(),

@@ -239,16 +239,27 @@ fn imported(
     Ok(outcome?)
 }
 
+/// Refuses to explain in a form that has no place for it.
+fn has_place(global: &GlobalArgs, explain: bool) -> Outcome {
+    if explain && global.format == Format::Csv {
+        let text = "--explain has no place in CSV, which has a line per value; take --format json";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    Ok(())
+}
+
 fn query(global: &GlobalArgs, command: &QueryCommand) -> Outcome {
     let now = now_micros();
     match command {
         QueryCommand::Drift(args) => {
             let request = args.request(now)?;
+            has_place(global, request.explain)?;
             let report = open_existing(global)?.drift(&request).map_err(usage)?;
             show(global, |out, format, style| render::drift(&report, out, format, style))
         }
         QueryCommand::Performance(args) => {
             let request = args.request(now)?;
+            has_place(global, request.explain)?;
             let report = open_existing(global)?.performance(&request).map_err(usage)?;
             show(global, |out, format, style| render::performance(&report, out, format, style))
         }
@@ -259,6 +270,7 @@ fn query(global: &GlobalArgs, command: &QueryCommand) -> Outcome {
         }
         QueryCommand::Quality(args) => {
             let request = args.request(now)?;
+            has_place(global, request.explain)?;
             let report = open_existing(global)?.quality(&request).map_err(usage)?;
             show(global, |out, format, style| render::quality(&report, out, format, style))
         }

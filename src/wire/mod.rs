@@ -10,6 +10,7 @@ pub(crate) mod error;
 pub(crate) mod foreign;
 pub(crate) mod model;
 pub(crate) mod quality;
+mod explain;
 mod verdict;
 mod performance;
 mod scope;

@@ -9,7 +9,7 @@ use driftline_query::{
 use driftline_storage::Result;
 
 use super::{
-    model,
+    explain, model,
     query::{each, missing, write_missing},
     scope::{scope, write_scope},
     time,
@@ -24,6 +24,7 @@ pub(crate) fn request(request: v1::QueryDataQualityRequest) -> Result<QualityReq
         scope: scope(request.scope)?,
         features: request.features,
         reference: request.reference,
+        explain: request.explain,
     })
 }
 
@@ -33,6 +34,7 @@ pub(crate) fn write_request(request: &QualityRequest) -> v1::QueryDataQualityReq
         scope: Some(write_scope(&request.scope)),
         features: request.features.clone(),
         reference: request.reference.clone(),
+        explain: request.explain,
     }
 }
 
@@ -58,6 +60,7 @@ pub(crate) fn report(report: v1::QueryDataQualityResponse) -> Result<QualityRepo
         asked: time::micros("asked_time", report.asked_time)?,
         newest: newest.transpose()?,
         rows_scanned: report.rows_scanned,
+        reads: report.reads.map(explain::reads),
         windows: each(report.windows, window)?,
         groups: each(report.groups, self::report)?,
     })
@@ -77,6 +80,7 @@ pub(crate) fn write_report(report: QualityReport) -> v1::QueryDataQualityRespons
         asked_time: Some(time::edge(report.asked)),
         newest_time: report.newest.map(time::timestamp),
         rows_scanned: report.rows_scanned,
+        reads: report.reads.map(explain::write_reads),
         windows: report.windows.into_iter().map(window).collect(),
         groups: report.groups.into_iter().map(write_report).collect(),
     }
@@ -205,8 +209,12 @@ mod tests {
     #[test]
     fn questions_come_back() {
         let features = vec!["a".to_owned()];
-        let asked =
-            QualityRequest { scope: asked(), features, reference: Some("train".to_owned()) };
+        let asked = QualityRequest {
+            scope: asked(),
+            features,
+            reference: Some("train".to_owned()),
+            explain: true,
+        };
         assert_eq!(request(write_request(&asked)).expect("valid"), asked);
     }
 
@@ -241,6 +249,7 @@ mod tests {
                 asked: 11,
                 newest,
                 rows_scanned: 5,
+                reads: Some(explain::tests::reads()),
                 windows,
                 groups: Vec::new(),
             };

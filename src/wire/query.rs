@@ -4,13 +4,14 @@ use std::{borrow::Cow, collections::HashMap};
 
 use driftline_proto::v1;
 use driftline_query::{
-    Both, ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
+    ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
     DriftRequest, DriftResult, DriftShare, DriftWindow, Method, Metric, MetricResult, MissingRows,
     PerformanceReport, PerformanceRequest, PerformanceWindow,
 };
 use driftline_storage::{Error, Result};
 
 use super::{
+    explain::{self, both, write_both},
     model, performance,
     scope::{scope, write_scope},
     time,
@@ -126,6 +127,7 @@ pub(crate) fn drift_request(request: v1::QueryDriftRequest) -> Result<DriftReque
         details: request.details,
         share: request.share.map(share_options).transpose()?,
         peer: peer(request.peer)?,
+        explain: request.explain,
     })
 }
 
@@ -142,6 +144,7 @@ pub(crate) fn write_drift_request(request: &DriftRequest) -> v1::QueryDriftReque
         details: request.details,
         share: request.share.as_ref().map(write_share_options),
         peer: write_peer(request.peer),
+        explain: request.explain,
     }
 }
 
@@ -161,6 +164,7 @@ pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport
             undefined: result.undefined.map(Cow::Owned),
             details: in_order(result.details),
             verdict: result.verdict.map(verdict),
+            explanation: result.explanation.map(explain::explanation),
         })
     };
     let window = |window: v1::DriftWindow| {
@@ -179,6 +183,7 @@ pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport
         scope: scope(report.scope)?,
         reference: report.reference,
         rows_scanned: report.rows_scanned,
+        reads: report.reads.map(explain::reads),
         windows: each(report.windows, window)?,
         groups: each(report.groups, drift_report)?,
     })
@@ -231,6 +236,7 @@ pub(crate) fn write_drift_report(report: DriftReport) -> v1::QueryDriftResponse 
             .map(|(name, value)| (name.into_owned(), value))
             .collect(),
         verdict: result.verdict.map(write_verdict),
+        explanation: result.explanation.map(explain::write_explanation),
     };
     let window = |window: DriftWindow| v1::DriftWindow {
         window: Some(model::write_window(window.start, window.end)),
@@ -243,6 +249,7 @@ pub(crate) fn write_drift_report(report: DriftReport) -> v1::QueryDriftResponse 
         scope: Some(write_scope(&report.scope)),
         reference: report.reference,
         rows_scanned: report.rows_scanned,
+        reads: report.reads.map(explain::write_reads),
         windows: report.windows.into_iter().map(window).collect(),
         groups: report.groups.into_iter().map(write_drift_report).collect(),
     }
@@ -262,6 +269,7 @@ pub(crate) fn performance_request(
         by_label_time: performance::by_label_time(request.clock)?,
         baseline: performance::baseline(request.baseline)?,
         exact: request.exact,
+        explain: request.explain,
     })
 }
 
@@ -276,6 +284,7 @@ pub(crate) fn write_performance_request(
         clock: performance::write_by_label_time(request.by_label_time),
         baseline: performance::write_baseline(request.baseline),
         exact: request.exact,
+        explain: request.explain,
     }
 }
 
@@ -313,6 +322,7 @@ pub(crate) fn performance_report(
     };
     Ok(PerformanceReport {
         scope: scope(report.scope)?,
+        reads: report.reads.map(explain::reads),
         windows: each(report.windows, window)?,
         groups: each(report.groups, performance_report)?,
     })
@@ -344,6 +354,7 @@ pub(crate) fn write_performance_report(report: PerformanceReport) -> v1::QueryPe
     };
     v1::QueryPerformanceResponse {
         scope: Some(write_scope(&report.scope)),
+        reads: report.reads.map(explain::write_reads),
         windows: report.windows.into_iter().map(window).collect(),
         groups: report.groups.into_iter().map(write_performance_report).collect(),
     }
@@ -447,20 +458,12 @@ pub(crate) fn write_distribution_report(
     }
 }
 
-fn both(counts: Option<v1::CountPair>) -> Both {
-    let counts = counts.unwrap_or_default();
-    Both { reference: counts.reference, current: counts.current }
-}
-
-fn write_both(counts: Both) -> Option<v1::CountPair> {
-    Some(v1::CountPair { reference: counts.reference, current: counts.current })
-}
-
 #[cfg(test)]
 mod tests {
     use driftline_query::{Baseline, Correction, Degradation, Peer, Scope, ShareOptions, Verdict};
 
     use super::*;
+    use crate::wire::explain::tests::{explanation, reads};
 
     fn asked() -> Scope {
         let step = Some(3_600_000_000);
@@ -502,6 +505,7 @@ mod tests {
                 by_label_time: baseline.is_some(),
                 baseline,
                 exact: baseline.is_some(),
+                explain: baseline.is_some(),
             };
             let wire = write_performance_request(&performance);
             assert_eq!(performance_request(wire).expect("valid"), performance);
@@ -547,8 +551,12 @@ mod tests {
             confusion: Some(confusion),
             missing: Vec::new(),
         };
-        let report =
-            PerformanceReport { scope: asked(), windows: vec![window], groups: Vec::new() };
+        let report = PerformanceReport {
+            scope: asked(),
+            reads: Some(reads()),
+            windows: vec![window],
+            groups: Vec::new(),
+        };
         let wire = write_performance_report(report.clone());
         assert_eq!(performance_report(wire).expect("valid"), report);
     }
@@ -568,6 +576,7 @@ mod tests {
             undefined: None,
             details: vec![("p_adjusted".into(), 0.5)],
             verdict,
+            explanation: Some(explanation()),
         };
         let share = |share, undefined: Option<&'static str>| DriftShare {
             method: undefined.is_none().then_some(Method::Psi),
@@ -591,6 +600,7 @@ mod tests {
             scope: asked(),
             reference,
             rows_scanned: 0,
+            reads: Some(reads()),
             windows: vec![window],
             groups: Vec::new(),
         };

@@ -138,6 +138,11 @@ impl Cells {
         self.columns.len()
     }
 
+    /// How many cells a window has: of each column those of its specials and of its runs of bins.
+    pub fn count(&self) -> usize {
+        self.marks.len()
+    }
+
     /// The slots that are read.
     pub(crate) fn spans(&self) -> &[Range<usize>] {
         &self.spans

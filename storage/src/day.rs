@@ -32,10 +32,14 @@ pub(crate) struct Hour {
 
 impl Hour {
     fn sum(&self, start: u16, end: u16, spans: &[Range<usize>], sums: &mut Sums) {
+        let minutes = |start, end| between(&self.minutes, start, end).count() as u64;
         if 2 * (end - start) <= HOUR_MINUTES {
+            sums.read.minutes += minutes(start, end);
             sums.add(between(&self.minutes, start, end), spans);
             return;
         }
+        sums.read.hours += 1;
+        sums.read.minutes += minutes(0, start) + minutes(end, HOUR_MINUTES);
         sums.add(std::iter::once(&self.total), spans);
         sums.subtract(between(&self.minutes, 0, start), spans);
         sums.subtract(between(&self.minutes, end, HOUR_MINUTES), spans);
@@ -127,6 +131,7 @@ impl DayPartials {
     pub(crate) fn sum(&self, start: u16, end: u16, spans: &[Range<usize>], sums: &mut Sums) {
         let end = end.min(DAY_MINUTES);
         if start == 0 && end == DAY_MINUTES {
+            sums.read.days += 1;
             sums.add(std::iter::once(&*self.total), spans);
             return;
         }

@@ -68,11 +68,15 @@ impl HourMinutes {
     /// Adds the buckets of minutes `[start, end)`.
     pub(crate) fn sum(&self, start: u16, end: u16, spans: &[Range<usize>], sums: &mut Sums) {
         match self {
-            Self::Buckets(minutes) => sums.add(between(minutes, start, end), spans),
+            Self::Buckets(minutes) => {
+                sums.read.minutes += between(minutes, start, end).count() as u64;
+                sums.add(between(minutes, start, end), spans);
+            }
             Self::Bytes { slots, minutes, cells } => {
                 let at = |bound| minutes.partition_point(|(minute, _)| u16::from(*minute) < bound);
                 let (first, last) = (at(start), at(end));
                 let inside = minutes.get(first..last).unwrap_or_default();
+                sums.read.minutes += inside.len() as u64;
                 let rows = inside.iter().map(|(_, rows)| rows).sum();
                 let cells = cells.get(first * slots..last * slots).unwrap_or_default();
                 let buckets: Vec<&[u8]> = cells.chunks_exact(*slots).collect();

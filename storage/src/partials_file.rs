@@ -277,6 +277,8 @@ impl PartialsFile {
                         self.seek(cut, minute, hours, &cells, &mut sums)?;
                     }
                     let [from, to] = &cuts;
+                    let ends = cuts.iter().filter(|cut| cut.hours > 0).count();
+                    sums.read.sums += ends as u64;
                     tallies.join(window, &to.at(hours), &self.names, u64::wrapping_add);
                     tallies.join(window, &from.at(hours), &self.names, u64::wrapping_sub);
                 }
@@ -289,6 +291,7 @@ impl PartialsFile {
                 }
             }
         }
+        tallies.add_read(sums.read);
         Ok(())
     }
 
@@ -338,6 +341,7 @@ impl PartialsFile {
             let from = minutes.start.max(first);
             let to = minutes.end.min(first + HOUR_MINUTES);
             if to.saturating_sub(from) == HOUR_MINUTES {
+                sums.read.hours += 1;
                 sums.add(std::iter::once(counts), spans);
             } else if from < to {
                 let of_hour = self.minutes(*hour)?;

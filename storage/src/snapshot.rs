@@ -208,12 +208,27 @@ impl Part {
         }
     }
 
+    /// Whether these are rows that no segment holds yet.
+    pub fn is_head(&self) -> bool {
+        matches!(self.inner, Inner::Head(_))
+    }
+
+    /// Whether some of the rows were deleted, so that the partials count rows that are gone.
+    pub fn has_deleted(&self) -> bool {
+        matches!(&self.inner, Inner::Segment(segment) if segment.record().tombstones.is_some())
+    }
+
     /// The schema of the rows.
     pub fn schema(&self) -> &Schema {
         match &self.inner {
             Inner::Head(head) => &head.schema,
             Inner::Segment(segment) => &segment.record().schema,
         }
+    }
+
+    /// Whether only some rows are seen.
+    pub fn is_sliced(&self) -> bool {
+        self.sliced.is_some()
     }
 
     /// What this part has of a slice; of a sliced part, what it has of both.
@@ -427,6 +442,7 @@ impl Part {
                         tallies.add_sums(window, sums.rows(), sums.slots(), &head.new_names);
                     }
                 }
+                tallies.add_read(sums.read);
                 Ok(())
             }
             Inner::Segment(segment) => {

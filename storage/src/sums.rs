@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::counts::Counts;
+use crate::{buckets::BucketsRead, counts::Counts};
 
 /// Buckets of bytes that 16 bits can sum.
 const BYTES_SUMMED_MAX: usize = (u16::MAX / u8::MAX as u16) as usize;
@@ -13,6 +13,8 @@ const BYTES_SUMMED_MAX: usize = (u16::MAX / u8::MAX as u16) as usize;
 /// Sums by slot. Only the slots of the asked spans are right.
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
+    /// What was read for all sums since the first.
+    pub(crate) read: BucketsRead,
     rows: u32,
     slots: Vec<u32>,
     /// Sums of bytes on their way to `slots`.

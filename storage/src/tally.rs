@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use crate::{
     binner::{Binner, NewNames},
     binning::{Binning, ColumnBins},
+    buckets::BucketsRead,
     cells::{CellColumn, Cells, Until},
     column::Column,
     rows::{Numbers, RowChunk},
@@ -23,13 +24,24 @@ pub struct Tallies {
     /// By window, the running sums at the marks of the cells.
     running: Vec<u64>,
     new: Vec<NewCounts>,
+    read: BucketsRead,
 }
 
 impl Tallies {
     /// Tallies of no rows.
     pub fn new(cells: Arc<Cells>, windows: usize) -> Self {
         let running = vec![0; cells.marks.len() * windows];
-        Self { cells, rows: vec![0; windows], running, new: vec![NewCounts::new(); windows] }
+        let (rows, new) = (vec![0; windows], vec![NewCounts::new(); windows]);
+        Self { cells, rows, running, new, read: BucketsRead::default() }
+    }
+
+    /// The buckets of partials that were read for them.
+    pub fn read(&self) -> BucketsRead {
+        self.read
+    }
+
+    pub(crate) fn add_read(&mut self, read: BucketsRead) {
+        self.read.merge(read);
     }
 
     /// What is counted.

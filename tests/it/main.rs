@@ -11,6 +11,7 @@ mod corpus;
 mod crash;
 mod cuts;
 mod golden;
+mod explain;
 mod parity;
 mod grpc;
 mod maintenance;

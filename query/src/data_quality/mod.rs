@@ -18,6 +18,7 @@ use driftline_storage::{
 use crate::{
     gather::{Gathered, Selection, missing_in, tallies},
     limits,
+    reads::Reads,
     report::Scope,
     slice,
     window::windows,
@@ -91,7 +92,8 @@ fn of_rows(
     };
     let gathered = tallies(snapshot, windows, &selection)?;
     let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
-    let spreads = spread::spreads(snapshot, windows, &names, &gathered.left_out);
+    let (spreads, sums) = spread::spreads(snapshot, windows, &names, &gathered.left_out);
+    let reads = Reads { sums, ..gathered.reads.clone() };
     let (asked, newest) = (db.now(), newest(snapshot)?);
     Ok(QualityReport {
         scope: scope.clone(),
@@ -99,6 +101,7 @@ fn of_rows(
         asked,
         newest,
         rows_scanned: gathered.rows_scanned,
+        reads: request.explain.then_some(reads),
         windows: report_windows(windows, &gathered, &spreads, &columns, reference.as_ref()),
         groups: Vec::new(),
     })

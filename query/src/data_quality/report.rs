@@ -5,7 +5,10 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use driftline_storage::Kind;
 
-use crate::report::{MissingRows, Scope};
+use crate::{
+    reads::Reads,
+    report::{MissingRows, Scope},
+};
 
 /// Asks how good the data of a model is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,6 +19,8 @@ pub struct QualityRequest {
     pub features: Vec<String>,
     /// Name of the reference; none means the default one, or no reference if there is none.
     pub reference: Option<String>,
+    /// Whether the answer says what it was read from.
+    pub explain: bool,
 }
 
 /// A category that the reference does not have, and its rows.
@@ -126,6 +131,8 @@ pub struct QualityReport {
     /// Rows read because partials could not answer: another binning, or a window that is not
     /// minute-aligned.
     pub rows_scanned: u64,
+    /// What the answer was read from, if that was asked for.
+    pub reads: Option<Reads>,
     /// In order of time.
     pub windows: Vec<QualityWindow>,
     /// The same of each group, if they were asked for.

@@ -115,25 +115,28 @@ impl Spread {
 
 /// The spreads of numeric columns, by window, then column; of other columns they are empty. Parts
 /// that are left out of the counts are left out here; one whose sums alone cannot be read lowers the
-/// share that the figures cover.
+/// share that the figures cover. Also how many parts were read.
 pub(super) fn spreads(
     snapshot: &Snapshot,
     windows: &[TimeRange],
     columns: &[&str],
     left_out: &[bool],
-) -> Vec<Vec<Spread>> {
+) -> (Vec<Vec<Spread>>, u64) {
     let mut spreads = vec![vec![Spread::default(); columns.len()]; windows.len()];
+    let mut parts = 0;
     for (part, left_out) in snapshot.parts.iter().zip(left_out) {
         if *left_out {
             continue;
         }
-        for (window, column, spread) in of_part(part, windows, columns).unwrap_or_default() {
+        let found = of_part(part, windows, columns).unwrap_or_default();
+        parts += u64::from(!found.is_empty());
+        for (window, column, spread) in found {
             if let Some(mine) = spreads.get_mut(window).and_then(|all| all.get_mut(column)) {
                 mine.merge(&spread);
             }
         }
     }
-    spreads
+    (spreads, parts)
 }
 
 /// What a part keeps, with window and column.

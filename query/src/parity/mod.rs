@@ -8,7 +8,7 @@ mod pooled;
 use std::borrow::Cow;
 
 use driftline_storage::{
-    Column, ColumnCounts, Db, Error, Reference, Result, Snapshot, Special, TimeRange, near_misses,
+    Column, ColumnCounts, Db, Error, Reference, Result, Snapshot, Special, TimeRange,
 };
 
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
     gather::{Missing, missing_in, tallies},
     limits,
     method::Method,
+    peer::Peer,
+    reads::RowsFor,
     reference::finite_sorted,
     report::{DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow, Verdict},
     statistic::Histograms,
@@ -24,63 +26,28 @@ use crate::{
     verdict::share_of,
 };
 
-/// A tool or custom whose numbers a query reproduces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Peer {
-    /// Credit scoring's PSI: deciles of the reference, nulls as a bin.
-    Credit,
-    /// Evidently.
-    Evidently,
+fn offers(peer: Peer, method: Method) -> bool {
+    match peer {
+        Peer::Credit => method == Method::Psi,
+        Peer::Evidently => evidently::METHODS.contains(&method),
+    }
 }
 
-impl Peer {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Credit, Self::Evidently];
-
-    /// Name in flags.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Credit => "credit",
-            Self::Evidently => "evidently",
+/// What a refused method is answered.
+fn refusal(peer: Peer, method: Method) -> String {
+    let name = method.name();
+    match peer {
+        Peer::Credit => {
+            format!("credit scoring's custom defines psi only; ask for {name} without the mode")
         }
-    }
-
-    /// The peer of a name.
-    ///
-    /// # Errors
-    /// `InvalidArgument` naming the known ones.
-    pub fn parse(name: &str) -> Result<Self> {
-        let known = Self::ALL.map(Self::name);
-        Self::ALL.into_iter().find(|peer| peer.name() == name).ok_or_else(|| {
-            let near = near_misses(name, known);
-            let text = format!("{name:?} is not one of {}{near}", known.join(", "));
-            Error::invalid("as", text)
-        })
-    }
-
-    fn offers(self, method: Method) -> bool {
-        match self {
-            Self::Credit => method == Method::Psi,
-            Self::Evidently => evidently::METHODS.contains(&method),
-        }
-    }
-
-    /// What a refused method is answered.
-    fn refusal(self, method: Method) -> String {
-        let name = method.name();
-        match self {
-            Self::Credit => {
-                format!("credit scoring's custom defines psi only; ask for {name} without the mode")
-            }
-            Self::Evidently if method == Method::Wasserstein => {
-                "Evidently divides the distance by the reference's deviation; ask for \
+        Peer::Evidently if method == Method::Wasserstein => {
+            "Evidently divides the distance by the reference's deviation; ask for \
                  wasserstein_norm"
-                    .to_owned()
-            }
-            Self::Evidently => {
-                let known = evidently::METHODS.map(Method::name).join(", ");
-                format!("{name} is not reproduced as Evidently has it; ask for one of {known}")
-            }
+                .to_owned()
+        }
+        Peer::Evidently => {
+            let known = evidently::METHODS.map(Method::name).join(", ");
+            format!("{name} is not reproduced as Evidently has it; ask for one of {known}")
         }
     }
 }
@@ -118,8 +85,8 @@ fn reason(undefined: Undefined) -> Cow<'static, str> {
 }
 
 fn check(request: &DriftRequest, peer: Peer) -> Result<()> {
-    if let Some(method) = request.methods.iter().find(|method| !peer.offers(**method)) {
-        return Err(Error::invalid("method", peer.refusal(*method)));
+    if let Some(method) = request.methods.iter().find(|method| !offers(peer, **method)) {
+        return Err(Error::invalid("method", refusal(peer, *method)));
     }
     let default = DriftRequest::default();
     if request.bins != default.bins || request.epsilon != default.epsilon {
@@ -162,6 +129,7 @@ pub(crate) fn drift(
     for (column, feature) in comparison.features.iter().enumerate() {
         let numbers = if feature.field.kind.is_numeric() && peer == Peer::Evidently {
             let rows = db.reference_rows(reference)?;
+            read.reference_rows = reference.tally.rows;
             let of_reference = match rows.column(&feature.field)? {
                 Column::Numeric(values) => finite_sorted(&values),
                 Column::Categories(_) => Vec::new(),
@@ -191,6 +159,9 @@ pub(crate) fn drift(
         }
     }
     let missing: Vec<Missing> = gathered.missing.iter().chain(&read.missing).cloned().collect();
+    let mut reads = gathered.reads.clone();
+    reads.add_rows(RowsFor::Peer, read.rows_scanned);
+    reads.reference_rows = read.reference_rows;
     let report =
         |(place, (window, results)): (usize, (&TimeRange, Vec<DriftResult>))| DriftWindow {
             start: window.start,
@@ -203,7 +174,8 @@ pub(crate) fn drift(
     Ok(DriftReport {
         scope: request.scope.clone(),
         reference: reference.record.name.clone(),
-        rows_scanned: gathered.rows_scanned + read.rows_scanned,
+        rows_scanned: reads.rows,
+        reads: request.explain.then_some(reads),
         windows: windows.iter().zip(results).enumerate().map(report).collect(),
         groups: Vec::new(),
     })
@@ -244,6 +216,7 @@ fn result(feature: &Compared, (method, outcome): (Method, Outcome)) -> DriftResu
             threshold: judged.threshold,
             undecided: None,
         }),
+        explanation: None,
     }
 }
 

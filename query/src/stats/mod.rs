@@ -17,6 +17,7 @@ mod contingency;
 mod kolmogorov;
 mod ks;
 mod ks_counts;
+mod contributions;
 mod noncentral;
 mod psi;
 mod psi_significance;
@@ -73,6 +74,10 @@ mod score_samples;
 
 pub use self::classification::Confusion;
 pub use self::contingency::{Homogeneity, chi2, cramers_v, cramers_v_corrected, g_test};
+pub use self::contributions::{
+    chi2_terms, g_test_terms, hellinger_terms, js_terms, kl_terms, ks_terms, linf_terms, psi_terms,
+    tvd_terms,
+};
 pub use self::cramer_von_mises::{cvm, cvm_tied};
 pub use self::cvm_exact::CVM_EXACT_MAX_SIDE;
 pub use self::divergence::{KL_FLOOR, Kl, hellinger, js, kl, linf, tvd};

@@ -163,6 +163,9 @@ pub struct DriftArgs {
     #[arg(long = "as", value_name = "TOOL", value_parser = peer_parser(),
           conflicts_with_all = ["share", "exact", "details", "bins", "epsilon"])]
     pub peer: Option<Peer>,
+    /// Say how each value came about - bins, counts, what each bin adds, the rule - and what was read
+    #[arg(long)]
+    pub explain: bool,
 }
 
 impl DriftArgs {
@@ -182,6 +185,7 @@ impl DriftArgs {
             details: self.details,
             share: self.share.then(|| self.share_options()),
             peer: self.peer,
+            explain: self.explain,
         })
     }
 
@@ -207,6 +211,9 @@ pub struct PerformanceArgs {
     /// Read all labelled rows for metrics of scores and residuals: exact, and slower
     #[arg(long)]
     pub exact: bool,
+    /// Say what the answer was read from
+    #[arg(long)]
+    pub explain: bool,
     /// Labels as they were known at this instant, by their label times [default: all labels]
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub as_of: Option<Moment>,
@@ -271,6 +278,7 @@ impl PerformanceArgs {
             by_label_time: self.by_label_time,
             baseline,
             exact: self.exact,
+            explain: self.explain,
         })
     }
 }
@@ -315,6 +323,9 @@ pub struct QualityArgs {
     /// Name of the reference [default: the one named "default", else the oldest, else none]
     #[arg(long, value_name = "NAME")]
     pub reference: Option<String>,
+    /// Say what the answer was read from
+    #[arg(long)]
+    pub explain: bool,
 }
 
 impl QualityArgs {
@@ -327,6 +338,7 @@ impl QualityArgs {
             scope: self.series.scope(now_micros)?,
             features: self.feature.clone(),
             reference: self.reference.clone(),
+            explain: self.explain,
         })
     }
 }

@@ -187,6 +187,7 @@ mod tests {
             undefined: None,
             details: Vec::new(),
             verdict: None,
+            explanation: None,
         };
         let window = DriftWindow {
             start: 0,
@@ -201,6 +202,7 @@ mod tests {
             scope: Scope::default(),
             reference,
             rows_scanned: 0,
+            reads: None,
             windows: vec![window],
             groups: Vec::new(),
         }

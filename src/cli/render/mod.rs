@@ -15,6 +15,7 @@ mod missing;
 mod models;
 mod performance;
 mod quality;
+mod reads;
 mod references;
 mod slice;
 mod stats;

@@ -1,5 +1,6 @@
 //! Drift reports. JSON and CSV keep the order of the report; tables put what moved most first.
 
+mod explain;
 mod one;
 mod series;
 mod shares;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use super::{
     Format, Style, machine,
     missing::{self, MissingView},
+    reads::{self, ReadsView},
     slice::{self, GroupView},
     table::{self, Tone, counted, interval, name, sentence},
 };
@@ -57,6 +59,8 @@ struct ReportView<'a> {
     windows: Vec<WindowView<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     groups: Vec<ReportView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<ReadsView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -84,6 +88,8 @@ struct ResultView<'a> {
     details: BTreeMap<&'a str, f64>,
     #[serde(flatten)]
     verdict: Option<VerdictView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<explain::ExplanationView<'a>>,
 }
 
 #[derive(Default, Serialize)]
@@ -121,6 +127,7 @@ fn view(report: &DriftReport) -> ReportView<'_> {
         group: slice::group(&report.scope),
         windows: windows.collect(),
         groups: report.groups.iter().map(view).collect(),
+        explain: report.reads.as_ref().map(reads::view),
     }
 }
 
@@ -140,6 +147,7 @@ fn result_view(result: &DriftResult) -> ResultView<'_> {
             threshold: Some(verdict.threshold).filter(|threshold| threshold.is_finite()),
             undecided: verdict.undecided.as_deref(),
         }),
+        explain: result.explanation.as_ref().map(explain::view),
     }
 }
 
@@ -250,7 +258,9 @@ fn answer(report: &DriftReport, out: &mut dyn io::Write, style: &Style) -> io::R
              These thresholds ignore\nthe sample size: among few predictions PSI is high by chance."
         )?;
     }
-    if report.rows_scanned > 0 {
+    explain::write(&report.windows, out, style)?;
+    reads::write(report.reads.as_ref(), out)?;
+    if report.reads.is_none() && report.rows_scanned > 0 {
         let rows = counted(report.rows_scanned, "row");
         writeln!(out, "\n{rows} read, because counts by minute could not answer.")?;
     }

@@ -1,6 +1,6 @@
 //! What drift reports look like in each form.
 
-use driftline_query::{DriftWindow, Scope, Verdict};
+use driftline_query::{Both, DriftWindow, ExplainedBin, Explanation, Scope, Verdict};
 use driftline_storage::DAY_MICROS;
 
 use super::*;
@@ -17,6 +17,7 @@ fn psi(feature: &str, value: f64) -> DriftResult {
         undefined: None,
         details: Vec::new(),
         verdict: None,
+        explanation: None,
     }
 }
 
@@ -59,6 +60,7 @@ fn report(windows: Vec<Vec<DriftResult>>) -> DriftReport {
         },
         reference: "train".to_owned(),
         rows_scanned: 0,
+        reads: None,
         windows: windows.into_iter().enumerate().map(window).collect(),
         groups: Vec::new(),
     }
@@ -251,4 +253,40 @@ start                 method  drifted  judged  share  undefined
     let csv = show(&report, Format::Csv);
     assert!(csv.contains(",undefined,detected,threshold,undecided\n"), "{csv}");
     assert!(csv.contains("late,psi,0.5,,0.0,true,,,0.2,too few rows\n"), "{csv}");
+}
+
+#[test]
+fn an_explained_value_has_its_bins_and_a_bar_for_what_each_adds() {
+    let bin = |lower, upper, contribution| ExplainedBin {
+        lower,
+        upper,
+        name: None,
+        count: Both { reference: 50, current: 25 },
+        contribution,
+    };
+    let mut bins = vec![bin(None, Some(1.5), Some(0.25)), bin(Some(1.5), None, Some(-0.125))];
+    bins.push(ExplainedBin { name: Some("\u{1b}[null]".into()), ..bin(None, None, Some(0.0)) });
+    let explanation = Explanation {
+        rule: "sum of all".into(),
+        rows: Both { reference: 100, current: 50 },
+        epsilon: Some(1e-4),
+        contributions: "they add up".into(),
+        bins,
+    };
+    let explained = DriftResult { explanation: Some(explanation), ..psi("age", 0.125) };
+    let told = show(&report(vec![vec![explained.clone()]]), Format::Table);
+    for line in [
+        "age psi: 0.125\n  sum of all; epsilon 0.0001\n",
+        "  100 rows of the reference, 50 of the window; they add up\n",
+        "to 1.5               50      25        50.0 %     50.0 %    0.25  ██████████\n",
+        "from 1.5             50      25        50.0 %     50.0 %  -0.125  █████\n",
+        "\\u{1b}[null]         50      25        50.0 %     50.0 %       0\n",
+    ] {
+        assert!(told.contains(line), "{line}{told}");
+    }
+    let json = show(&report(vec![vec![explained.clone()]]), Format::Json);
+    let bin = r#"{"lower":null,"upper":1.5,"reference":50,"current":25,"contribution":0.25}"#;
+    assert!(json.contains(bin) && json.contains(r#""explain":{"rule":"sum of all""#), "{json}");
+    let many = vec![vec![explained; 61]];
+    assert!(show(&report(many), Format::Table).contains("... 1 more; --format json has all"));
 }

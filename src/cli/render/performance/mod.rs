@@ -18,6 +18,7 @@ use super::{
     chart::sparkline,
     machine,
     missing::{self, MissingView},
+    reads::{self, ReadsView},
     slice::{self, GroupView},
     table::{self, NONE, Table, chart_width, count, counted, interval, name, number, percent},
 };
@@ -62,6 +63,8 @@ struct ReportView<'a> {
     windows: Vec<WindowView<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     groups: Vec<ReportView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<ReadsView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -127,6 +130,7 @@ fn view(report: &PerformanceReport) -> ReportView<'_> {
         group: slice::group(&report.scope),
         windows: windows.collect(),
         groups: report.groups.iter().map(view).collect(),
+        explain: report.reads.as_ref().map(reads::view),
     }
 }
 
@@ -233,6 +237,7 @@ fn answer(report: &PerformanceReport, out: &mut dyn io::Write, style: &Style) ->
         }
     }
     write_reasons(&report.windows, out)?;
+    reads::write(report.reads.as_ref(), out)?;
     missing::write(report.windows.iter().map(|window| window.missing.as_slice()), out)?;
     match report.windows.as_slice() {
         [PerformanceWindow { confusion: Some(confusion), .. }] => {

@@ -42,7 +42,7 @@ fn report(windows: Vec<PerformanceWindow>) -> PerformanceReport {
         to: windows.len() as i64 * DAY_MICROS,
         ..Scope::default()
     };
-    PerformanceReport { scope, windows, groups: Vec::new() }
+    PerformanceReport { scope, reads: None, windows, groups: Vec::new() }
 }
 
 fn classification() -> PerformanceReport {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{
     Format, Style, machine,
     missing::{self, MissingView},
+    reads::{self, ReadsView},
     slice::{self, GroupView},
 };
 use crate::cli::time::format_time;
@@ -57,6 +58,8 @@ struct ReportView<'a> {
     windows: Vec<WindowView<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     groups: Vec<ReportView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<ReadsView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -139,6 +142,7 @@ fn view(report: &QualityReport) -> ReportView<'_> {
         group: slice::group(&report.scope),
         windows: windows.collect(),
         groups: report.groups.iter().map(view).collect(),
+        explain: report.reads.as_ref().map(reads::view),
     }
 }
 

@@ -7,7 +7,7 @@ use driftline_query::{ColumnQuality, QualityReport, QualityWindow};
 use super::{infinities, out_of_range};
 use crate::cli::{
     render::{
-        Style, missing, slice,
+        Style, missing, reads, slice,
         table::{
             self, NONE, Table, Tone, count, counted, interval, name, number, percent, sentence,
         },
@@ -52,7 +52,8 @@ fn answer(report: &QualityReport, out: &mut dyn io::Write, style: &Style) -> io:
         write_unseen(shown, series, out)?;
         write_reasons(shown, out)?;
     }
-    if report.rows_scanned > 0 {
+    reads::write(report.reads.as_ref(), out)?;
+    if report.reads.is_none() && report.rows_scanned > 0 {
         let rows = counted(report.rows_scanned, "row");
         writeln!(out, "\n{rows} read, because counts by minute could not answer.")?;
     }

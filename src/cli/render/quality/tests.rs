@@ -83,6 +83,7 @@ fn report(columns: Vec<ColumnQuality>) -> QualityReport {
         asked: DAY_MICROS + 5 * HOUR_MICROS,
         newest: Some(DAY_MICROS - 500_000),
         rows_scanned: 0,
+        reads: None,
         windows: vec![window],
         groups: Vec::new(),
     }
