@@ -81,7 +81,7 @@ fn bins(feature: &Compared, known: &ColumnBins, current: ColumnCounts<'_>) -> Ve
     let counts = reference.zip(feature.counts(current)).chain(feature.beside(current));
     let counts = counts.map(|(reference, current)| Both { reference, current });
     match known {
-        ColumnBins::Numeric { .. } => counts
+        ColumnBins::Numeric { .. } | ColumnBins::Latency => counts
             .enumerate()
             .map(|(place, count)| DistributionBin {
                 lower: place.checked_sub(1).and_then(|edge| feature.edges.get(edge)).copied(),

@@ -25,6 +25,7 @@ mod labelled;
 mod performance;
 mod distribution;
 mod data_quality;
+mod operations;
 
 pub use data_quality::{
     ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
@@ -33,6 +34,10 @@ pub use distribution::distribution;
 pub use drift::drift;
 pub use method::Method;
 pub use metric::Metric;
+pub use operations::{
+    ErrorClass, ErrorRate, Figure, Latency, OperationsReport, OperationsRequest, OperationsWindow,
+    Percentile, operations, operations_of,
+};
 pub use parity::Peer;
 pub use performance::performance;
 pub use reference::{ReferenceName, pin_reference, set_reference};

@@ -12,6 +12,7 @@ pub(crate) mod model;
 pub(crate) mod quality;
 mod verdict;
 pub(crate) mod query;
+pub(crate) mod operations;
 pub(crate) mod rows;
 pub(crate) mod time;
 

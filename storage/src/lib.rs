@@ -32,6 +32,7 @@ mod rows;
 mod id_table;
 mod ids;
 mod special;
+mod latency;
 mod edges;
 mod binning;
 mod binner;
@@ -94,6 +95,7 @@ pub use error::{Error, ErrorKind, Result, Violation, near_misses};
 pub use file_kind::FileKind;
 pub use id_column::{Id, Ids, id_hash};
 pub use inspect::{Datum, Inspection, List, inspect};
+pub use latency::{FIRST_MS as LATENCY_FIRST_MS, RATIO as LATENCY_RATIO, latency_edges};
 pub use manifest::{
     Level, ModelRecord, ReferenceRecord, ReferenceSource, Retention, SegmentRecord, SidecarRecord,
     VersionRecord, Written,
@@ -107,7 +109,8 @@ pub use references::{NewReference, ReferenceRows};
 pub use replay::Damage;
 pub use rows::{EncodedRows, Numbers, RowChunk, RowFile, write_rows};
 pub use schema::{
-    Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
+    Declaration, Field, Kind, LATENCY, OK, PREDICTION, ROLES, SCORE, STATUS, Schema, Task,
+    check_name,
 };
 pub use snapshot::{LabelledChunk, Part, Snapshot};
 pub use special::{SPECIALS, Special};

@@ -80,6 +80,8 @@ pub const PREDICTION: &str = "prediction";
 pub const LATENCY: &str = "latency_ms";
 /// The column of the serving status, `ok` or a class of error.
 pub const STATUS: &str = "status";
+/// The status of a prediction that was served.
+pub const OK: &str = "ok";
 /// Names of columns with a role; no feature may have one of them.
 pub const ROLES: [&str; 10] = [
     "prediction_id",
@@ -157,6 +159,12 @@ impl Schema {
     /// How many of [`Schema::columns`], from the first, are monitored.
     pub fn monitored_len(&self) -> usize {
         self.features.len() + 2
+    }
+
+    /// The columns that partials count: the monitored ones, latency and status. These are all of
+    /// [`Schema::columns`].
+    pub fn counted(&self) -> Vec<Field> {
+        self.columns()
     }
 
     /// Place of the score in [`Schema::columns`].
