@@ -118,7 +118,6 @@ fn view(report: &OperationsReport) -> ReportView<'_> {
 
 fn window_view(window: &OperationsWindow) -> WindowView<'_> {
     let Latency { count, nulls, mean, min, max, percentiles } = &window.latency;
-    let percentile = |of: &'_ driftline_query::Percentile| of.percentile;
     let errors = &window.errors;
     WindowView {
         start: format_time(window.start),
@@ -135,7 +134,7 @@ fn window_view(window: &OperationsWindow) -> WindowView<'_> {
             percentiles: percentiles
                 .iter()
                 .map(|of| PercentileView {
-                    percentile: percentile(of),
+                    percentile: of.percentile,
                     figure: figure_view(&of.figure),
                 })
                 .collect(),

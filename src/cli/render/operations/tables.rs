@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io};
 
-use driftline_query::{ErrorRate, Figure, OperationsReport, OperationsWindow};
+use driftline_query::{ErrorRate, Latency, OperationsReport, OperationsWindow};
 
 use super::{finite, percentile_name};
 use crate::cli::{
@@ -58,7 +58,15 @@ fn chart_cells(style: &Style) -> usize {
 fn write_one(window: &OperationsWindow, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
     let seconds = number(finite(Some(window.seconds)));
     writeln!(out, "{} a second over {seconds} s\n", number(window.throughput))?;
-    let latency = &window.latency;
+    if window.latency.count > 0 {
+        write_latency(&window.latency, out, style)?;
+    }
+    let (count, nulls) = (window.latency.count, count(window.latency.nulls));
+    writeln!(out, "{} with a latency, {nulls} without", counted(count, "prediction"))?;
+    write_errors(&window.errors, out, style)
+}
+
+fn write_latency(latency: &Latency, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
     let cells = chart_cells(style);
     let longest = latency.max.value.or(latency.max.lower).unwrap_or(0.0);
     let mut table = Table::new(style, &titles(["latency", ">ms", ">at least", ">at most", ""]));
@@ -76,14 +84,7 @@ fn write_one(window: &OperationsWindow, out: &mut dyn io::Write, style: &Style) 
         let bar = bar(figure.value.unwrap_or(0.0), longest, cells, style);
         table.row([name, number(figure.value), lower, upper, bar]);
     }
-    table.write(out)?;
-    writeln!(
-        out,
-        "{} with a latency, {} without",
-        counted(latency.count, "prediction"),
-        count(latency.nulls)
-    )?;
-    write_errors(&window.errors, out, style)
+    table.write(out)
 }
 
 fn write_errors(errors: &ErrorRate, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
@@ -199,8 +200,7 @@ fn write_reasons(windows: &[OperationsWindow], out: &mut dyn io::Write) -> io::R
         let latency = &window.latency;
         let percentiles = latency.percentiles.iter().map(|percentile| &percentile.figure);
         let figures = [&latency.mean, &latency.min, &latency.max].into_iter().chain(percentiles);
-        let of = |figure: &'_ Figure| figure.undefined.is_some();
-        let latencies = figures.filter(|figure| of(figure)).filter_map(|f| f.undefined.as_deref());
+        let latencies = figures.filter_map(|figure| figure.undefined.as_deref());
         let others = [&window.throughput_undefined, &window.errors.undefined];
         for reason in latencies.chain(others.into_iter().filter_map(Option::as_deref)) {
             *reasons.entry(reason).or_default() += 1;
