@@ -4,9 +4,10 @@
 use std::{ops::ControlFlow, path::Path, sync::Arc, time::SystemTime};
 
 use driftline_query::{
-    DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
-    PerformanceRequest, QualityReport, QualityRequest, ReferenceName, distribution, drift,
-    performance, pin_reference, quality, set_reference,
+    DistributionReport, DistributionRequest, DriftReport, DriftRequest, OperationsReport,
+    OperationsRequest, PerformanceReport, PerformanceRequest, QualityReport, QualityRequest,
+    ReferenceName, distribution, drift, operations, performance, pin_reference, quality,
+    set_reference,
 };
 use driftline_storage::{
     Damage, Db, Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Options,
@@ -288,6 +289,14 @@ impl Monitor {
     /// As [`Monitor::drift`].
     pub fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
         quality(&self.db, request)
+    }
+
+    /// How a model was served in windows: latency percentiles, throughput, and errors by class.
+    ///
+    /// # Errors
+    /// As [`Monitor::drift`]; `InvalidArgument` for a percentile outside 0 to 100.
+    pub fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport> {
+        operations(&self.db, request)
     }
 
     /// Moves what is in memory into segments now, and waits for it.

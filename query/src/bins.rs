@@ -69,20 +69,20 @@ pub(crate) struct Asked<'a> {
 /// The reference's own binning serves when its percentiles hold the wanted quantiles; otherwise
 /// the quantiles are computed from its rows, and the windows must be read from rows as well.
 pub(crate) fn compare(db: &Db, reference: &Reference, asked: Asked<'_>) -> Result<Comparison> {
+    let fields = reference.record.schema.monitored();
     let mut places = Vec::with_capacity(asked.names.len());
     for name in asked.names {
         let place = match reference.binning.column(name) {
-            Some((place, _)) => place,
-            None => reference.record.schema.monitored_index(name)?,
+            Some((place, _)) if place < fields.len() => place,
+            _ => reference.record.schema.monitored_index(name)?,
         };
         if !places.contains(&place) {
             places.push(place);
         }
     }
     if places.is_empty() {
-        places = (0..reference.binning.columns().len()).collect();
+        places = (0..fields.len()).collect();
     }
-    let fields = reference.record.schema.monitored();
     if FINE_PARTS.is_multiple_of(asked.parts) {
         return Ok(by_percentiles(reference, &fields, &places, asked));
     }
@@ -133,7 +133,9 @@ fn by_rows(
             continue;
         };
         let (bins, edges, counts) = match known {
-            ColumnBins::Numeric { .. } => count_quantiles(rows.column(field)?, asked.parts),
+            ColumnBins::Numeric { .. } | ColumnBins::Latency => {
+                count_quantiles(rows.column(field)?, asked.parts)
+            }
             ColumnBins::Categories { .. } => (known.clone(), Vec::new(), counts.clone()),
         };
         features.push(Compared::new(field, &bins, edges, counts, asked));
@@ -181,9 +183,9 @@ impl Compared {
         reference: ColumnTally,
         asked: Asked<'_>,
     ) -> Self {
-        let cuts: Vec<u32> = match bins {
-            ColumnBins::Numeric { edges: fine } => cuts(fine, &edges),
-            ColumnBins::Categories { .. } => (1..bins.len() as u32).collect(),
+        let cuts: Vec<u32> = match bins.edges() {
+            Some(fine) => cuts(fine, &edges),
+            None => (1..bins.len() as u32).collect(),
         };
         let bounds = match asked.detail {
             Detail::Psi => (0..=cuts.len() as u32 + u32::from(!bins.is_empty())).collect(),
@@ -198,10 +200,7 @@ impl Compared {
             name: field.name.as_str().into(),
             field: field.clone(),
             edges,
-            fine: match bins {
-                ColumnBins::Numeric { edges } => edges.clone(),
-                ColumnBins::Categories { .. } => Vec::new(),
-            },
+            fine: bins.edges().unwrap_or_default().to_vec(),
             moments: None,
             reference,
             cuts,

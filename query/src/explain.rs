@@ -97,7 +97,7 @@ pub(crate) fn bins(
     let counts = reference.zip(feature.counts(current)).chain(feature.beside(current));
     let counts = counts.map(|(reference, current)| Both { reference, current });
     match known {
-        ColumnBins::Numeric { .. } => between(&feature.edges, counts),
+        ColumnBins::Numeric { .. } | ColumnBins::Latency => between(&feature.edges, counts),
         ColumnBins::Categories { names } => {
             let new = current.new_names().map(|(name, _)| name.to_string());
             let names = names.iter().cloned().chain(new).map(Cow::Owned);

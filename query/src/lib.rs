@@ -33,6 +33,7 @@ mod graded;
 mod performance;
 mod distribution;
 mod data_quality;
+mod operations;
 
 pub use baseline::{Baseline, Degradation};
 pub use data_quality::{
@@ -43,6 +44,10 @@ pub use drift::drift;
 pub use explanation::{Both, ExplainedBin, Explanation};
 pub use method::Method;
 pub use metric::Metric;
+pub use operations::{
+    ErrorClass, ErrorRate, Figure, Latency, OperationsReport, OperationsRequest, OperationsWindow,
+    Percentile, operations, operations_of,
+};
 pub use peer::Peer;
 pub use performance::performance;
 pub use reads::{Reads, RowsRead};

@@ -10,6 +10,12 @@ pub const RESULTS_MAX: usize = 1_000_000;
 pub const COLUMNS_MAX: usize = 100_000;
 /// Unseen categories that an answer about data quality names of a column, the most frequent ones.
 pub const UNSEEN_NAMES_MAX: usize = 10;
+/// Percentiles of one question about operations.
+pub const PERCENTILES_MAX: usize = 32;
+/// Classes of errors that an answer about operations names of a window, the most frequent ones.
+pub const ERROR_CLASSES_MAX: usize = 100;
+/// Windows whose latency histograms are held at a time: 7 kB each.
+pub const HISTOGRAMS_AT_ONCE_MAX: usize = 1_000;
 /// Counts in the confusion matrices of one answer, windows times classes squared (8 bytes each).
 pub const CONFUSION_COUNTS_MAX: usize = 10_000_000;
 /// Bins of a PSI: more than a reference can tell apart.

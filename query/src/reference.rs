@@ -111,6 +111,10 @@ fn store(
         columns.push((field.name.clone(), bins));
         percentiles.push(cuts);
     }
+    for column in ColumnBins::of_operations() {
+        columns.push(column);
+        percentiles.push(Vec::new());
+    }
     let binning = Binning::new(columns);
     let chunk = RowChunk { times: rows.times, columns: rows.columns };
     let mut tally = Tally::of_rows(Arc::new(binning.clone()), &chunk);

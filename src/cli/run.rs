@@ -274,5 +274,10 @@ fn query(global: &GlobalArgs, command: &QueryCommand) -> Outcome {
             let report = open_existing(global)?.quality(&request).map_err(usage)?;
             show(global, |out, format, style| render::quality(&report, out, format, style))
         }
+        QueryCommand::Operations(args) => {
+            let request = args.request(now)?;
+            let report = open_existing(global)?.operations(&request).map_err(usage)?;
+            show(global, |out, format, style| render::operations(&report, out, format, style))
+        }
     }
 }

@@ -16,8 +16,9 @@ use driftline_proto::v1::{
     query_service_client::QueryServiceClient, set_reference_request::Part,
 };
 use driftline_query::{
-    DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
-    PerformanceRequest, QualityReport, QualityRequest, ReferenceName,
+    DistributionReport, DistributionRequest, DriftReport, DriftRequest, OperationsReport,
+    OperationsRequest, PerformanceReport, PerformanceRequest, QualityReport, QualityRequest,
+    ReferenceName,
 };
 use driftline_storage::{
     Declaration, Error, ErrorKind, ModelRecord, PredictionBatch, Producer, ReferenceRows, Result,
@@ -255,6 +256,15 @@ impl Client {
     pub fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
         let request = wire::quality::write_request(request);
         wire::quality::report(self.wait(self.query_service().query_data_quality(request))?)
+    }
+
+    /// How a model was served: latency percentiles, throughput, and errors by class.
+    ///
+    /// # Errors
+    /// As [`crate::Monitor::operations`].
+    pub fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport> {
+        let request = wire::operations::write_request(request);
+        wire::operations::report(self.wait(self.query_service().query_operations(request))?)
     }
 
     /// Writes predictions of a model, many batches at a time.

@@ -81,4 +81,16 @@ impl QueryService for Queries {
         })
         .await
     }
+
+    async fn query_operations(
+        &self,
+        request: Request<v1::QueryOperationsRequest>,
+    ) -> Result<Response<v1::QueryOperationsResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.operations(&wire::operations::request(request)?)?;
+            Ok(wire::operations::write_report(report))
+        })
+        .await
+    }
 }

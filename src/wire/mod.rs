@@ -15,6 +15,7 @@ mod verdict;
 mod performance;
 mod scope;
 pub(crate) mod query;
+pub(crate) mod operations;
 pub(crate) mod rows;
 pub(crate) mod time;
 

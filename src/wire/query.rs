@@ -19,12 +19,13 @@ use super::{
 };
 
 /// Names of request fields by the names that queries give them.
-pub(crate) const QUERY_FIELDS: [(&str, &str); 11] = [
+pub(crate) const QUERY_FIELDS: [(&str, &str); 12] = [
     ("from", "scope.start_time"),
     ("to", "scope.end_time"),
     ("step", "scope.step"),
     ("method", "methods"),
     ("metric", "metrics"),
+    ("percentile", "percentiles"),
     ("model", "scope.model"),
     ("correction", "share.correction"),
     ("threshold", "share.threshold"),

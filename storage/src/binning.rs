@@ -1,10 +1,12 @@
-//! Binnings: the fine bins that a reference fixes for each monitored column.
+//! Binnings: the fine bins that a reference fixes for each monitored column, and those of latency and
+//! status.
 //!
 //! A numeric column has interior edges `e[0] < e[1] < ..`; value `x` falls into bin `i` where `i` is
 //! the number of edges `<= x`, so bins are closed on the left and the outer ones are unbounded. A
 //! reference puts its smallest value first and the number just above its largest value last, so the
 //! outer bins count what lies below and above its range. A category column has its reference's
-//! categories in order.
+//! categories in order. Latency has the bins of [`crate::latency`], status the one category [`OK`];
+//! binnings that are older than these two columns end with the prediction.
 //!
 //! Counts of a whole binning stand in one row of numbers, its *slots*: column after column, each
 //! with its specials (in the order of [`crate::Special`]) and then its bins. Parts of the same binning
@@ -25,10 +27,15 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     codec::{DecodeError, Decoded, Get, Put as _},
     edges::EdgeSearch,
+    latency::latency_edges,
     limits,
-    schema::{Field, Schema},
+    schema::{Field, LATENCY, OK, STATUS, Schema},
     special::SPECIALS,
 };
+
+const NUMERIC: u8 = 1;
+const CATEGORIES: u8 = 2;
+const OF_LATENCY: u8 = 3;
 
 /// The bins of one column.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +50,8 @@ pub enum ColumnBins {
         /// The reference's categories.
         names: Vec<String>,
     },
+    /// The bins of latencies, the same in every binning.
+    Latency,
 }
 
 impl ColumnBins {
@@ -51,7 +60,24 @@ impl ColumnBins {
         match self {
             Self::Numeric { edges } => edges.len() + 1,
             Self::Categories { names } => names.len(),
+            Self::Latency => latency_edges().len() + 1,
         }
+    }
+
+    /// The edges of numbers; nothing for categories.
+    pub fn edges(&self) -> Option<&[f64]> {
+        match self {
+            Self::Numeric { edges } => Some(edges),
+            Self::Categories { .. } => None,
+            Self::Latency => Some(latency_edges()),
+        }
+    }
+
+    /// The bins of latency and status by column name, as every new binning has them behind those of
+    /// the monitored columns.
+    pub fn of_operations() -> [(String, Self); 2] {
+        let status = Self::Categories { names: vec![OK.to_owned()] };
+        [(LATENCY.to_owned(), Self::Latency), (STATUS.to_owned(), status)]
     }
 
     /// Whether there is no bin: a category column whose reference had no value.
@@ -60,11 +86,11 @@ impl ColumnBins {
     }
 }
 
-/// The bins of all monitored columns of a model version.
+/// The bins of all counted columns of a model version.
 #[derive(Debug, Clone)]
 pub struct Binning {
     id: u64,
-    /// Column name and bins, in [`Schema::monitored`] order.
+    /// Column name and bins, in [`Schema::counted`] order.
     columns: Vec<(String, ColumnBins)>,
     /// First slot of each column, and the number of slots.
     starts: Vec<u32>,
@@ -110,6 +136,7 @@ impl Binning {
                 + match bins {
                     ColumnBins::Numeric { edges } => edges.len() * 8,
                     ColumnBins::Categories { names } => names.iter().map(|n| n.len() + 24).sum(),
+                    ColumnBins::Latency => 0,
                 }
         };
         self.columns.iter().map(bins).sum()
@@ -129,12 +156,14 @@ impl Binning {
     pub(crate) fn lookups(&self) -> Arc<[Lookup]> {
         let lookup = |(_, bins): &(String, ColumnBins)| match bins {
             ColumnBins::Numeric { edges } => Lookup::Numeric(EdgeSearch::new(edges)),
+            ColumnBins::Latency => Lookup::Numeric(EdgeSearch::new(latency_edges())),
             ColumnBins::Categories { names } => Lookup::Categories(NameIndex::from_names(names)),
         };
         self.lookups.get_or_init(|| self.columns.iter().map(lookup).collect()).clone()
     }
 
-    /// The binning of a version without a reference: one bin per number, no known category.
+    /// The binning of a version without a reference: one bin per number, no known category, but for
+    /// latency and status.
     pub fn unreferenced(schema: &Schema) -> Self {
         let bins = |field: Field| {
             let bins = if field.kind.is_numeric() {
@@ -144,7 +173,8 @@ impl Binning {
             };
             (field.name, bins)
         };
-        Self::new(schema.monitored().into_iter().map(bins).collect())
+        let monitored = schema.monitored().into_iter().map(bins);
+        Self::new(monitored.chain(ColumnBins::of_operations()).collect())
     }
 
     /// The hash of the content.
@@ -163,18 +193,23 @@ impl Binning {
         self.columns.get(place).map(|(_, bins)| (place, bins))
     }
 
-    /// Appends the binning: per column its name, kind (1 numeric, 2 categories) and bins.
+    /// Appends the binning: per column its name, kind (1 numeric, 2 categories, 3 latency) and bins,
+    /// of which latency needs none.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.put_varint(self.columns.len() as u64);
         for (name, bins) in &self.columns {
             out.put_bytes(name.as_bytes());
-            out.put_u8(if matches!(bins, ColumnBins::Numeric { .. }) { 1 } else { 2 });
             match bins {
                 ColumnBins::Numeric { edges } => {
+                    out.put_u8(NUMERIC);
                     out.put_varint(edges.len() as u64);
                     edges.iter().for_each(|edge| out.put_f64(*edge));
                 }
-                ColumnBins::Categories { names } => put_names(out, names),
+                ColumnBins::Categories { names } => {
+                    out.put_u8(CATEGORIES);
+                    put_names(out, names);
+                }
+                ColumnBins::Latency => out.put_u8(OF_LATENCY),
             }
         }
     }
@@ -187,7 +222,7 @@ impl Binning {
         for _ in 0..count {
             let name = get.text()?.to_owned();
             let bins = match get.u8()? {
-                1 => {
+                NUMERIC => {
                     let count = get.count(8)?;
                     let edges = (0..count).map(|_| get.f64()).collect::<Decoded<Vec<f64>>>()?;
                     if !edges.is_sorted_by(|a, b| a < b) {
@@ -195,7 +230,8 @@ impl Binning {
                     }
                     ColumnBins::Numeric { edges }
                 }
-                2 => ColumnBins::Categories { names: get_names(get)? },
+                CATEGORIES => ColumnBins::Categories { names: get_names(get)? },
+                OF_LATENCY => ColumnBins::Latency,
                 _ => return Err(DecodeError("a kind of bins")),
             };
             slots += SPECIALS + bins.len();
@@ -264,6 +300,7 @@ mod tests {
         Binning::new(vec![
             ("x".to_owned(), ColumnBins::Numeric { edges: vec![0.0, 2.0] }),
             ("c".to_owned(), ColumnBins::Categories { names: vec!["a".to_owned()] }),
+            ("l".to_owned(), ColumnBins::Latency),
         ])
     }
 
@@ -279,7 +316,7 @@ mod tests {
     fn every_column_has_its_specials_and_then_its_bins() {
         let binning = binning();
         let slots = |place| binning.column_slots(place);
-        assert_eq!((slots(0), slots(1), slots(2)), (0..8, 8..14, 14..14));
-        assert_eq!(binning.slots(), 14);
+        assert_eq!((slots(0), slots(1), slots(2), slots(3)), (0..8, 8..14, 14..926, 926..926));
+        assert_eq!(binning.slots(), 926);
     }
 }

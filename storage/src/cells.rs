@@ -7,12 +7,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use crate::{
-    binning::{Binning, ColumnBins},
-    edges::EdgeCounter,
-    special::SPECIALS,
-    sums::Sums,
-};
+use crate::{binning::Binning, edges::EdgeCounter, special::SPECIALS, sums::Sums};
 
 /// What of a column is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,13 +108,10 @@ impl Cells {
         if count > 0 {
             self.marks.push(bins_start + count - 1);
         }
-        let edge = |edges: &Vec<f64>| {
+        let edge = |edges: &[f64]| {
             cuts.iter().filter_map(|cut| edges.get(*cut as usize - 1).copied()).collect()
         };
-        let counter = match bins {
-            ColumnBins::Numeric { edges } => Some(EdgeCounter::new(edge(edges))),
-            ColumnBins::Categories { .. } => None,
-        };
+        let counter = bins.edges().map(|edges| EdgeCounter::new(edge(edges)));
         let cells = first..self.marks.len();
         self.columns.push(CellColumn { place, cells, specials, counter });
         match self.spans.last_mut() {

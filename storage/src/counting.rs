@@ -58,12 +58,13 @@ enum Bucket {
     Places(Vec<u32>),
 }
 
-/// Counts rows by minute, and takes their moments by hour.
+/// Counts rows by minute, and takes their moments by hour, of as many columns as the binning has.
 pub fn count<'a>(
     times: &[i64],
     columns: impl Iterator<Item = &'a Column> + Clone,
     binner: &mut Binner,
 ) -> Counted {
+    let columns = columns.take(binner.binning().columns().len());
     let (runs_of_minutes, minutes) = runs(times, MINUTE_MICROS);
     let (runs_of_hours, hours) = runs(times, HOUR_MICROS);
     // Names are learned first: the cells of a minute are made once, for all of them.

@@ -8,7 +8,10 @@
 use fearless_simd::{Level, Simd, dispatch};
 use fearless_simd_macros::simd;
 
-use crate::special::{SPECIALS, Special};
+use crate::{
+    latency::{self, latency_edges},
+    special::{SPECIALS, Special},
+};
 
 /// Edges up to which counting edge by edge beats searching row by row.
 const COMPARED_EDGES_MAX: usize = 24;
@@ -25,6 +28,8 @@ pub(crate) enum EdgeSearch {
     Small(Box<[f64; 32]>),
     /// At most 127 edges, such as the percentiles of a reference.
     Usual(Box<[f64; 128]>),
+    /// The edges of latencies.
+    Latency,
     /// Any number of edges.
     Large(Box<[f64]>),
 }
@@ -32,6 +37,9 @@ pub(crate) enum EdgeSearch {
 impl EdgeSearch {
     /// A search among strictly ascending finite edges.
     pub(crate) fn new(edges: &[f64]) -> Self {
+        if edges == latency_edges() {
+            return Self::Latency;
+        }
         None.or_else(|| padded(edges).map(Self::Tiny))
             .or_else(|| padded(edges).map(Self::Small))
             .or_else(|| padded(edges).map(Self::Usual))
@@ -45,6 +53,11 @@ impl EdgeSearch {
             Self::Tiny(edges) => out.extend(values.iter().map(|v| first + slot(edges, *v))),
             Self::Small(edges) => out.extend(values.iter().map(|v| first + slot(edges, *v))),
             Self::Usual(edges) => out.extend(values.iter().map(|v| first + slot(edges, *v))),
+            Self::Latency => {
+                let table = latency::Table::get();
+                let slot = |value: &f64| first + slot_by(*value, |value| table.bin(value));
+                out.extend(values.iter().map(slot));
+            }
             Self::Large(edges) => out.extend(values.iter().map(|v| {
                 let bin = |value| edges.partition_point(|edge| *edge <= value);
                 first + slot_by(*v, bin)
@@ -192,7 +205,7 @@ mod tests {
         let halves = |set: std::collections::BTreeSet<i32>| {
             set.into_iter().map(|edge| f64::from(edge) / 2.0).collect()
         };
-        prop_oneof![dense, few].prop_map(halves)
+        prop_oneof![prop_oneof![dense, few].prop_map(halves), Just(latency_edges().to_vec()),]
     }
 
     /// The definition, word for word.

@@ -86,8 +86,8 @@ pub(crate) struct Prepared {
 }
 
 /// Counts a batch.
-pub(crate) fn prepare(rows: PredictionBatch, monitored: usize, binner: &mut Binner) -> Prepared {
-    let counted = count(&rows.times, rows.columns.iter().take(monitored), binner);
+pub(crate) fn prepare(rows: PredictionBatch, binner: &mut Binner) -> Prepared {
+    let counted = count(&rows.times, rows.columns.iter(), binner);
     Prepared { rows, counted, new_names: binner.names().clone() }
 }
 
@@ -190,11 +190,9 @@ impl VersionHead {
         self.binning = binner.binning().clone();
         self.days = Arc::default();
         self.partial_bytes = 0;
-        let monitored = self.schema.monitored_len();
         let chunks = self.chunks.clone();
         for chunk in chunks.iter() {
-            let columns = chunk.rows.columns.iter().take(monitored);
-            self.add_counted(count(&chunk.rows.times, columns, binner));
+            self.add_counted(count(&chunk.rows.times, chunk.rows.columns.iter(), binner));
         }
         self.new_names = binner.names().clone();
     }

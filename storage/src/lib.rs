@@ -34,6 +34,7 @@ mod rows;
 mod id_table;
 mod ids;
 mod special;
+mod latency;
 mod edges;
 mod binning;
 mod binner;
@@ -103,6 +104,7 @@ pub use fixed::Fixed;
 pub use graded::{GradedTally, ResidualTally, SCORE_BINS, SUM_BINS, ScoreTally, ScoredSide};
 pub use id_column::{Id, Ids, id_hash};
 pub use inspect::{Datum, Inspection, List, inspect};
+pub use latency::{FIRST_MS as LATENCY_FIRST_MS, RATIO as LATENCY_RATIO, latency_edges};
 pub use manifest::{
     Level, ModelRecord, ReferenceRecord, ReferenceSource, Retention, SegmentRecord, SidecarRecord,
     VersionRecord, Written,
@@ -116,8 +118,8 @@ pub use references::{NewReference, ReferenceRows};
 pub use replay::Damage;
 pub use rows::{EncodedRows, Numbers, RowChunk, RowFile, write_rows};
 pub use schema::{
-    Declaration, Field, Kind, LABEL_TIME, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task,
-    check_name,
+    Declaration, Field, Kind, LABEL_TIME, LATENCY, OK, PREDICTION, ROLES, SCORE, STATUS, Schema,
+    Task, check_name,
 };
 pub use slice::{Condition, GroupKey, Grouping, NumberRange, Slice, Test};
 pub use snapshot::{LabelledChunk, Part, Snapshot};

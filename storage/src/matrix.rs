@@ -4,16 +4,18 @@
 //! matrix  = count:varint (number:varint rows:varint)*count column*
 //! column  = 1 bits:u8 length:varint zstd[length]      counts of all slots and buckets, packed
 //!         | 2 occur:varint (gap:varint)* (count - 1:varint)*     only the counts above 0
+//!         | 3 slot:varint (1 | 2)                     one slot has what the others leave of the rows
 //! ```
 //! Buckets are named by their number, ascending. A column's slots are its specials, its bins and then its
 //! new categories; a slot's counts over all buckets stand side by side. Packed counts have 2, 4 or 8
 //! bits, the first in the lowest, or 16 or 32 bits as planes of bytes, lowest first. zstd runs
 //! with matches of seven bytes and more only, which leaves the counts to its entropy coder: they are
 //! noise around a rate, and short matches cost more than they save. A gap is the number of zeroes before
-//! a count.
+//! a count. A slot that has more than half of the rows is not written, because every row of a bucket
+//! stands in one slot of each column: its counts follow from the others', and where they are written
+//! as 0, as in kind 3, the rest packs better. A column without a value takes three bytes.
 //!
-//! Every row of a bucket stands in one slot of each column, so a column's counts of a bucket add up
-//! to its rows; bytes that say otherwise are refused.
+//! So a column's counts of a bucket add up to its rows; bytes that say otherwise are refused.
 
 use std::ops::Range;
 
@@ -29,6 +31,7 @@ use crate::{
 
 const PACKED: u8 = 1;
 const GAPS: u8 = 2;
+const REST: u8 = 3;
 /// Of this many counts fewer than one occurs: gaps are smaller than packed counts.
 const GAPS_BELOW: usize = 10;
 const ZSTD_LEVEL: i32 = 1;
@@ -95,6 +98,12 @@ impl MatrixWriter {
             for slot in column.iter() {
                 cells.extend(wide.iter().map(|bucket| bucket.get(slot).copied().unwrap_or(0)));
             }
+            if let Some(slot) = main_slot(&cells, buckets) {
+                out.put_u8(REST);
+                out.put_varint(slot as u64);
+                let first = slot * buckets.len();
+                cells.get_mut(first..first + buckets.len()).unwrap_or_default().fill(0);
+            }
             self.put_column(out, &cells)?;
         }
         Ok(())
@@ -113,6 +122,13 @@ impl MatrixWriter {
         out.put_bytes(&packed);
         Ok(())
     }
+}
+
+/// The slot of a column that has more than half of the rows of all buckets.
+fn main_slot(cells: &[u32], buckets: &[(u16, &Counts)]) -> Option<usize> {
+    let rows: u64 = buckets.iter().map(|(_, counts)| u64::from(counts.rows())).sum();
+    let of_slot = |cells: &[u32]| cells.iter().map(|count| u64::from(*count)).sum::<u64>();
+    cells.chunks(buckets.len().max(1)).position(|cells| 2 * of_slot(cells) > rows)
 }
 
 fn widened(counts: &Counts, slots: usize) -> Vec<u32> {
@@ -162,7 +178,13 @@ fn pack(cells: &[u32]) -> (u8, Vec<u8>) {
 }
 
 /// A column as it was read.
-enum Column<'a> {
+struct Column<'a> {
+    /// The slot that has what the others leave of the rows, by its place in the column.
+    rest: Option<usize>,
+    cells: Cells<'a>,
+}
+
+enum Cells<'a> {
     Packed(u8, &'a [u8]),
     /// Place among the cells of the column, and count.
     Gaps(Vec<(usize, u32)>),
@@ -178,11 +200,11 @@ pub(crate) fn get_matrix(
     let headers = get_headers(get, numbers)?;
     let mut read = Vec::with_capacity(columns.len());
     for column in columns {
-        read.push(get_column(get, column.len() * headers.len())?);
+        read.push(get_column(get, column.len(), headers.len())?);
     }
-    let occur = |column: &Column<'_>| match column {
-        Column::Packed(..) => None,
-        Column::Gaps(cells) => Some(cells.len()),
+    let occur = |column: &Column<'_>| match &column.cells {
+        Cells::Packed(..) => None,
+        Cells::Gaps(cells) => Some(cells.len() + column.rest.map_or(0, |_| headers.len())),
     };
     // A cell takes at least a byte, an entry of a list four.
     let lists = read.iter().map(occur).sum::<Option<usize>>();
@@ -192,8 +214,8 @@ pub(crate) fn get_matrix(
     let mut unpack = Unpack::new().map_err(|_| DecodeError("memory for zstd"))?;
     let mut buckets: Vec<Counts> =
         headers.iter().map(|(_, rows)| Counts::zeros(*rows, slots)).collect();
-    for (column, cells) in columns.iter().zip(&read) {
-        unpack.read(cells, column.len() * headers.len())?;
+    for (column, read) in columns.iter().zip(&read) {
+        unpack.read(&read.cells, column.len() * headers.len())?;
         for (place, bucket) in buckets.iter_mut().enumerate() {
             let mut sum = 0;
             let mut first = 0;
@@ -202,7 +224,15 @@ pub(crate) fn get_matrix(
                 sum += unpack.put(bucket, range.clone(), from, headers.len());
                 first += range.len();
             }
-            check_rows(sum, bucket.rows())?;
+            match read.rest {
+                None => check_rows(sum, bucket.rows())?,
+                Some(rest) => {
+                    check_unwritten(unpack.count(rest * headers.len() + place))?;
+                    let slot = column.slot(rest).ok_or(DecodeError("a slot of the column"))?;
+                    let count = rest_of(bucket.rows(), sum)?;
+                    bucket.set(slot..slot + 1, std::iter::once(count));
+                }
+            }
         }
     }
     buckets.iter_mut().for_each(Counts::narrow);
@@ -214,6 +244,16 @@ fn check_rows(sum: u64, rows: u32) -> Decoded<()> {
         return Ok(());
     }
     Err(DecodeError("counts that add up to the rows"))
+}
+
+fn check_unwritten(count: u32) -> Decoded<()> {
+    if count == 0 { Ok(()) } else { Err(DecodeError("no count of the slot of the rest")) }
+}
+
+/// What counts leave of the rows.
+fn rest_of(rows: u32, sum: u64) -> Decoded<u32> {
+    let rest = u64::from(rows).checked_sub(sum).and_then(|rest| u32::try_from(rest).ok());
+    rest.ok_or(DecodeError("counts that add up to at most the rows"))
 }
 
 /// Number and rows of each bucket.
@@ -231,9 +271,25 @@ fn get_headers(get: &mut Get<'_>, numbers: u16) -> Decoded<Vec<(u16, u32)>> {
     Ok(headers)
 }
 
-fn get_column<'a>(get: &mut Get<'a>, cells: usize) -> Decoded<Column<'a>> {
+/// Reads a column of so many cells, an equal number for each slot.
+fn get_column<'a>(get: &mut Get<'a>, slots: usize, buckets: usize) -> Decoded<Column<'a>> {
+    let cells = slots * buckets;
     match get.u8()? {
-        PACKED => Ok(Column::Packed(get.u8()?, get.bytes()?)),
+        REST => {
+            let rest = get.varint_u32()? as usize;
+            if rest >= slots {
+                return Err(DecodeError("a slot of the column"));
+            }
+            let kind = get.u8()?;
+            Ok(Column { rest: Some(rest), cells: get_cells(get, kind, cells)? })
+        }
+        kind => Ok(Column { rest: None, cells: get_cells(get, kind, cells)? }),
+    }
+}
+
+fn get_cells<'a>(get: &mut Get<'a>, kind: u8, cells: usize) -> Decoded<Cells<'a>> {
+    match kind {
+        PACKED => Ok(Cells::Packed(get.u8()?, get.bytes()?)),
         GAPS => {
             let occur = get.count(2)?;
             let mut places = Vec::with_capacity(occur);
@@ -248,7 +304,7 @@ fn get_column<'a>(get: &mut Get<'a>, cells: usize) -> Decoded<Column<'a>> {
             for (_, count) in &mut places {
                 *count = get.varint_u32()?.checked_add(1).ok_or(DecodeError("a count"))?;
             }
-            Ok(Column::Gaps(places))
+            Ok(Cells::Gaps(places))
         }
         _ => Err(DecodeError("a kind of column")),
     }
@@ -261,19 +317,28 @@ fn lists_of(
     read: &[Column<'_>],
 ) -> Decoded<Vec<(u16, Counts)>> {
     let mut lists: Vec<Vec<(u32, u32)>> = vec![Vec::new(); headers.len()];
-    for (column, cells) in columns.iter().zip(read) {
-        let Column::Gaps(cells) = cells else { continue };
+    for (column, read) in columns.iter().zip(read) {
+        let Cells::Gaps(cells) = &read.cells else { continue };
+        let rest = read.rest.and_then(|rest| column.slot(rest));
         let mut sums = vec![0_u64; headers.len()];
         for (cell, count) in cells {
             let (slot, bucket) = (cell / headers.len(), cell % headers.len());
             let slot = column.slot(slot).ok_or(DecodeError("a slot of the column"))?;
+            check_unwritten(if rest == Some(slot) { *count } else { 0 })?;
             if let (Some(list), Some(sum)) = (lists.get_mut(bucket), sums.get_mut(bucket)) {
                 list.push((slot as u32, *count));
                 *sum += u64::from(*count);
             }
         }
-        for (sum, (_, rows)) in sums.iter().zip(headers) {
-            check_rows(*sum, *rows)?;
+        for ((sum, (_, rows)), list) in sums.iter().zip(headers).zip(&mut lists) {
+            let Some(slot) = rest else {
+                check_rows(*sum, *rows)?;
+                continue;
+            };
+            let count = rest_of(*rows, *sum)?;
+            if count > 0 {
+                list.push((slot as u32, count));
+            }
         }
     }
     let bucket = |((number, rows), mut list): (&(u16, u32), Vec<(u32, u32)>)| {
@@ -304,14 +369,14 @@ impl Unpack {
         })
     }
 
-    fn read(&mut self, column: &Column<'_>, cells: usize) -> Decoded<()> {
+    fn read(&mut self, column: &Cells<'_>, cells: usize) -> Decoded<()> {
         self.wide = match column {
-            Column::Packed(bits, _) => *bits > 8,
-            Column::Gaps(_) => true,
+            Cells::Packed(bits, _) => *bits > 8,
+            Cells::Gaps(_) => true,
         };
         match column {
-            Column::Packed(bits, bytes) => self.unpack(*bits, bytes, cells),
-            Column::Gaps(places) => {
+            Cells::Packed(bits, bytes) => self.unpack(*bits, bytes, cells),
+            Cells::Gaps(places) => {
                 self.longs.clear();
                 self.longs.resize(cells, 0);
                 for (place, count) in places {
@@ -349,6 +414,14 @@ impl Unpack {
             }
         }
         Ok(())
+    }
+
+    /// A cell.
+    fn count(&self, cell: usize) -> u32 {
+        match self.wide {
+            true => self.longs.get(cell).copied().unwrap_or(0),
+            false => self.bytes.get(cell).copied().map_or(0, u32::from),
+        }
     }
 
     /// Puts every so many-th cell, from one on, into slots of a bucket. Returns their sum.

@@ -8,7 +8,7 @@
 //! The sum of an inner bin `[a, b)` is kept in fixed point: each value adds the whole steps that it
 //! lies above `a`, of [`OFFSET_STEPS`] to the bin. So sums are integers that merge in any order to
 //! the same bits, and pack well; a value's part is known to half a step. Outer bins have no width and
-//! keep their values' sum as a number.
+//! keep their values' sum as a number. Latency has no sums by bin: its bins are narrow.
 //!
 //! ```text
 //! moments = column* offsets*                  numeric columns in the order of the binning
@@ -157,24 +157,24 @@ pub(crate) struct NumericColumn<'a> {
     /// The slot of its first bin.
     first_slot: u32,
     edges: &'a [f64],
+    /// Its inner bins, if sums are kept of them.
+    inner_bins: usize,
     /// Its first inner bin among those of all numeric columns.
     first: usize,
-}
-
-impl NumericColumn<'_> {
-    fn inner_bins(&self) -> usize {
-        self.edges.len().saturating_sub(1)
-    }
 }
 
 /// The numeric columns of a binning, in its order.
 pub(crate) fn numeric_columns(binning: &Binning) -> impl Iterator<Item = NumericColumn<'_>> {
     let mut next = 0;
     binning.columns().iter().enumerate().filter_map(move |(place, (_, bins))| {
-        let ColumnBins::Numeric { edges } = bins else { return None };
+        let edges = bins.edges()?;
+        let inner_bins = match bins {
+            ColumnBins::Latency => 0,
+            _ => edges.len().saturating_sub(1),
+        };
         let first_slot = (binning.column_slots(place).start + SPECIALS) as u32;
-        let column = NumericColumn { place, first_slot, edges, first: next };
-        next += column.inner_bins();
+        let column = NumericColumn { place, first_slot, edges, inner_bins, first: next };
+        next += inner_bins;
         Some(column)
     })
 }
@@ -275,7 +275,7 @@ impl Moments {
         let (mut columns, mut bins) = (0, 0);
         for column in numeric_columns(binning) {
             columns += 1;
-            bins = column.first + column.inner_bins();
+            bins = column.first + column.inner_bins;
         }
         let outlines = vec![Outline::default(); columns];
         let mut moments = Self { rows, bins, outlines, offsets: Offsets::List(Vec::new()) };
@@ -309,8 +309,9 @@ impl Moments {
             (bin, offset(edges, bin, *value))
         });
         // Specials stand before the bins, so theirs are numbers far above any.
-        let inner = |bin: usize| bin.wrapping_sub(1) < column.inner_bins();
+        let inner = |bin: usize| bin.wrapping_sub(1) < column.inner_bins;
         match &mut self.offsets {
+            _ if column.inner_bins == 0 => {}
             Offsets::Narrow(sums) => {
                 let sums = sums.get_mut(before..).unwrap_or_default();
                 for (bin, steps) in bins.filter(|(bin, _)| inner(*bin)) {
@@ -364,7 +365,7 @@ impl Moments {
                 continue;
             };
             into.outline.merge(outline);
-            let (before, inner) = (column.first, column.inner_bins());
+            let (before, inner) = (column.first, column.inner_bins);
             into.offsets.resize(inner, 0);
             let mine = into.offsets.iter_mut();
             match &self.offsets {
@@ -417,7 +418,7 @@ impl Moments {
         let most = u64::from(OFFSET_STEPS - 1);
         let mut sums = Vec::new();
         for (number, column) in numeric_columns(binning).enumerate() {
-            get_offsets(get, column.inner_bins(), &mut sums)?;
+            get_offsets(get, column.inner_bins, &mut sums)?;
             let values = moments.outlines.get(number).map_or(0, |outline| outline.n);
             if sums.iter().try_fold(0_u64, |all, sum| all.checked_add(*sum)) > Some(values * most) {
                 return Err(DecodeError("values inside their bins"));

@@ -3,7 +3,8 @@
 //! Sections: 1 = binning, and names of new categories per column; 2 = hours; 3 = moments of the day;
 //! 100 + h = minutes of hour h, numbered within it; 200 + h = moments of hour h. See
 //! [`crate::matrix`] for the buckets, of which the day is the sum of its hours, and
-//! [`crate::moments`]; versions before 3 have no moments, a quiet day has none by hour. Names are only those that the day counts.
+//! [`crate::moments`]; versions before 3 have no moments, those before 4 neither latency nor status;
+//! a quiet day has no moments by hour. Names are only those that the day counts.
 //!
 //! In memory a file is the bytes as read, and its hours as *running sums*: for each hour the counts
 //! up to its end, and within it each slot the sum of its column up to there. Any run of hours, and
@@ -34,7 +35,7 @@ use crate::{
 };
 
 /// Magic and version of partials files.
-pub const FORMAT: Format = Format { magic: *b"DRPT", version: 3 };
+pub const FORMAT: Format = Format { magic: *b"DRPT", version: 4 };
 const NAMES: u32 = 1;
 const HOURS: u32 = 2;
 const MOMENTS_OF_DAY: u32 = 3;

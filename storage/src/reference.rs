@@ -1,7 +1,8 @@
 //! References in memory: the record, the binning that it fixes and its own counts.
 //!
 //! Summary files have the sections 1 = binning, 2 = per column the count of each bin and of each
-//! special, 3 = per column its percentiles, 4 = moments (version 2). Rows are a row file like a
+//! special, 3 = per column its percentiles, 4 = moments (version 2). Latency and status are columns from
+//! version 3 on. Rows are a row file like a
 //! segment's, for exact tests and new binnings.
 
 use std::{path::Path, sync::Arc};
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// Magic and version of reference summaries.
-pub const FORMAT: Format = Format { magic: *b"DRRF", version: 2 };
+pub const FORMAT: Format = Format { magic: *b"DRRF", version: 3 };
 const BINNING: u32 = 1;
 const COUNTS: u32 = 2;
 const PERCENTILES: u32 = 3;
@@ -30,14 +31,14 @@ const MOMENTS: u32 = 4;
 pub struct Reference {
     /// What the catalog says.
     pub record: Arc<ReferenceRecord>,
-    /// The bins that it fixes, by monitored column.
+    /// The bins that it fixes, by counted column.
     pub binning: Arc<Binning>,
-    /// Its own counts, by monitored column.
+    /// Its own counts, by counted column.
     pub tally: Arc<Tally>,
-    /// Its percentiles 1 to 99 by monitored column, with repeats; empty for categories and for
+    /// Its percentiles 1 to 99 by counted column, with repeats; empty for categories, latency and
     /// columns without a finite value.
     pub percentiles: Arc<Vec<Vec<f64>>>,
-    /// Its moments by monitored column, empty for categories; nothing if it is older than these.
+    /// Its moments by counted column, empty for categories; nothing if it is older than these.
     pub moments: Option<Arc<Vec<ColumnMoments>>>,
 }
 

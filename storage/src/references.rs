@@ -27,11 +27,10 @@ use crate::{
     tally::Tally,
 };
 
-fn moments_of(columns: &[Column], binning: &Arc<Binning>, schema: &Schema) -> Moments {
+fn moments_of(columns: &[Column], binning: &Arc<Binning>) -> Moments {
     // Of one bucket, whatever their times.
     let times = vec![0; columns.first().map_or(0, Column::len)];
-    let monitored = columns.iter().take(schema.monitored_len());
-    let counted = count(&times, monitored, &mut Binner::new(binning.clone()));
+    let counted = count(&times, columns.iter(), &mut Binner::new(binning.clone()));
     counted.hours.into_iter().next().map_or_else(Moments::default, |hour| hour.moments)
 }
 
@@ -135,7 +134,7 @@ impl Db {
         let mut rows = write("parquet", &encoded.bytes)?;
         rows.tail = Some(encoded.tail);
         let binning = Arc::new(new.binning);
-        let moments = moments_of(&new.rows.columns, &binning, &schema);
+        let moments = moments_of(&new.rows.columns, &binning);
         let summary = write(
             "reference",
             &reference::write_summary(&binning, &new.tally, &new.percentiles, &moments)?,

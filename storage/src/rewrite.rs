@@ -161,7 +161,7 @@ fn head_of(
     inputs: &[Input],
 ) -> VersionHead {
     let schema = record.schema.clone();
-    let prepared = prepare(rows, schema.monitored_len(), &mut binner);
+    let prepared = prepare(rows, &mut binner);
     let mut head = VersionHead::new(&record.version, schema, binner.binning().clone());
     head.apply(prepared);
     head.adopt(inputs.iter().map(|input| (&*input.labels, input.places.as_slice())));

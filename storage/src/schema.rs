@@ -82,6 +82,8 @@ pub const LATENCY: &str = "latency_ms";
 pub const STATUS: &str = "status";
 /// When a label was given, in microseconds; no column of rows, but slices may ask for it.
 pub const LABEL_TIME: &str = "label_ts";
+/// The status of a prediction that was served.
+pub const OK: &str = "ok";
 /// Names of columns with a role; no feature may have one of them.
 pub const ROLES: [&str; 10] = [
     "prediction_id",
@@ -159,6 +161,12 @@ impl Schema {
     /// How many of [`Schema::columns`], from the first, are monitored.
     pub fn monitored_len(&self) -> usize {
         self.features.len() + 2
+    }
+
+    /// The columns that partials count: the monitored ones, latency and status. These are all of
+    /// [`Schema::columns`].
+    pub fn counted(&self) -> Vec<Field> {
+        self.columns()
     }
 
     /// Place of the score in [`Schema::columns`].

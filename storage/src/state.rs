@@ -23,7 +23,7 @@ use crate::{
     manifest::{ModelRecord, StateRecord, Written},
     producers::Producers,
     reference::Reference,
-    schema::Schema,
+    schema::{Field, Schema},
     segment::Segment,
     time::day_of,
     vfs::Vfs,
@@ -264,10 +264,12 @@ impl State {
     }
 }
 
-/// Whether a binning has the monitored columns of a schema, in order.
+/// Whether a binning has the monitored columns of a schema, in order, and behind them those of
+/// operations or nothing.
 fn covers(binning: &Binning, schema: &Schema) -> bool {
-    let names = binning.columns().iter().map(|(name, _)| name);
-    names.eq(schema.monitored().iter().map(|field| &field.name))
+    let names = || binning.columns().iter().map(|(name, _)| name);
+    let eq = |fields: Vec<Field>| names().eq(fields.iter().map(|field| &field.name));
+    eq(schema.counted()) || eq(schema.monitored())
 }
 
 /// Whether sealing keeps up.

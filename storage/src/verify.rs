@@ -339,7 +339,9 @@ fn compare_moments(segment: &Segment, binning: &Arc<Binning>, rows: &RowChunk) -
 fn compare_rows(segment: &Arc<Segment>, counted: &Tally) -> Compared<()> {
     use FileKind::{Ids, Partials, Rows};
     let rows = segment.rows().map_err(at(Rows))?;
-    let fields = segment.record().schema.monitored();
+    let counted_columns = segment.partials().map_err(at(Partials))?.binning().columns().len();
+    let mut fields = segment.record().schema.counted();
+    fields.truncate(counted_columns);
     let values = fields.iter().map(|field| rows.column(field)).collect::<Result<Vec<_>>>();
     let (times, columns) = (rows.times().map_err(at(Rows))?, values.map_err(at(Rows))?);
     let chunk = RowChunk { times, columns };

@@ -316,7 +316,7 @@ impl Writer {
     }
 
     fn apply_predictions(&mut self, mut new: NewRows) {
-        self.link(&new.key, &new.schema, &new.hashes, std::mem::take(&mut new.rows));
+        self.link(&new.key, &new.hashes, std::mem::take(&mut new.rows));
         if let Some(producer) = &new.producer {
             let PredictionReceipt { accepted, duplicates } = new.receipt();
             let key = producer_key(producer, &new.key.0, &new.key.1);
@@ -328,9 +328,9 @@ impl Writer {
 
     /// Counts rows and links them into the head. A label that waits goes to the first prediction of
     /// its id.
-    fn link(&mut self, key: &VersionKey, schema: &Schema, hashes: &[u64], rows: PredictionBatch) {
+    fn link(&mut self, key: &VersionKey, hashes: &[u64], rows: PredictionBatch) {
         let Some(binner) = self.binners.get_mut(key) else { return };
-        let prepared = prepare(rows, schema.monitored_len(), binner);
+        let prepared = prepare(rows, binner);
         let mut state = self.shared.write();
         let State { active, waiting, .. } = &mut *state;
         let Some(head) = active.versions.get_mut(key) else { return };
@@ -419,7 +419,7 @@ impl Writer {
                         index.insert(*hash, day_of(*time), row);
                     }
                 }
-                self.link(&key, schema, &hashes, batch);
+                self.link(&key, &hashes, batch);
             }
             Record::Labels { producer, left_out, first, model, labels } => {
                 let (segments, epoch) = {

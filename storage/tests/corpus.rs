@@ -159,11 +159,10 @@ fn reference() -> NewReference {
         names(&["false", "true"]),
         edges(&[0.5]),
         names(&["no", "yes"]),
-        edges(&[10.0]),
-        names(&["ok"]),
     ];
     let monitored = schema().monitored().into_iter().map(|field| field.name);
-    let binning = Binning::new(monitored.zip(bins).collect());
+    let counted = monitored.zip(bins).chain(ColumnBins::of_operations());
+    let binning = Binning::new(counted.collect());
     NewReference {
         model: "m".to_owned(),
         version: None,

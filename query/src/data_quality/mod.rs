@@ -6,7 +6,7 @@
 
 mod profile;
 mod report;
-mod spread;
+pub(crate) mod spread;
 
 use std::sync::Arc;
 
@@ -118,13 +118,13 @@ fn reference(db: &Db, request: &QualityRequest) -> Result<Option<Reference>> {
 }
 
 fn of_reference(reference: &Reference, request: &QualityRequest) -> Result<Vec<Asked>> {
+    let fields = reference.record.schema.monitored();
     let place = |name: &String| match reference.binning.column(name) {
-        Some((place, _)) => Ok(place),
-        None => reference.record.schema.monitored_index(name),
+        Some((place, _)) if place < fields.len() => Ok(place),
+        _ => reference.record.schema.monitored_index(name),
     };
     let places = request.features.iter().map(place).collect::<Result<Vec<usize>>>()?;
-    let fields = reference.record.schema.monitored();
-    let places = each_once(places, reference.binning.columns().len());
+    let places = each_once(places, fields.len());
     let asked = |place| Some(Asked::new(place, fields.get(place)?, Some(reference)));
     Ok(places.into_iter().filter_map(asked).collect())
 }
@@ -221,7 +221,7 @@ fn report_windows(
 
 /// The event time of the newest row that is not deleted, whatever the interval of a query. Of a
 /// segment whose rows were deleted in part and cannot be read, its record tells.
-fn newest(snapshot: &Snapshot) -> Result<Option<i64>> {
+pub(crate) fn newest(snapshot: &Snapshot) -> Result<Option<i64>> {
     let mut parts: Vec<&Part> = snapshot.parts.iter().collect();
     parts.sort_by_key(|part| std::cmp::Reverse(part.range().end));
     let mut newest = None;

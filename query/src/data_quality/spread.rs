@@ -6,8 +6,7 @@
 //! also where counts must be read from rows. Hours (or quiet days) that a window cuts are not in them.
 
 use driftline_storage::{
-    Binning, ColumnBins, ColumnMoments, DAY_MICROS, Outline, Part, Result, Snapshot, TimeRange,
-    centre,
+    Binning, ColumnMoments, DAY_MICROS, Outline, Part, Result, Snapshot, TimeRange, centre,
 };
 
 use crate::{
@@ -21,9 +20,9 @@ const APART_MIN: f64 = 1e-10;
 
 /// The spread of some finite values.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Spread {
+pub(crate) struct Spread {
     /// How many.
-    pub(super) n: u64,
+    pub(crate) n: u64,
     min: f64,
     max: f64,
     mean: f64,
@@ -42,7 +41,7 @@ impl Default for Spread {
 
 impl Spread {
     /// The spread of the values of sums around the centre of some edges.
-    pub(super) fn new(edges: &[f64], outline: &Outline) -> Self {
+    pub(crate) fn new(edges: &[f64], outline: &Outline) -> Self {
         let (n, min, max) = (outline.n, outline.min, outline.max);
         match n {
             0 => Self::default(),
@@ -64,7 +63,7 @@ impl Spread {
     ///
     /// Source: Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing
     /// Sample Variances (1979).
-    pub(super) fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         if self.n == 0 || other.n == 0 {
             *self = if self.n == 0 { *other } else { *self };
             return;
@@ -81,14 +80,14 @@ impl Spread {
     }
 
     /// The smallest and the largest; none without values.
-    pub(super) fn range(&self) -> Option<(f64, f64)> {
+    pub(crate) fn range(&self) -> Option<(f64, f64)> {
         (self.n > 0).then_some((self.min, self.max))
     }
 
     /// The mean.
     ///
     /// Edge cases: no value is [`Undefined::NoValue`], an overflow [`Undefined::NotFinite`].
-    pub(super) fn mean(&self) -> Measured<f64> {
+    pub(crate) fn mean(&self) -> Measured<f64> {
         match self.n {
             0 => Err(Undefined::NoValue),
             _ if self.mean.is_finite() => Ok(self.mean),
@@ -101,7 +100,7 @@ impl Spread {
     /// Edge cases: no value is [`Undefined::NoValue`], an overflow [`Undefined::NotFinite`], values
     /// that differ by far less than from the centre of their sums [`Undefined::PrecisionLost`];
     /// equal values have 0 exactly.
-    pub(super) fn std(&self) -> Measured<f64> {
+    pub(crate) fn std(&self) -> Measured<f64> {
         let variance = self.apart / self.n as f64;
         match self.n {
             0 => Err(Undefined::NoValue),
@@ -116,7 +115,7 @@ impl Spread {
 /// The spreads of numeric columns, by window, then column; of other columns they are empty. Parts
 /// that are left out of the counts are left out here; one whose sums alone cannot be read lowers the
 /// share that the figures cover. Also how many parts were read.
-pub(super) fn spreads(
+pub(crate) fn spreads(
     snapshot: &Snapshot,
     windows: &[TimeRange],
     columns: &[&str],
@@ -180,9 +179,9 @@ fn around(part: TimeRange, window: TimeRange) -> TimeRange {
 
 /// Columns that are numeric in a binning: which of the asked ones, their place there and edges.
 fn numeric<'a>(binning: &'a Binning, columns: &[&str]) -> Vec<(usize, usize, &'a [f64])> {
-    let of = |(column, name): (usize, &&str)| match binning.column(name)? {
-        (place, ColumnBins::Numeric { edges }) => Some((column, place, edges.as_slice())),
-        _ => None,
+    let of = |(column, name): (usize, &&str)| {
+        let (place, bins) = binning.column(name)?;
+        Some((column, place, bins.edges()?))
     };
     columns.iter().enumerate().filter_map(of).collect()
 }

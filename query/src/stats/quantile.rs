@@ -62,7 +62,8 @@ pub fn interior_quantile_edges(sorted: &[f64], parts: usize) -> Vec<f64> {
     edges
 }
 
-fn lerp(a: f64, b: f64, t: f64) -> f64 {
+/// `a` and `b` weighted with `1 - t` and `t`.
+pub(super) fn lerp(a: f64, b: f64, t: f64) -> f64 {
     let gap = b - a;
     if !gap.is_finite() {
         a * (1.0 - t) + b * t

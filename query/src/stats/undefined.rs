@@ -118,11 +118,17 @@ pub enum Undefined {
     MeanNotPositive,
     /// There are values, but no hour or day whose sums are kept lies whole in the window.
     NoSums,
+    /// No prediction of the window logged its latency.
+    NoLatency,
+    /// No prediction of the window logged its status.
+    NoStatus,
+    /// The window lies after now and after every prediction.
+    NotBegun,
 }
 
 impl Undefined {
     /// Every reason, in declaration order: for tables, wire mappings and tests that cover the set.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 55] = [
         Self::NoReference,
         Self::ReferenceEmpty,
         Self::WindowEmpty,
@@ -175,6 +181,9 @@ impl Undefined {
         Self::SplitOutOfRange,
         Self::MeanNotPositive,
         Self::NoSums,
+        Self::NoLatency,
+        Self::NoStatus,
+        Self::NotBegun,
     ];
 
     /// The reason as an English phrase without a full stop, fit to follow "undefined: ".
@@ -236,6 +245,9 @@ impl Undefined {
             Self::SplitOutOfRange => "expected split is not of positive shares",
             Self::MeanNotPositive => "mean to compare with is not clearly positive",
             Self::NoSums => "no whole hour or day inside has sums of the values",
+            Self::NoLatency => "no prediction in the window has a latency",
+            Self::NoStatus => "no prediction in the window has a status",
+            Self::NotBegun => "the window has not begun",
         }
     }
 }

@@ -6,6 +6,7 @@ mod data;
 mod maintenance;
 mod models;
 mod query;
+mod operations;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
@@ -15,6 +16,7 @@ pub use bench::{BenchArgs, BenchKind};
 pub use data::{ImportArgs, ImportCommand, LabelImportArgs, PinArgs, ReferenceCommand, SetArgs};
 pub use maintenance::{DeleteArgs, InspectArgs, PredictionsCommand, RetentionArgs};
 pub use models::{CreateArgs, ModelsCommand};
+pub use operations::OperationsArgs;
 pub use query::{
     DistributionArgs, DriftArgs, PerformanceArgs, QualityArgs, QueryCommand, ScopeArgs,
 };
@@ -102,7 +104,7 @@ pub enum Command {
     /// Import predictions and labels from files
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Ask for drift, performance, distributions and data quality
+    /// Ask for drift, performance, distributions, data quality and operations
     #[command(subcommand)]
     Query(QueryCommand),
     /// Delete stored predictions

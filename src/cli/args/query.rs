@@ -9,6 +9,7 @@ use driftline_query::{
     PerformanceRequest, QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
 };
 
+use super::operations::OperationsArgs;
 use crate::cli::time::{Moment, TimeError, parse_duration};
 
 const TIMES_HELP: &str = "Times are RFC 3339 (2026-01-01T00:00:00Z) or relative (-7d, -90m, now, \
@@ -50,6 +51,16 @@ pub enum QueryCommand {
         driftline query quality --model fraud --from -1d --to now\n  \
         driftline query quality --model fraud --from -7d --to now --step 1d --feature amount"))]
     Quality(QualityArgs),
+    /// How the model was served: latency percentiles, predictions a second, errors by class
+    #[command(after_help = format!("{TIMES_HELP}\n\n\
+        Percentiles come from counts in bins of 2 %, with the ends between which the exact one lies; \
+        --exact reads\nthe rows. A status other than ok is an error; predictions without one count as \
+        neither.\n\n\
+        Examples:\n  \
+        driftline query operations --model fraud --from -1d --to now\n  \
+        driftline query operations --model fraud --from -7d --to now --step 1h --percentile 99\n  \
+        driftline query operations --model fraud --from -1h --to now --ok 200 --ok 204 --format json"))]
+    Operations(OperationsArgs),
 }
 
 /// Model, version and interval.

@@ -145,7 +145,9 @@ impl Size {
             return Err(Error::new(ErrorKind::Corruption, text));
         }
         let reference = db.reference(MODEL, None, None)?;
-        let bins = reference.binning.columns().iter().map(|(_, bins)| bins.len()).sum();
+        let monitored = reference.record.schema.monitored_len();
+        let columns = reference.binning.columns().iter().take(monitored);
+        let bins = columns.map(|(_, bins)| bins.len()).sum();
         drop(db);
         let disk = Disk::of(directory)
             .map_err(|error| Error::new(ErrorKind::Io, format!("look at files: {error}")))?;

@@ -92,6 +92,17 @@ pub fn predicted_number(salt: u32) -> f64 {
     if n > 0 { f64::from(n) / 4.0 } else { NULL }
 }
 
+/// The latency of a row; some rows have none.
+fn latency(salt: u32) -> f64 {
+    let n = (salt >> 9) % 50;
+    if n > 8 { f64::from(n * n) / 7.0 } else { NULL }
+}
+
+/// The status of a row; some rows have none.
+fn status(salt: u32) -> Option<&'static str> {
+    ["ok", "timeout", "refused"].get((salt >> 13) as usize % 5).copied()
+}
+
 fn score(salt: u32) -> f64 {
     f64::from((salt >> 22) % 128) / 128.0
 }
@@ -116,8 +127,8 @@ fn columns(model: usize, rows: &[RowSpec]) -> Vec<Column> {
         Column::categories(texts.iter().map(Option::as_deref)),
         numbers(score),
         prediction,
-        Column::nulls(true, rows.len()),
-        Column::nulls(false, rows.len()),
+        numbers(latency),
+        Column::categories(rows.iter().map(|row| status(row.salt))),
     ]
 }
 
@@ -149,7 +160,7 @@ pub fn labels(model: usize, labels: &[LabelSpec]) -> LabelBatch {
     }
 }
 
-/// A binning that follows from a salt.
+/// A binning that follows from a salt; some are older than the counts of operations.
 pub fn binning(model: usize, salt: u32) -> Binning {
     let edges = (0..salt % 7).map(|n| f64::from(n) * f64::from(1 + salt % 11) - 10.0).collect();
     let names = (0..salt % 5).map(|n| format!("c{}", n + 1)).collect();
@@ -158,12 +169,16 @@ pub fn binning(model: usize, salt: u32) -> Binning {
     } else {
         ColumnBins::Numeric { edges: vec![f64::from(salt % 3)] }
     };
-    Binning::new(vec![
+    let mut columns = vec![
         ("x".to_owned(), ColumnBins::Numeric { edges }),
         ("c".to_owned(), ColumnBins::Categories { names }),
         ("score".to_owned(), ColumnBins::Numeric { edges: vec![0.25, 0.5] }),
         ("prediction".to_owned(), prediction),
-    ])
+    ];
+    if !salt.is_multiple_of(3) {
+        columns.extend(ColumnBins::of_operations());
+    }
+    Binning::new(columns)
 }
 
 /// A reference that follows from a salt.
@@ -179,8 +194,8 @@ pub fn reference(model: usize, name: &str, salt: u32) -> NewReference {
         name: name.to_owned(),
         source: ReferenceSource::Rows,
         rows: ReferenceRows { ids: batch.ids, times: batch.times, columns: batch.columns },
-        tally: Tally::new(binning.columns(), &[0, 1, 2, 3]),
-        percentiles: vec![Vec::new(); 4],
+        tally: Tally::new(binning.columns(), &(0..binning.columns().len()).collect::<Vec<_>>()),
+        percentiles: vec![Vec::new(); binning.columns().len()],
         binning,
     }
 }

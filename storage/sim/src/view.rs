@@ -220,7 +220,7 @@ fn read_part(
     view: &mut ModelView,
     outcomes: &mut [OutcomeTally],
 ) -> Result<(), Trouble> {
-    let fields = data::schema(model).monitored();
+    let fields = data::schema(model).counted();
     let chunks = part.scan(TimeRange::ALL, &fields)?;
     let ids = part.scan_ids(TimeRange::ALL)?;
     for (chunk, ids) in chunks.iter().zip(&ids) {
@@ -301,7 +301,8 @@ fn compare_counts(part: &Part, chunks: &[RowChunk]) -> Result<(), Trouble> {
 /// Counts a column value by value, as `docs/format.md` and the binning say.
 fn count(bins: &ColumnBins, column: &Column, tally: &mut ColumnTally) {
     match (bins, column) {
-        (ColumnBins::Numeric { edges }, Column::Numeric(values)) => {
+        (ColumnBins::Numeric { .. } | ColumnBins::Latency, Column::Numeric(values)) => {
+            let edges = bins.edges().unwrap_or_default();
             for value in values {
                 let special = match *value {
                     value if is_null(value) => Some(Special::Null),

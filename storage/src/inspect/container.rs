@@ -127,10 +127,7 @@ fn moments(file: &PartialsFile, hours: Range<u16>, found: &mut Found) -> Result<
     file.fold_moments(hours, &places, &mut moments)?;
     let some = columns.iter().zip(&moments).filter(|(_, of)| of.outline.n > 0);
     let rows = some.map(|((name, bins), of)| {
-        let centre = match bins {
-            ColumnBins::Numeric { edges } => centre(edges),
-            ColumnBins::Categories { .. } => 0.0,
-        };
+        let centre = bins.edges().map_or(0.0, centre);
         let mean = centre + of.outline.sum.value() / of.outline.n as f64;
         let numbers = [of.outline.min, mean, of.outline.max].map(|number| number.to_string());
         let mut row = vec![Datum::from(name.as_str()), Datum::from(of.outline.n)];
@@ -147,6 +144,7 @@ fn binning(binning: &Binning, found: &mut Found) {
         let kind = match bins {
             ColumnBins::Numeric { .. } => "numeric",
             ColumnBins::Categories { .. } => "categories",
+            ColumnBins::Latency => "latency",
         };
         vec![Datum::from(name.as_str()), Datum::from(kind), Datum::from(bins.len())]
     });
