@@ -4,9 +4,10 @@
 use std::{ops::ControlFlow, path::Path, sync::Arc, time::SystemTime};
 
 use driftline_query::{
-    DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
-    PerformanceRequest, QualityReport, QualityRequest, ReferenceName, distribution, drift,
-    performance, pin_reference, quality, set_reference,
+    DistributionReport, DistributionRequest, DriftReport, DriftRequest, FairnessReport,
+    FairnessRequest, PerformanceReport, PerformanceRequest, QualityReport, QualityRequest,
+    ReferenceName, distribution, drift, fairness, performance, pin_reference, quality,
+    set_reference,
 };
 use driftline_storage::{
     Damage, Db, Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Options,
@@ -288,6 +289,14 @@ impl Monitor {
     /// As [`Monitor::drift`].
     pub fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
         quality(&self.db, request)
+    }
+
+    /// Whether a classification treats groups alike.
+    ///
+    /// # Errors
+    /// As [`Monitor::drift`]; `FailedPrecondition` where there are not two groups.
+    pub fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport> {
+        fairness(&self.db, request)
     }
 
     /// Moves what is in memory into segments now, and waits for it.

@@ -26,12 +26,19 @@ mod labelled;
 mod performance;
 mod distribution;
 mod data_quality;
+mod columns;
+mod asked_class;
+mod fairness;
 
 pub use data_quality::{
     ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
 };
 pub use distribution::distribution;
 pub use drift::drift;
+pub use fairness::{
+    FairnessGroup, FairnessMetric, FairnessReport, FairnessRequest, FairnessResult,
+    FairnessVerdict, FairnessWindow, SelectionOf, fairness,
+};
 pub use method::Method;
 pub use metric::Metric;
 pub use parity::Peer;

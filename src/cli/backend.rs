@@ -3,8 +3,9 @@
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
 
 use driftline_query::{
-    DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
-    PerformanceRequest, QualityReport, QualityRequest, ReferenceName,
+    DistributionReport, DistributionRequest, DriftReport, DriftRequest, FairnessReport,
+    FairnessRequest, PerformanceReport, PerformanceRequest, QualityReport, QualityRequest,
+    ReferenceName,
 };
 use driftline_storage::{
     Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Pending, PredictionBatch,
@@ -62,6 +63,8 @@ pub trait Backend {
     fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport>;
     /// See [`Monitor::quality`].
     fn quality(&self, request: &QualityRequest) -> Result<QualityReport>;
+    /// See [`Monitor::fairness`].
+    fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport>;
     /// See [`Monitor::set_retention`].
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>>;
     /// See [`Monitor::delete_predictions`].
@@ -153,6 +156,10 @@ impl Backend for Monitor {
 
     fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
         self.quality(request)
+    }
+
+    fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport> {
+        self.fairness(request)
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {
@@ -253,6 +260,10 @@ impl Backend for Client {
 
     fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
         self.quality(request)
+    }
+
+    fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport> {
+        self.fairness(request)
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {

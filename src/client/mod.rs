@@ -16,8 +16,9 @@ use driftline_proto::v1::{
     query_service_client::QueryServiceClient, set_reference_request::Part,
 };
 use driftline_query::{
-    DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
-    PerformanceRequest, QualityReport, QualityRequest, ReferenceName,
+    DistributionReport, DistributionRequest, DriftReport, DriftRequest, FairnessReport,
+    FairnessRequest, PerformanceReport, PerformanceRequest, QualityReport, QualityRequest,
+    ReferenceName,
 };
 use driftline_storage::{
     Declaration, Error, ErrorKind, ModelRecord, PredictionBatch, Producer, ReferenceRows, Result,
@@ -255,6 +256,15 @@ impl Client {
     pub fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
         let request = wire::quality::write_request(request);
         wire::quality::report(self.wait(self.query_service().query_data_quality(request))?)
+    }
+
+    /// Whether a classification treats groups alike.
+    ///
+    /// # Errors
+    /// As [`crate::Monitor::fairness`].
+    pub fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport> {
+        let request = wire::fairness::write_request(request);
+        wire::fairness::report(self.wait(self.query_service().query_fairness(request))?)
     }
 
     /// Writes predictions of a model, many batches at a time.

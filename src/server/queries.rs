@@ -81,4 +81,16 @@ impl QueryService for Queries {
         })
         .await
     }
+
+    async fn query_fairness(
+        &self,
+        request: Request<v1::QueryFairnessRequest>,
+    ) -> Result<Response<v1::QueryFairnessResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.fairness(&wire::fairness::request(request)?)?;
+            Ok(wire::fairness::write_report(report))
+        })
+        .await
+    }
 }

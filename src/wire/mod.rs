@@ -13,6 +13,7 @@ pub(crate) mod quality;
 mod verdict;
 mod scope;
 pub(crate) mod query;
+pub(crate) mod fairness;
 pub(crate) mod rows;
 pub(crate) mod time;
 

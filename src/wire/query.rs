@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Names of request fields by the names that queries give them.
-pub(crate) const QUERY_FIELDS: [(&str, &str); 11] = [
+pub(crate) const QUERY_FIELDS: [(&str, &str); 12] = [
     ("from", "scope.start_time"),
     ("to", "scope.end_time"),
     ("step", "scope.step"),
@@ -29,6 +29,7 @@ pub(crate) const QUERY_FIELDS: [(&str, &str); 11] = [
     ("as", "peer"),
     ("where", "scope.conditions"),
     ("by", "scope.group_by"),
+    ("class", "class_name"),
 ];
 
 /// Statistics and their numbers on the wire.

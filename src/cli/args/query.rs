@@ -9,6 +9,7 @@ use driftline_query::{
     PerformanceRequest, QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
 };
 
+use super::fairness::FairnessArgs;
 use crate::cli::time::{Moment, TimeError, parse_duration};
 
 const TIMES_HELP: &str = "Times are RFC 3339 (2026-01-01T00:00:00Z) or relative (-7d, -90m, now, \
@@ -47,6 +48,14 @@ pub enum QueryCommand {
         driftline query quality --model fraud --from -1d --to now\n  \
         driftline query quality --model fraud --from -7d --to now --step 1d --feature amount"))]
     Quality(QualityArgs),
+    /// Whether groups are selected, found and wrongly flagged alike
+    #[command(after_help = format!("{TIMES_HELP}\n\n\
+        Examples:\n  \
+        driftline query fairness --model credit --by sex --from -30d --to now\n  \
+        driftline query fairness --model credit --by age:30,45,60 --from -30d --to now --step 7d\n  \
+        driftline query fairness --model credit --by sex --by region --from -30d --to now \
+        --min-group-size 50"))]
+    Fairness(FairnessArgs),
 }
 
 /// Model, version and interval.
