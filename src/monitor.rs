@@ -4,10 +4,10 @@
 use std::{ops::ControlFlow, path::Path, sync::Arc, time::SystemTime};
 
 use driftline_query::{
-    DistributionReport, DistributionRequest, DriftReport, DriftRequest, OperationsReport,
-    OperationsRequest, PerformanceReport, PerformanceRequest, QualityReport, QualityRequest,
-    ReferenceName, distribution, drift, operations, performance, pin_reference, quality,
-    set_reference,
+    DistributionReport, DistributionRequest, DriftReport, DriftRequest, FairnessReport,
+    FairnessRequest, OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest,
+    QualityReport, QualityRequest, ReferenceName, distribution, drift, fairness, operations,
+    performance, pin_reference, quality, set_reference,
 };
 use driftline_storage::{
     Damage, Db, Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Options,
@@ -297,6 +297,14 @@ impl Monitor {
     /// As [`Monitor::drift`]; `InvalidArgument` for a percentile outside 0 to 100.
     pub fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport> {
         operations(&self.db, request)
+    }
+
+    /// Whether a classification treats groups alike.
+    ///
+    /// # Errors
+    /// As [`Monitor::drift`]; `FailedPrecondition` where there are not two groups.
+    pub fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport> {
+        fairness(&self.db, request)
     }
 
     /// Moves what is in memory into segments now, and waits for it.

@@ -34,6 +34,9 @@ mod performance;
 mod distribution;
 mod data_quality;
 mod operations;
+mod columns;
+mod asked_class;
+mod fairness;
 
 pub use baseline::{Baseline, Degradation};
 pub use data_quality::{
@@ -42,6 +45,10 @@ pub use data_quality::{
 pub use distribution::distribution;
 pub use drift::drift;
 pub use explanation::{Both, ExplainedBin, Explanation};
+pub use fairness::{
+    FairnessGroup, FairnessMetric, FairnessReport, FairnessRequest, FairnessResult,
+    FairnessVerdict, FairnessWindow, SelectionOf, fairness,
+};
 pub use method::Method;
 pub use metric::Metric;
 pub use operations::{

@@ -99,7 +99,7 @@ fn of_rows(
     let (outcomes, unlabelled) = outcomes(snapshot, windows)?;
     missing.extend(unlabelled);
     let classes =
-        if task.is_classification() { known_classes(db, request, &outcomes)? } else { Vec::new() };
+        if task.is_classification() { known_classes(db, scope, &outcomes)? } else { Vec::new() };
     check_counts(classes.len(), windows.len())?;
     let metrics = match (request.metrics.as_slice(), task.is_classification()) {
         ([], true) => vec![Metric::Accuracy],
@@ -261,7 +261,7 @@ impl Asked {
 }
 
 /// The class that scores are the probability of: the one that was declared, else the last of two.
-fn positive_class(
+pub(crate) fn positive_class(
     snapshot: &Snapshot,
     version: Option<&str>,
     classes: &[String],
@@ -309,13 +309,13 @@ fn check_counts(classes: usize, windows: usize) -> Result<()> {
 
 /// The classes that the default reference predicts and those of all windows, so that each window's
 /// matrix has the same rows and columns.
-fn known_classes(
+pub(crate) fn known_classes(
     db: &Db,
-    request: &PerformanceRequest,
+    scope: &Scope,
     outcomes: &[OutcomeTally],
 ) -> Result<Vec<String>> {
     let mut classes: BTreeMap<String, ()> = BTreeMap::new();
-    match db.reference(&request.scope.model, request.scope.version.as_deref(), None) {
+    match db.reference(&scope.model, scope.version.as_deref(), None) {
         Ok(reference) => {
             if let Some((_, ColumnBins::Categories { names })) =
                 reference.binning.column(PREDICTION)

@@ -279,5 +279,10 @@ fn query(global: &GlobalArgs, command: &QueryCommand) -> Outcome {
             let report = open_existing(global)?.operations(&request).map_err(usage)?;
             show(global, |out, format, style| render::operations(&report, out, format, style))
         }
+        QueryCommand::Fairness(args) => {
+            let request = args.request(now)?;
+            let report = open_existing(global)?.fairness(&request).map_err(usage)?;
+            show(global, |out, format, style| render::fairness(&report, out, format, style))
+        }
     }
 }

@@ -16,9 +16,9 @@ use driftline_proto::v1::{
     query_service_client::QueryServiceClient, set_reference_request::Part,
 };
 use driftline_query::{
-    DistributionReport, DistributionRequest, DriftReport, DriftRequest, OperationsReport,
-    OperationsRequest, PerformanceReport, PerformanceRequest, QualityReport, QualityRequest,
-    ReferenceName,
+    DistributionReport, DistributionRequest, DriftReport, DriftRequest, FairnessReport,
+    FairnessRequest, OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest,
+    QualityReport, QualityRequest, ReferenceName,
 };
 use driftline_storage::{
     Declaration, Error, ErrorKind, ModelRecord, PredictionBatch, Producer, ReferenceRows, Result,
@@ -265,6 +265,15 @@ impl Client {
     pub fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport> {
         let request = wire::operations::write_request(request);
         wire::operations::report(self.wait(self.query_service().query_operations(request))?)
+    }
+
+    /// Whether a classification treats groups alike.
+    ///
+    /// # Errors
+    /// As [`crate::Monitor::fairness`].
+    pub fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport> {
+        let request = wire::fairness::write_request(request);
+        wire::fairness::report(self.wait(self.query_service().query_fairness(request))?)
     }
 
     /// Writes predictions of a model, many batches at a time.

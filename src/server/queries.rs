@@ -26,7 +26,7 @@ impl Queries {
         let work = move |shared: &Shared| {
             let _permit = permit;
             let answer = ask(&shared.monitor);
-            answer.map_err(|error| error.with_fields_renamed(&wire::query::QUERY_FIELDS))
+            answer.map_err(|error| error.with_fields_renamed(wire::query::QUERY_FIELDS))
         };
         self.0.run(about, work).await.map(Response::new)
     }
@@ -90,6 +90,18 @@ impl QueryService for Queries {
         self.ask(request.scope.clone().as_ref(), move |monitor| {
             let report = monitor.operations(&wire::operations::request(request)?)?;
             Ok(wire::operations::write_report(report))
+        })
+        .await
+    }
+
+    async fn query_fairness(
+        &self,
+        request: Request<v1::QueryFairnessRequest>,
+    ) -> Result<Response<v1::QueryFairnessResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.fairness(&wire::fairness::request(request)?)?;
+            Ok(wire::fairness::write_report(report))
         })
         .await
     }

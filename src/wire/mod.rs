@@ -16,6 +16,7 @@ mod performance;
 mod scope;
 pub(crate) mod query;
 pub(crate) mod operations;
+pub(crate) mod fairness;
 pub(crate) mod rows;
 pub(crate) mod time;
 

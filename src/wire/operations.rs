@@ -253,7 +253,7 @@ mod tests {
             latency: Latency::default(),
             errors: ErrorRate { undefined: Some("none".into()), ..ErrorRate::default() },
             missing: Vec::new(),
-            ..whole.clone()
+            ..whole
         };
         let windows = vec![whole, bare];
         let answer = OperationsReport {

@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Names of request fields by the names that queries give them.
-pub(crate) const QUERY_FIELDS: [(&str, &str); 12] = [
+pub(crate) const QUERY_FIELDS: &[(&str, &str)] = &[
     ("from", "scope.start_time"),
     ("to", "scope.end_time"),
     ("step", "scope.step"),
@@ -32,6 +32,7 @@ pub(crate) const QUERY_FIELDS: [(&str, &str); 12] = [
     ("as", "peer"),
     ("where", "scope.conditions"),
     ("by", "scope.group_by"),
+    ("class", "class_name"),
 ];
 
 /// Statistics and their numbers on the wire.

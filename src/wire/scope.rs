@@ -27,7 +27,6 @@ pub(super) fn scope(scope: Option<v1::Scope>) -> Result<Scope> {
     if scope.version.as_deref() == Some("") {
         return Err(Error::invalid("scope.version", "must be a name, or absent for all versions"));
     }
-    let group = |value: v1::GroupValue| GroupValue { column: value.column, value: value.value };
     Ok(Scope {
         model: scope.model,
         version: scope.version,
@@ -36,17 +35,13 @@ pub(super) fn scope(scope: Option<v1::Scope>) -> Result<Scope> {
         step: scope.step.map(|step| time::length("scope.step", step)).transpose()?,
         conditions: scope.conditions.into_iter().map(condition).collect::<Result<_>>()?,
         by: scope.group_by.into_iter().map(by).collect::<Result<_>>()?,
-        group: scope.group.into_iter().map(group).collect(),
+        group: group(scope.group),
     })
 }
 
 /// A scope for the wire.
 pub(super) fn write_scope(scope: &Scope) -> v1::Scope {
     let by = |by: &By| v1::GroupBy { column: by.column.clone(), bands: by.bands.clone() };
-    let group = |value: &GroupValue| v1::GroupValue {
-        column: value.column.clone(),
-        value: value.value.clone(),
-    };
     v1::Scope {
         model: scope.model.clone(),
         version: scope.version.clone(),
@@ -55,11 +50,26 @@ pub(super) fn write_scope(scope: &Scope) -> v1::Scope {
         step: scope.step.map(time::duration),
         conditions: scope.conditions.iter().map(write_condition).collect(),
         group_by: scope.by.iter().map(by).collect(),
-        group: scope.group.iter().map(group).collect(),
+        group: write_group(&scope.group),
     }
 }
 
-fn condition(condition: v1::SliceCondition) -> Result<Filter> {
+/// Reads which group an answer is about.
+pub(super) fn group(group: Vec<v1::GroupValue>) -> Vec<GroupValue> {
+    let value = |value: v1::GroupValue| GroupValue { column: value.column, value: value.value };
+    group.into_iter().map(value).collect()
+}
+
+/// A group for the wire.
+pub(super) fn write_group(group: &[GroupValue]) -> Vec<v1::GroupValue> {
+    let value = |value: &GroupValue| v1::GroupValue {
+        column: value.column.clone(),
+        value: value.value.clone(),
+    };
+    group.iter().map(value).collect()
+}
+
+pub(super) fn condition(condition: v1::SliceCondition) -> Result<Filter> {
     let known = v1::SliceOperator::try_from(condition.operator).ok();
     let operator = OPERATORS.iter().find(|(_, wire)| Some(*wire) == known);
     let Some((operator, _)) = operator else {
@@ -76,7 +86,7 @@ fn condition(condition: v1::SliceCondition) -> Result<Filter> {
     Ok(Filter { column: condition.column, operator: *operator, value: condition.value })
 }
 
-fn write_condition(filter: &Filter) -> v1::SliceCondition {
+pub(super) fn write_condition(filter: &Filter) -> v1::SliceCondition {
     let operator = OPERATORS.iter().find(|(operator, _)| *operator == filter.operator);
     v1::SliceCondition {
         column: filter.column.clone(),

@@ -10,6 +10,7 @@ mod compat;
 mod corpus;
 mod crash;
 mod cuts;
+mod fairness;
 mod golden;
 mod explain;
 mod parity;

@@ -5,6 +5,7 @@
 
 use super::binary::BinaryCells;
 use super::proportion::{Interval, Proportion};
+use super::two_proportions::newcombe_interval;
 use super::undefined::{Measured, Undefined};
 
 /// Rows of a group from which on its rates are taken without a warning, by default.
@@ -88,6 +89,10 @@ pub struct Fairness {
     pub equalized_odds_difference: Measured<f64>,
     /// The smaller of the ratios of true-positive and of false-positive rates.
     pub equalized_odds_ratio: Measured<f64>,
+    /// The mean of the differences of true-positive and of false-positive rates.
+    pub equalized_odds_difference_mean: Measured<f64>,
+    /// Largest minus smallest accuracy.
+    pub accuracy_difference: Measured<f64>,
 }
 
 /// Compares groups by their cells.
@@ -102,6 +107,7 @@ pub fn fairness(groups: &[BinaryCells], empty: EmptyRate) -> Fairness {
     let selection = Extremes::of(groups.iter().map(BinaryCells::selection_of), empty);
     let hits = Extremes::of(groups.iter().map(BinaryCells::recall_of), empty);
     let alarms = Extremes::of(groups.iter().map(BinaryCells::false_positive_rate_of), empty);
+    let accuracy = Extremes::of(groups.iter().map(BinaryCells::accuracy_of), empty);
     let both = |one: Measured<f64>, other: Measured<f64>, choose: fn(f64, f64) -> f64| {
         one.and_then(|one| Ok(choose(one, other?)))
     };
@@ -115,11 +121,78 @@ pub fn fairness(groups: &[BinaryCells], empty: EmptyRate) -> Fairness {
         equal_opportunity_ratio: ratio(&hits),
         equalized_odds_difference: both(difference(&hits), difference(&alarms), f64::max),
         equalized_odds_ratio: both(ratio(&hits), ratio(&alarms), f64::min),
+        equalized_odds_difference_mean: both(difference(&hits), difference(&alarms), f64::midpoint),
+        accuracy_difference: difference(&accuracy),
+    }
+}
+
+/// How far apart the selection rates of groups are, and which groups are farthest apart.
+///
+/// A rate of no row is left out. A value is [`Undefined::TooFewGroups`] where fewer than two groups
+/// have one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Parity {
+    /// Largest minus smallest rate.
+    pub difference: Measured<f64>,
+    /// Newcombe's interval of the difference of the two groups, see [`parity`].
+    pub interval: Measured<Interval>,
+    /// Smallest over largest rate; [`Undefined::RatesZero`] where the largest is 0.
+    pub ratio: Measured<f64>,
+    /// Largest distance of a group's rate from that of all groups together.
+    pub difference_to_overall: Measured<f64>,
+    /// Places of the groups with the smallest and with the largest rate; of equal ones the first.
+    pub ends: Measured<(usize, usize)>,
+    extremes: Measured<Extremes>,
+}
+
+/// Compares the selection rates of groups.
+///
+/// Formula: differences and ratio as in [`Fairness`]; `max |rate - sum hits / sum rows|` to overall.
+/// The interval is [`newcombe_interval`] of the groups farthest apart at the confidence
+/// `1 - (1 - confidence) / (k (k - 1) / 2)`, k the groups: by Bonferroni all pairs together hold
+/// `confidence`, and so does the pair that was chosen for being farthest apart.
+///
+/// Shapes: one proportion per group, in any order.
+///
+/// Source: fairlearn `demographic_parity_difference` with `method="between_groups"` and
+/// `"to_overall"`; Dunn, Multiple Comparisons among Means (1961).
+pub fn parity(rates: &[Proportion], confidence: f64) -> Parity {
+    let extremes = Extremes::of(rates.iter().copied(), EmptyRate::LeftOut);
+    let known: Vec<&Proportion> = rates.iter().filter(|rate| rate.rows > 0).collect();
+    let sum = |part: fn(&Proportion) -> u64| {
+        known.iter().fold(0u64, |sum, rate| sum.saturating_add(part(rate)))
+    };
+    let overall = Proportion { hits: sum(|rate| rate.hits), rows: sum(|rate| rate.rows) };
+    let farthest = |overall: f64| {
+        let shares = known.iter().filter_map(|rate| rate.share().ok());
+        shares.map(|share| (share - overall).abs()).fold(0.0, f64::max)
+    };
+    let pairs = known.len() as f64 * (known.len() as f64 - 1.0) / 2.0;
+    let place = |of: &Proportion| rates.iter().position(|rate| rate == of);
+    let ends = |e: Extremes| place(&e.least).zip(place(&e.most)).ok_or(Undefined::TooFewGroups);
+    Parity {
+        difference: extremes.and_then(|e| e.difference()),
+        interval: extremes
+            .and_then(|e| newcombe_interval(e.most, e.least, 1.0 - (1.0 - confidence) / pairs)),
+        ratio: extremes.and_then(|e| e.ratio()),
+        difference_to_overall: extremes.and_then(|_| Ok(farthest(overall.share()?))),
+        ends: extremes.and_then(ends),
+        extremes,
+    }
+}
+
+impl Parity {
+    /// Whether the ratio is at least a threshold; four fifths are decided in whole numbers.
+    pub fn passes(&self, threshold: f64) -> Measured<bool> {
+        match self.extremes? {
+            extremes if threshold == 0.8 => extremes.four_fifths(),
+            extremes => Ok(extremes.ratio()? >= threshold),
+        }
     }
 }
 
 /// The smallest and the largest rate of some groups.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Extremes {
     least: Proportion,
     most: Proportion,
@@ -171,7 +244,7 @@ fn cross(one: &Proportion, other: &Proportion) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use super::{BinaryCells, EmptyRate, Undefined, fairness, group_rates};
+    use super::{BinaryCells, EmptyRate, Proportion, Undefined, fairness, group_rates, parity};
 
     fn cells(tp: u64, fp: u64, fn_: u64, tn: u64) -> BinaryCells {
         BinaryCells {
@@ -211,6 +284,29 @@ mod tests {
         near(fairness.equalized_odds_difference, 0.4 - 0.1);
         near(fairness.equalized_odds_ratio, 0.25);
         assert_eq!(fairness.four_fifths, Ok(false));
+    }
+
+    #[test]
+    fn parity_names_its_groups_and_holds_its_level_over_all_pairs() {
+        let of = |hits, rows| Proportion { hits, rows };
+        let rates = [of(50, 100), of(0, 0), of(20, 100), of(40, 100)];
+        let apart = parity(&rates, 0.95);
+        assert_eq!(apart.ends, Ok((2, 0)));
+        assert!(apart.difference.is_ok_and(|d| (d - 0.3).abs() < 1e-15));
+        // 110 of 300 together.
+        assert!(
+            apart.difference_to_overall.is_ok_and(|d| (d - (110.0 / 300.0 - 0.2)).abs() < 1e-15)
+        );
+        assert_eq!((apart.passes(0.8), apart.passes(0.4)), (Ok(false), Ok(true)));
+        let two = parity(&[rates[0], rates[2]], 0.95);
+        let (wide, narrow) = (apart.interval.expect("rows"), two.interval.expect("rows"));
+        assert!(wide.low < narrow.low && narrow.high < wide.high, "{wide:?} {narrow:?}");
+        let alone = parity(&rates[..2], 0.95);
+        assert_eq!(
+            (alone.ends, alone.ratio),
+            (Err(Undefined::TooFewGroups), Err(Undefined::TooFewGroups))
+        );
+        assert_eq!(parity(&[of(0, 5), of(0, 6)], 0.95).passes(0.8), Err(Undefined::RatesZero));
     }
 
     #[test]

@@ -63,12 +63,14 @@ mod cost_bounds;
 mod regression_sums;
 mod regression_rows;
 mod degradation;
-mod fairness;
 mod student_t;
 mod two_proportions;
+mod fairness;
 mod welch;
+mod effect;
 mod lift;
 mod sample_ratio;
+mod paired;
 #[cfg(test)]
 mod coverage;
 #[cfg(test)]
@@ -107,11 +109,14 @@ pub use self::calibration::{
     ECE_BINS, LOG_LOSS_CLIP, Reliability, ReliabilityBin, ReliabilitySums,
 };
 pub use self::degradation::{Better, degradation};
+pub use self::effect::{cohen_d, cohen_h};
 pub use self::fairness::{
-    EmptyRate, Fairness, GROUP_ROWS_MIN, GroupRate, GroupRates, fairness, group_rates,
+    EmptyRate, Fairness, GROUP_ROWS_MIN, GroupRate, GroupRates, Parity, fairness, group_rates,
+    parity,
 };
 pub use self::lift::{Lift, lift_of_means, lift_of_proportions};
 pub use self::multiclass::{ClassMean, multiclass_log_loss, one_vs_rest_roc_auc};
+pub use self::paired::{MCNEMAR_EXACT_MAX, McNemar, mcnemar};
 pub use self::per_class::{OfClass, PerClass};
 pub use self::proportion::{Interval, Proportion};
 pub use self::regression_rows::RegressionRows;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::rows::{Row, of_case};
 use crate::stats::{
-    Interval, Measured, Moments, Proportion, mean_difference, newcombe_interval,
+    Interval, Measured, Moments, Proportion, cohen_d, cohen_h, mean_difference, newcombe_interval,
     proportion_difference, sample_ratio, two_proportion_z, wald_interval, welch, welch_degrees,
     welch_interval,
 };
@@ -36,6 +36,7 @@ fn check_proportions(case: &Value, one: Proportion, other: Proportion) -> usize 
         + check_recorded(case, &["chi2"], test.map(|test| test.statistic.powi(2)))
         + check_p(case, "p_two_sided", test.map(|test| test.p_value))
         + check_interval(case, "ci95_wald", wald_interval(one, other, 0.95))
+        + check_recorded(case, &["cohen_h"], cohen_h(one, other))
         + check_interval(case, "ci95_newcombe", newcombe_interval(one, other, 0.95))
 }
 
@@ -45,6 +46,7 @@ fn check_welch(case: &Value, one: &Moments, other: &Moments) -> usize {
         + check_recorded(case, &["var1_ddof1"], one.variance())
         + check_recorded(case, &["t"], test.map(|test| test.statistic))
         + check_recorded(case, &["df"], welch_degrees(one, other))
+        + check_recorded(case, &["cohen_d_pooled"], cohen_d(one, other))
         + check_p(case, "p_two_sided", test.map(|test| test.p_value))
         + check_interval(case, "ci95", welch_interval(one, other, 0.95))
 }
@@ -119,7 +121,7 @@ fn welch_equals_scipy_on_data_sets() {
         let (one, other) = (group("group1"), group("group2"));
         assert_eq!(Some(one.rows), case["expected"]["n1"].as_u64(), "{}", id(&case));
         let found = check_welch(&case, &one, &other);
-        assert_eq!(found, 5, "{}", id(&case));
+        assert_eq!(found, 6, "{}", id(&case));
         checked += found;
     }
     finish("welch of data sets", checked);

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::stats::{BinaryCells, EmptyRate, GROUP_ROWS_MIN, Measured, fairness, group_rates};
+use crate::stats::{
+    BinaryCells, EmptyRate, GROUP_ROWS_MIN, Measured, Proportion, fairness, group_rates, parity,
+};
 use crate::vectors::{cases, check_recorded, finish, id, inline};
 
 /// A group's cells from its recorded counts and rates.
@@ -40,6 +42,8 @@ fn check_rates(
 
 fn check_distances(case: &Value, groups: &[BinaryCells], empty: EmptyRate) -> usize {
     let got = fairness(groups, empty);
+    let rates: Vec<Proportion> = groups.iter().map(BinaryCells::selection_of).collect();
+    let apart = parity(&rates, 0.95);
     [
         ("demographic_parity_difference", got.demographic_parity_difference),
         ("demographic_parity_ratio", got.demographic_parity_ratio),
@@ -47,6 +51,9 @@ fn check_distances(case: &Value, groups: &[BinaryCells], empty: EmptyRate) -> us
         ("equal_opportunity_ratio", got.equal_opportunity_ratio),
         ("equalized_odds_difference", got.equalized_odds_difference),
         ("equalized_odds_ratio", got.equalized_odds_ratio),
+        ("equalized_odds_difference_mean", got.equalized_odds_difference_mean),
+        ("accuracy_difference", got.accuracy_difference),
+        ("demographic_parity_difference_to_overall", apart.difference_to_overall),
     ]
     .into_iter()
     .map(|(key, got)| check_recorded(case, &[key], got))
@@ -67,7 +74,7 @@ fn groups_of_data_sets_equal_fairlearn() {
         }
         // A missing rate counts as 0 in these vectors.
         let found = check_distances(&case, &all, EmptyRate::Zero);
-        assert_eq!(found, 6, "{}", id(&case));
+        assert_eq!(found, 9, "{}", id(&case));
         let four_fifths = fairness(&all, EmptyRate::Zero).four_fifths;
         let ratio = case["expected"]["demographic_parity_ratio"].as_f64().expect("recorded");
         assert_eq!(four_fifths, Ok(ratio >= 0.8), "{}", id(&case));

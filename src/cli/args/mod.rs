@@ -3,6 +3,7 @@
 
 mod bench;
 mod data;
+mod fairness;
 mod maintenance;
 mod models;
 mod query;

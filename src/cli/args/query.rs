@@ -9,6 +9,7 @@ use driftline_query::{
     PerformanceRequest, QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
 };
 
+use super::fairness::FairnessArgs;
 use super::operations::OperationsArgs;
 use crate::cli::time::{Moment, TimeError, parse_duration};
 
@@ -61,6 +62,14 @@ pub enum QueryCommand {
         driftline query operations --model fraud --from -7d --to now --step 1h --percentile 99\n  \
         driftline query operations --model fraud --from -1h --to now --ok 200 --ok 204 --format json"))]
     Operations(OperationsArgs),
+    /// Whether groups are selected, found and wrongly flagged alike
+    #[command(after_help = format!("{TIMES_HELP}\n\n\
+        Examples:\n  \
+        driftline query fairness --model credit --by sex --from -30d --to now\n  \
+        driftline query fairness --model credit --by age:30,45,60 --from -30d --to now --step 7d\n  \
+        driftline query fairness --model credit --by sex --by region --from -30d --to now \
+        --min-group-size 50"))]
+    Fairness(FairnessArgs),
 }
 
 /// Model, version and interval.

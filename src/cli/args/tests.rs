@@ -295,3 +295,18 @@ fn a_benchmark_is_named_or_all_of_one_model_run() {
     wrong("bench --features 1996", "1995");
     wrong("bench --server http://a:1", "--data-dir");
 }
+
+#[test]
+fn fairness_has_the_four_fifths_rule_unless_told_otherwise() {
+    let from = "query fairness --model m --from -1d --to now";
+    let cli = good(&format!("{from} --by sex --by age:30,45"));
+    let Command::Query(QueryCommand::Fairness(args)) = cli.command else { panic!("fairness") };
+    let request = args.request(2 * DAY).unwrap();
+    assert_eq!(request.scope.by.len(), 2);
+    assert_eq!((request.threshold, request.min_group_size), (0.8, None));
+    assert_eq!(request.empty_rate, driftline_query::stats::EmptyRate::LeftOut);
+    good(&format!("{from} --class yes --metric tpr --selection all --empty-rate zero"));
+    wrong(&format!("{from} --threshold 1.5"), "at most 1, such as 0.8");
+    wrong(&format!("{from} --metric roc_auc"), "selection_rate, selection_rate_all, tpr");
+    wrong(&format!("{from} --min-group-size -1"), "--min-group-size");
+}

@@ -7,6 +7,8 @@
 mod chart;
 mod distribution;
 mod drift;
+mod fairness;
+mod forest;
 mod import;
 mod inspection;
 mod machine;
@@ -26,6 +28,7 @@ use std::io::{self, IsTerminal as _};
 
 pub use distribution::distribution;
 pub use drift::drift;
+pub use fairness::fairness;
 pub use import::{ImportReport, Imported, RefusedRow, import};
 pub use inspection::inspection;
 pub use maintenance::{Deleted, compacted, deleted, verified};

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io};
 
-use driftline_query::{Filter, Scope};
+use driftline_query::{Filter, GroupValue, Scope};
 
 use super::table::name;
 
@@ -11,8 +11,13 @@ pub(super) type GroupView<'a> = BTreeMap<&'a str, Option<&'a str>>;
 
 /// Which group an answer is about.
 pub(super) fn group(scope: &Scope) -> Option<GroupView<'_>> {
-    let values = scope.group.iter().map(|g| (g.column.as_str(), g.value.as_deref()));
-    (!scope.group.is_empty()).then(|| values.collect())
+    group_of(&scope.group)
+}
+
+/// A group; none of all rows.
+pub(super) fn group_of(group: &[GroupValue]) -> Option<GroupView<'_>> {
+    let values = group.iter().map(|g| (g.column.as_str(), g.value.as_deref()));
+    (!group.is_empty()).then(|| values.collect())
 }
 
 /// The conditions as they are asked for.
