@@ -132,6 +132,15 @@ impl Monitor {
         self.db.set_schema(model, version, schema)
     }
 
+    /// Gives a model more tags; predictions that are there already have null in them.
+    ///
+    /// # Errors
+    /// `NotFound`, `InvalidArgument` for the name of a feature or of a role, and past
+    /// [`driftline_storage::limits::TAGS_MAX`].
+    pub fn add_tags(&self, model: &str, tags: &[String]) -> Result<Arc<ModelRecord>> {
+        self.db.add_tags(model, tags)
+    }
+
     /// Stores predictions: durable and visible once the returned [`Pending`] was waited for.
     ///
     /// # Errors

@@ -79,7 +79,7 @@ impl Operator {
 /// What rows have to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
-    /// Name of a column: a feature, `score`, `prediction`, `latency_ms` or `status`.
+    /// Name of a column: a feature, a tag, `score`, `prediction`, `latency_ms` or `status`.
     pub column: String,
     /// How it is compared.
     pub operator: Operator,

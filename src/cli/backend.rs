@@ -44,6 +44,8 @@ pub trait Backend {
         version: Option<&str>,
         schema: Schema,
     ) -> Result<Arc<ModelRecord>>;
+    /// See [`Monitor::add_tags`].
+    fn add_tags(&self, model: &str, tags: &[String]) -> Result<Arc<ModelRecord>>;
     /// See [`Monitor::set_reference`].
     fn set_reference(
         &self,
@@ -125,6 +127,10 @@ impl Backend for Monitor {
         schema: Schema,
     ) -> Result<Arc<ModelRecord>> {
         self.set_schema(model, version, schema)
+    }
+
+    fn add_tags(&self, model: &str, tags: &[String]) -> Result<Arc<ModelRecord>> {
+        self.add_tags(model, tags)
     }
 
     fn set_reference(
@@ -233,6 +239,10 @@ impl Backend for Client {
         schema: Schema,
     ) -> Result<Arc<ModelRecord>> {
         self.set_schema(model, version, &schema).map(Arc::new)
+    }
+
+    fn add_tags(&self, model: &str, tags: &[String]) -> Result<Arc<ModelRecord>> {
+        self.add_tags(model, tags).map(Arc::new)
     }
 
     fn set_reference(

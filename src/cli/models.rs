@@ -3,7 +3,7 @@
 use driftline_storage::{Error, ErrorKind, Task, VersionRecord, check_name};
 
 use super::{
-    args::{CreateArgs, GlobalArgs, ModelsCommand, RetentionArgs},
+    args::{CreateArgs, GlobalArgs, ModelsCommand, RetentionArgs, TagsCommand},
     outcome::{Failure, Outcome},
     render,
     run::{open, open_existing, open_still, show, usage},
@@ -26,7 +26,17 @@ pub(super) fn models(global: &GlobalArgs, command: &ModelsCommand) -> Outcome {
         ModelsCommand::Create(args) => create_model(global, args),
         ModelsCommand::Stats { model } => stats(global, model.as_deref()),
         ModelsCommand::Retention(args) => retention(global, args),
+        ModelsCommand::Tags(command) => tags(global, command),
     }
+}
+
+fn tags(global: &GlobalArgs, command: &TagsCommand) -> Outcome {
+    let backend = open_existing(global)?;
+    let record = match command {
+        TagsCommand::List { model } => backend.model(model)?,
+        TagsCommand::Add { model, tags } => backend.add_tags(model, tags).map_err(usage)?,
+    };
+    show(global, |out, format, style| render::tags(&record, out, format, style))
 }
 
 /// Makes a model, or a version of one that exists: then what is declared is the version's own.
@@ -72,6 +82,7 @@ fn check_declaration(args: &CreateArgs) -> Outcome {
         ("--categorical", &declared.categorical),
         ("--numeric", &declared.numeric),
         ("--ignore", &declared.ignore),
+        ("--tag", &declared.tags),
     ];
     for (place, (flag, names)) in lists.iter().enumerate() {
         for (other, others) in lists.iter().skip(place + 1) {

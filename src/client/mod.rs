@@ -160,6 +160,15 @@ impl Client {
         wire::model::model(self.wait(self.models_service().set_schema(request))?.model)
     }
 
+    /// Gives a model more tags, see [`crate::Monitor::add_tags`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn add_tags(&self, model: &str, tags: &[String]) -> Result<ModelRecord> {
+        let request = v1::AddTagsRequest { model: model.to_owned(), tags: tags.to_vec() };
+        wire::model::model(self.wait(self.models_service().add_tags(request))?.model)
+    }
+
     /// Makes rows a reference, see [`crate::Monitor::set_reference`]. The schema is that of the
     /// reference's owner.
     ///

@@ -80,7 +80,8 @@ fn prediction_row(batch: &PredictionBatch, schema: &Schema, row: usize) -> Predi
         time: batch.times.get(row).copied().map(time::timestamp),
         ..PredictionRow::default()
     };
-    for (field, column) in schema.columns().into_iter().zip(&batch.columns) {
+    let columns = schema.columns().into_iter().zip(&batch.columns);
+    for (place, (field, column)) in columns.enumerate() {
         let cell = match column {
             Column::Numeric(values) => {
                 let value = values.get(row).copied().filter(|value| !is_null(*value));
@@ -101,6 +102,9 @@ fn prediction_row(batch: &PredictionBatch, schema: &Schema, row: usize) -> Predi
             }
             (PREDICTION, value::Kind::Text(text)) => {
                 message.prediction = Some(Prediction::PredictedClass(text));
+            }
+            (_, value::Kind::Text(text)) if place >= schema.untagged_len() => {
+                message.tags.insert(field.name, text);
             }
             (_, cell) => {
                 message.features.insert(field.name, Value { kind: Some(cell) });

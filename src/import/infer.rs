@@ -52,7 +52,7 @@ pub struct Inferred {
 }
 
 /// Infers a schema: strings and booleans are categorical, numbers numeric, unless declared; every
-/// column without a role is a feature, unless ignored. The task, if not declared, follows from the
+/// column without a role is a feature, unless ignored or a tag. The task, if not declared, follows from the
 /// predictions (or labels): words, booleans and up to 20 different whole numbers are classes.
 ///
 /// # Errors
@@ -67,7 +67,8 @@ pub fn infer_schema(
     let named = |names: &[String], column: &ColumnInfo| names.contains(&column.name);
     let mut features = Vec::new();
     for (place, column) in columns.iter().enumerate() {
-        if roles.is_role(&column.name) || named(&declared.ignore, column) {
+        let is_tag = named(&declared.tags, column);
+        if roles.is_role(&column.name) || is_tag || named(&declared.ignore, column) {
             continue;
         }
         let kind = if named(&declared.categorical, column) {
@@ -110,6 +111,7 @@ pub fn infer_schema(
         None => infer_task(columns, first, roles),
     };
     let schema = Schema::new(task, features, declared.positive_class.clone())?;
+    let schema = schema.with_tags(&declared.tags)?;
     Ok(Inferred { schema, notes })
 }
 
@@ -198,12 +200,14 @@ mod tests {
         let declared = Declaration {
             categorical: vec!["season".to_owned(), "seazon".to_owned()],
             ignore: vec!["open".to_owned()],
+            tags: vec!["empty".to_owned(), "region".to_owned()],
             ..Declaration::default()
         };
         let inferred = infer(ints(0..2), RawKind::Int, &declared);
         let kinds: Vec<(&str, Kind)> =
             inferred.schema.features.iter().map(|f| (f.name.as_str(), f.kind)).collect();
-        assert_eq!(kinds, [("season", Kind::Categorical), ("empty", Kind::Categorical)]);
-        assert_eq!(inferred.notes.len(), 2, "{:?}", inferred.notes);
+        assert_eq!(kinds, [("season", Kind::Categorical)]);
+        assert_eq!(inferred.schema.tags, ["empty", "region"], "those that are not there may come");
+        assert_eq!(inferred.notes.len(), 1, "{:?}", inferred.notes);
     }
 }

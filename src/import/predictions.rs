@@ -126,15 +126,19 @@ pub(super) fn unreadable(error: super::table::TableError) -> Error {
 
 fn note_columns(columns: &[ColumnInfo], target: PredictionTarget<'_>, summary: &mut Summary) {
     let features = &target.schema.features;
+    let tags = &target.schema.tags;
     for column in columns.iter().filter(|column| !target.roles.is_role(&column.name)) {
-        if !features.iter().any(|feature| feature.name == column.name) {
-            summary
-                .note(format!("{:?} is not a feature of the model and is left out", column.name));
+        let known = features.iter().map(|feature| &feature.name).chain(tags);
+        if !known.into_iter().any(|known| *known == column.name) {
+            summary.note(format!(
+                "{:?} is neither a feature nor a tag of the model and is left out",
+                column.name
+            ));
         }
     }
-    for feature in features {
-        if !columns.iter().any(|column| column.name == feature.name) {
-            summary.note(format!("the file has no column {:?}, its values are null", feature.name));
+    for name in features.iter().map(|feature| &feature.name).chain(tags) {
+        if !columns.iter().any(|column| column.name == *name) {
+            summary.note(format!("the file has no column {name:?}, its values are null"));
         }
     }
 }
@@ -231,11 +235,9 @@ fn convert<'a>(
         .into_iter()
         .enumerate()
         .map(|(place, field)| {
-            let name = if place < target.schema.features.len() {
-                field.name.as_str()
-            } else {
-                target.roles.column(&field.name)
-            };
+            let named =
+                place < target.schema.features.len() || place >= target.schema.untagged_len();
+            let name = if named { field.name.as_str() } else { target.roles.column(&field.name) };
             let found = columns.iter().position(|column| column.name == name).and_then(&cells);
             match found {
                 Some(cells) => cells.values(field.kind, &mut faults),

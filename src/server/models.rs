@@ -106,6 +106,19 @@ impl ModelService for Models {
         self.0.run(about, work).await.map(Response::new)
     }
 
+    async fn add_tags(
+        &self,
+        request: Request<v1::AddTagsRequest>,
+    ) -> Result<Response<v1::AddTagsResponse>, Status> {
+        let v1::AddTagsRequest { model, tags } = request.into_inner();
+        let about = About::model(&model);
+        let work = move |shared: &Shared| {
+            let model = shared.monitor.add_tags(&model, &tags)?;
+            Ok(v1::AddTagsResponse { model: Some(wire::model::write_model(&model)) })
+        };
+        self.0.run(about, work).await.map(Response::new)
+    }
+
     async fn set_reference(
         &self,
         request: Request<Streaming<v1::SetReferenceRequest>>,

@@ -40,10 +40,11 @@ pub(crate) fn predictions(
     check_size(rows, schema, &mut found);
     let ids = ids(&batch.prediction_ids, rows, &mut found);
     let mut features = by_name(batch.features, &mut found);
+    let mut tags = by_name(batch.tags, &mut found);
     found.finish()?;
 
     let mut found = Violations::default();
-    let mut columns = Vec::with_capacity(schema.features.len() + 4);
+    let mut columns = Vec::with_capacity(schema.columns_len());
     for field in &schema.features {
         let read = features
             .remove(&field.name)
@@ -59,9 +60,14 @@ pub(crate) fn predictions(
     columns.push(or_nulls(LATENCY, Kind::Numeric, rows, read, &mut found));
     let read = batch.status.map(|column| column::read_categories(&column, rows));
     columns.push(or_nulls(STATUS, Kind::Categorical, rows, read, &mut found));
+    for tag in &schema.tags {
+        let wanted = Wanted::Kind(Kind::Categorical);
+        let read = tags.remove(tag).map(|values| column::read(values, wanted, rows));
+        columns.push(or_nulls(tag, Kind::Categorical, rows, read, &mut found));
+    }
     found.finish()?;
     let batch = PredictionBatch { ids, times: batch.times_micros, columns };
-    Ok(Taken { batch, ignored: names(features.into_keys()) })
+    Ok(Taken { batch, ignored: names(features.into_keys().chain(tags.into_keys())) })
 }
 
 /// Reads a batch of labels.
@@ -107,6 +113,10 @@ pub(crate) fn write_predictions(batch: &PredictionBatch, schema: &Schema) -> v1:
         score: numbers(score),
         latency_ms: numbers(prediction + 1),
         status,
+        tags: (schema.untagged_len()..schema.columns_len())
+            .filter_map(present)
+            .map(|(field, column)| write_column(field, column))
+            .collect(),
     }
 }
 
@@ -217,7 +227,8 @@ mod tests {
     fn schema() -> Schema {
         let field = |name: &str, kind| Field { name: name.to_owned(), kind };
         let features = vec![field("amount", Kind::Numeric), field("new", Kind::Boolean)];
-        Schema::new(Task::Binary, features, None).expect("valid")
+        let schema = Schema::new(Task::Binary, features, None).expect("valid");
+        schema.with_tags(&["region".to_owned(), "empty".to_owned()]).expect("valid")
     }
 
     fn batch() -> PredictionBatch {
@@ -231,6 +242,8 @@ mod tests {
                 Column::nulls(false, 2),
                 Column::nulls(true, 2),
                 Column::nulls(false, 2),
+                Column::categories([None, Some("eu")]),
+                Column::nulls(false, 2),
             ],
         }
     }
@@ -238,7 +251,7 @@ mod tests {
     #[test]
     fn a_batch_comes_back_and_empty_columns_are_not_sent() {
         let wire = write_predictions(&batch(), &schema());
-        assert_eq!(wire.features.len(), 1);
+        assert_eq!((wire.features.len(), wire.tags.len()), (1, 1));
         assert!(wire.prediction.is_none() && wire.status.is_none());
         let taken = predictions(wire, &schema()).expect("valid");
         assert_eq!(format!("{:?}", taken.batch), format!("{:?}", batch()));
@@ -251,7 +264,12 @@ mod tests {
         let mut extra = wire.features.first().cloned().expect("one feature");
         extra.name = "extra".to_owned();
         wire.features.push(extra);
-        assert_eq!(predictions(wire.clone(), &schema()).expect("valid").ignored, ["extra"]);
+        wire.tags.extend(wire.tags.first().cloned());
+        let error = predictions(wire.clone(), &schema()).expect_err("twins");
+        assert_eq!(error.to_string(), "region: appears twice, a batch has a column once");
+        wire.tags.iter_mut().take(1).for_each(|tag| tag.name = "other".to_owned());
+        let ignored = predictions(wire.clone(), &schema()).expect("valid").ignored;
+        assert_eq!(ignored, ["extra", "other"]);
         let twin = wire.features.first().cloned().expect("one feature");
         wire.features.push(twin);
         let error = predictions(wire, &schema()).expect_err("twins");

@@ -23,7 +23,8 @@ pub(crate) fn schema(schema: v1::Schema) -> Result<Schema> {
         Ok(Field { name: field.name, kind })
     };
     let features = schema.features.into_iter().enumerate().map(field);
-    Schema::new(task, features.collect::<Result<_>>()?, schema.positive_class)
+    Schema::new(task, features.collect::<Result<_>>()?, schema.positive_class)?
+        .with_tags(&schema.tags)
 }
 
 /// A schema for the wire.
@@ -34,6 +35,7 @@ pub(crate) fn write_schema(schema: &Schema) -> v1::Schema {
         task: write_task(Some(schema.task)).into(),
         features: schema.features.iter().map(field).collect(),
         positive_class: schema.positive_class.clone(),
+        tags: schema.tags.clone(),
     }
 }
 
@@ -48,6 +50,7 @@ pub(crate) fn declaration(declaration: v1::Declaration) -> Result<Declaration> {
         numeric: declaration.numeric,
         ignore: declaration.ignore,
         positive_class: declaration.positive_class,
+        tags: declaration.tags,
     })
 }
 
@@ -59,6 +62,7 @@ pub(crate) fn write_declaration(declaration: &Declaration) -> v1::Declaration {
         numeric: declaration.numeric.clone(),
         ignore: declaration.ignore.clone(),
         positive_class: declaration.positive_class.clone(),
+        tags: declaration.tags.clone(),
     }
 }
 
@@ -243,8 +247,9 @@ mod tests {
         let field = |name: &str, kind| Field { name: name.to_owned(), kind };
         let features = vec![field("a", Kind::Boolean), field("b", Kind::Categorical)];
         let schema = Schema::new(Task::Binary, features, Some("yes".to_owned())).expect("valid");
-        let schema = Arc::new(schema);
-        let declaration = Declaration { task: Some(Task::Binary), ..Declaration::default() };
+        let tags = vec!["region".to_owned()];
+        let schema = Arc::new(schema.with_tags(&tags).expect("valid"));
+        let declaration = Declaration { task: Some(Task::Binary), tags, ..Declaration::default() };
         let own = VersionRecord { schema: Some(schema.clone()), declaration: None };
         let record = ModelRecord {
             name: "fraud".to_owned(),
@@ -262,7 +267,7 @@ mod tests {
         let error = schema(v1::Schema::default()).expect_err("no task");
         assert_eq!(error.to_string(), "schema.task: is required");
         let features = vec![v1::Field { name: "a".to_owned(), kind: 77 }];
-        let wire = v1::Schema { task: 1, features, positive_class: None };
+        let wire = v1::Schema { task: 1, features, ..v1::Schema::default() };
         let error = schema(wire).expect_err("no such kind");
         assert_eq!(error.to_string(), "schema.features[0].kind: 77 is not a kind");
     }

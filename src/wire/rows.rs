@@ -109,16 +109,21 @@ pub(crate) fn predictions(
         batch::push_id(&mut ids, row, &content.prediction_id, &mut found);
         times.push(time_of(row, "time", content.time, &mut found));
     }
-    let mut columns = Vec::with_capacity(schema.features.len() + 4);
+    let mut columns = Vec::with_capacity(schema.columns_len());
     let mut known = 0;
     for (name, kind) in schema.fields() {
         let mut builder = Builder::new(name, kind, rows.len());
         let is_feature = columns.len() < schema.features.len();
+        let is_tag = columns.len() >= schema.untagged_len();
         for (row, content) in rows.iter().enumerate() {
             let cell = if is_feature {
                 let value = content.features.get(name);
                 known += usize::from(value.is_some());
                 feature(value)
+            } else if is_tag {
+                let text = content.tags.get(name);
+                known += usize::from(text.is_some());
+                text.map_or(Cell::Null, |text| Cell::Text(text))
             } else {
                 role(content, name)
             };
@@ -128,7 +133,7 @@ pub(crate) fn predictions(
     }
     found.finish()?;
     let batch = PredictionBatch { ids, times, columns };
-    let sent: usize = rows.iter().map(|row| row.features.len()).sum();
+    let sent: usize = rows.iter().map(|row| row.features.len() + row.tags.len()).sum();
     // Names are sorted out only where there is one that the schema does not have.
     let ignored = if known < sent { ignored(rows, schema) } else { Vec::new() };
     Ok(Taken { batch, ignored })
@@ -158,9 +163,15 @@ fn role<'a>(row: &'a PredictionRow, name: &str) -> Cell<'a> {
 }
 
 fn ignored(rows: &[PredictionRow], schema: &Schema) -> Vec<String> {
-    let known: BTreeSet<&str> = schema.features.iter().map(|field| field.name.as_str()).collect();
-    let names: BTreeSet<&String> = rows.iter().flat_map(|row| row.features.keys()).collect();
-    batch::names(names.into_iter().filter(|name| !known.contains(name.as_str())).cloned())
+    let features: BTreeSet<&String> = schema.features.iter().map(|field| &field.name).collect();
+    let tags: BTreeSet<&String> = schema.tags.iter().collect();
+    let of_features = rows.iter().flat_map(|row| row.features.keys());
+    let of_tags = rows.iter().flat_map(|row| row.tags.keys());
+    let foreign = of_features
+        .filter(|name| !features.contains(name))
+        .chain(of_tags.filter(|name| !tags.contains(name)));
+    let names: BTreeSet<&String> = foreign.collect();
+    batch::names(names.into_iter().cloned())
 }
 
 /// Reads rows of labels.
@@ -216,7 +227,8 @@ mod tests {
     fn schema() -> Schema {
         let field = |name: &str, kind| Field { name: name.to_owned(), kind };
         let features = vec![field("amount", Kind::Numeric), field("country", Kind::Categorical)];
-        Schema::new(Task::Binary, features, None).expect("valid")
+        let schema = Schema::new(Task::Binary, features, None).expect("valid");
+        schema.with_tags(&["region".to_owned()]).expect("valid")
     }
 
     fn row(features: &[(&str, value::Kind)]) -> PredictionRow {
@@ -235,9 +247,14 @@ mod tests {
     fn a_row_becomes_columns_and_unknown_features_are_named() {
         let mut row = row(&[("amount", value::Kind::Number(2.0)), ("x", value::Kind::Number(0.0))]);
         row.prediction = Some(Prediction::PredictedValue(1.0));
+        row.tags = HashMap::from(
+            [("region", "eu"), ("amount", "1")]
+                .map(|(name, text)| (name.to_owned(), text.to_owned())),
+        );
         let taken = predictions(&[row], &schema()).expect("valid");
         taken.batch.validate(&schema()).expect("fits the schema");
-        assert_eq!(taken.ignored, ["x"]);
+        assert_eq!(taken.ignored, ["amount", "x"], "a feature is no tag");
+        assert_eq!(taken.batch.columns.last(), Some(&Column::categories([Some("eu")])));
         assert_eq!(taken.batch.columns.first(), Some(&Column::Numeric(vec![2.0])));
         let mut class = CategoriesBuilder::default();
         class.push(Some("1"));

@@ -25,7 +25,8 @@ pub struct PredictionBatch {
     pub ids: Ids,
     /// Event times in microseconds.
     pub times: Vec<i64>,
-    /// One column per entry of [`Schema::columns`], in its order.
+    /// One column per entry of [`Schema::columns`], in its order; tags may be left out from the last
+    /// on, which are then null.
     pub columns: Vec<Column>,
 }
 
@@ -68,6 +69,11 @@ impl PredictionBatch {
             times: rows.iter().filter_map(|r| self.times.get(*r as usize)).copied().collect(),
             columns: self.columns.iter().map(|column| column.take(rows)).collect(),
         }
+    }
+
+    /// Adds the tags that are left out, as nulls.
+    pub(crate) fn widen(&mut self, columns: usize) {
+        widen(&mut self.columns, columns, self.times.len());
     }
 
     /// Appends the rows of a batch of the same schema.
@@ -158,6 +164,13 @@ impl LabelBatch {
     }
 }
 
+/// Adds columns of nulls until there are as many as asked for: tags that rows came without.
+pub(crate) fn widen(columns: &mut Vec<Column>, count: usize, rows: usize) {
+    while columns.len() < count {
+        columns.push(Column::nulls(false, rows));
+    }
+}
+
 /// Checks rows of any number against the schema, see [`PredictionBatch::validate`].
 pub(crate) fn check_rows(
     schema: &Schema,
@@ -167,8 +180,8 @@ pub(crate) fn check_rows(
 ) -> Result<()> {
     let mut found = Vec::new();
     check_shape(ids.len(), times.len(), &mut found);
-    let known = schema.fields().count();
-    if columns.len() != known {
+    let known = schema.columns_len();
+    if !(schema.untagged_len()..=known).contains(&columns.len()) {
         let text = format!("{} columns, the schema has {known}", columns.len());
         found.push(violation("columns", text));
     }

@@ -104,7 +104,7 @@ impl NewRows {
     }
 
     /// Takes in rows that come right after these; gives them back if they are to stay apart.
-    pub(crate) fn join(&mut self, more: Self) -> Option<Self> {
+    pub(crate) fn join(&mut self, mut more: Self) -> Option<Self> {
         let alike = self.producer.is_none() && more.producer.is_none() && self.key == more.key;
         let small = more.hashes.len() <= limits::JOINED_BATCH_ROWS_MAX
             && self.hashes.len() < limits::JOINED_ROWS_MAX
@@ -112,6 +112,10 @@ impl NewRows {
         if !alike || !small || self.schema != more.schema {
             return Some(more);
         }
+        // Tags may be left out, by one batch and not by the other.
+        let columns = self.rows.columns.len().max(more.rows.columns.len());
+        self.rows.widen(columns);
+        more.rows.widen(columns);
         self.rows.append(&more.rows);
         self.hashes.extend(more.hashes);
         self.duplicates += more.duplicates;

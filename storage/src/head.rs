@@ -112,9 +112,23 @@ impl VersionHead {
         self.bytes + self.partial_bytes
     }
 
+    /// Takes the tags of a later schema: they are null in the rows that are here. What a reader holds
+    /// of these is copied.
+    pub(crate) fn widen(&mut self, schema: &Arc<Schema>) {
+        if schema.tags.len() <= self.schema.tags.len() {
+            return;
+        }
+        self.schema = schema.clone();
+        let columns = schema.columns_len();
+        for chunk in Arc::make_mut(&mut self.chunks) {
+            Arc::make_mut(&mut chunk.rows).widen(columns);
+        }
+    }
+
     /// Adds a prepared batch. Returns the number of its first row.
-    pub(crate) fn apply(&mut self, prepared: Prepared) -> u32 {
+    pub(crate) fn apply(&mut self, mut prepared: Prepared) -> u32 {
         let base = self.rows;
+        prepared.rows.widen(self.schema.columns_len());
         // A batch of nothing but duplicates must leave nothing, however often it is sent.
         if prepared.rows.is_empty() {
             return base;

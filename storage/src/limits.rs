@@ -10,6 +10,8 @@ pub const NAME_BYTES_MAX: usize = 128;
 pub const CATEGORY_BYTES_MAX: usize = 1024;
 /// Features of one model: each costs a column and its counts in every minute.
 pub const FEATURES_MAX: usize = 2_000;
+/// Tags of one model: each is a column of every row, and few of them make a slice worth asking for.
+pub const TAGS_MAX: usize = 32;
 /// Rows of one batch: keeps a batch's partials and log record in the cache and the log frame small.
 pub const BATCH_ROWS_MAX: usize = 65_536;
 /// Bytes of one batch in memory: with it a group stays below [`RECORD_BYTES_MAX`].

@@ -146,7 +146,7 @@ fn to_rebin(state: &State) -> Option<Work> {
         // The newest first: that is where people look.
         let segments = days.values().rev().flatten();
         let other = |segment: &&Arc<Segment>| {
-            segment.record().binning != wanted && segment.record().schema == *schema
+            segment.record().binning != wanted && segment.record().schema.is_alike(schema)
         };
         if let Some(segment) = whole(segments).find(other) {
             return Some(Work::Rewrite(vec![vec![segment.clone()]]));
@@ -188,15 +188,16 @@ fn many_of_a_class(segments: &[Arc<Segment>], everything: bool) -> Option<Group>
     classes.into_values().map(fitting).find(|group| group.len() >= least)
 }
 
-/// The smallest segments, as many as fit one and have one schema.
+/// The smallest segments, as many as fit one and have one schema but for tags.
 fn fitting(mut segments: Group) -> Group {
     segments.sort_by_key(|segment| segment.record().row_count);
     let mut rows = 0;
     let mut chosen = Group::new();
     for segment in segments {
         rows += segment.record().row_count;
-        let alike =
-            chosen.first().is_none_or(|first| first.record().schema == segment.record().schema);
+        let alike = chosen
+            .first()
+            .is_none_or(|first| first.record().schema.is_alike(&segment.record().schema));
         if rows > limits::SEGMENT_ROWS_MAX || !alike {
             break;
         }

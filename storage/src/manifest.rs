@@ -78,6 +78,11 @@ impl ModelRecord {
         })
     }
 
+    /// Its tags: those of its schema once that is known, else those that were stated.
+    pub fn tags(&self) -> &[String] {
+        self.schema.as_deref().map_or(&self.declaration.tags, |schema| &schema.tags)
+    }
+
     /// What was stated about a version, or about the model.
     pub fn declaration_of(&self, version: Option<&str>) -> &Declaration {
         let own = version.and_then(|version| self.versions.get(version));

@@ -45,6 +45,8 @@ impl Db {
         schema: Option<Schema>,
     ) -> Result<Arc<ModelRecord>> {
         check_name("model", name)?;
+        declaration.validate()?;
+        let schema = schema.map(|schema| schema.with_tags(&declaration.tags)).transpose()?;
         let created = (self.shared.clock)();
         let record = ModelRecord {
             name: name.to_owned(),
@@ -79,10 +81,16 @@ impl Db {
     ) -> Result<Arc<ModelRecord>> {
         check_name("version", version)?;
         self.model(model)?;
+        record.declaration.as_ref().map_or(Ok(()), Declaration::validate)?;
         self.change_model(model, |known, _| {
             let Some(known) = known.filter(|known| !known.versions.contains_key(version)) else {
                 return Ok(None);
             };
+            let mut record = record;
+            if let Some(schema) = record.schema.take() {
+                let stated = record.declaration.as_ref().unwrap_or(&known.declaration);
+                record.schema = Some(tagged(schema, &stated.tags, known)?);
+            }
             if known.versions.len() >= limits::VERSIONS_MAX {
                 return Err(Error::exhausted("versions of a model", limits::VERSIONS_MAX));
             }
@@ -108,13 +116,43 @@ impl Db {
             let Some(known) = known.filter(|known| known.schema_of(version).is_none()) else {
                 return Ok(None);
             };
-            let (mut next, schema) = (known.clone(), Arc::new(schema));
+            let stated = &known.declaration_of(version).tags;
+            let (mut next, schema) = (known.clone(), tagged(Arc::new(schema), stated, known)?);
             let own = version.and_then(|version| next.versions.get_mut(version));
             match own.filter(|own| own.declaration.is_some()) {
                 Some(own) => own.schema = Some(schema),
                 None => next.schema = Some(schema),
             }
             Ok(Some(next))
+        })
+    }
+
+    /// Gives a model more tags, and each of its versions that has a schema of its own. Rows that are
+    /// there already have null in them. Those that it has already stay.
+    ///
+    /// # Errors
+    /// `NotFound`, `InvalidArgument` for the name of a feature or of a role, and past
+    /// [`limits::TAGS_MAX`].
+    pub fn add_tags(&self, model: &str, tags: &[String]) -> Result<Arc<ModelRecord>> {
+        self.model(model)?;
+        self.change_model(model, |known, _| {
+            let Some(known) = known else { return Ok(None) };
+            let mut next = known.clone();
+            for tag in tags {
+                if !next.declaration.tags.contains(tag) {
+                    next.declaration.tags.push(tag.clone());
+                }
+            }
+            next.declaration.validate()?;
+            if let Some(schema) = &mut next.schema {
+                *schema = Arc::new(Schema::clone(schema).with_tags(tags)?);
+            }
+            for version in next.versions.values_mut() {
+                if let Some(schema) = &mut version.schema {
+                    *schema = Arc::new(with_free_tags(schema, tags)?);
+                }
+            }
+            Ok((next != *known).then_some(next))
         })
     }
 
@@ -151,4 +189,18 @@ impl Db {
             Ok(known.map(|known| ModelRecord { retention, ..known.clone() }))
         })
     }
+}
+
+/// A schema with the tags that were stated for it and those of its model.
+fn tagged(schema: Arc<Schema>, stated: &[String], model: &ModelRecord) -> Result<Arc<Schema>> {
+    let schema = Arc::unwrap_or_clone(schema).with_tags(stated)?;
+    let of_model = model.schema.iter().flat_map(|schema| &schema.tags);
+    let of_model: Vec<String> = of_model.chain(&model.declaration.tags).cloned().collect();
+    Ok(Arc::new(with_free_tags(&schema, &of_model)?))
+}
+
+/// A schema with tags of its model: what is a feature of this version stays one.
+fn with_free_tags(schema: &Schema, tags: &[String]) -> Result<Schema> {
+    let free = tags.iter().filter(|tag| !schema.features.iter().any(|f| f.name == **tag));
+    schema.clone().with_tags(free)
 }

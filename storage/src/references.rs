@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    batch::check_rows,
+    batch::{check_rows, widen},
     binner::Binner,
     binning::Binning,
     catalog::Change,
@@ -129,6 +129,8 @@ impl Db {
             files::write_file(&*shared.vfs, &shared.root, path, content)
         };
         let columns = schema.columns();
+        let mut new = new;
+        widen(&mut new.rows.columns, columns.len(), new.rows.times.len());
         let encoded =
             rows::write_rows(&new.rows.ids, &new.rows.times, &columns, &new.rows.columns)?;
         let mut rows = write("parquet", &encoded.bytes)?;

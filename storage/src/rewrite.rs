@@ -20,6 +20,7 @@ use crate::{
     manifest::{Level, SegmentRecord, SidecarRecord},
     partials_file,
     publication::{Publication, replace},
+    schema::Schema,
     seal::{Place, write_segment},
     segment::Segment,
     state::Shared,
@@ -73,13 +74,14 @@ fn rewrite_group(
     let Some(first) = group.first().map(|segment| segment.record()) else {
         return Ok((Vec::new(), None));
     };
-    let (mut inputs, rows) = read(group)?;
+    let schema = widest(group).unwrap_or_else(|| first.schema.clone());
+    let (mut inputs, rows) = read(group, &schema)?;
     let rows = sort(&mut inputs, rows);
     if rows.is_empty() {
         return Ok((inputs, None));
     }
-    let binning = shared.read().binning_for(&first.model, &first.version, &first.schema);
-    let head = head_of(first, rows, Binner::new(binning), &inputs);
+    let binning = shared.read().binning_for(&first.model, &first.version, &schema);
+    let head = head_of(&first.version, schema, rows, Binner::new(binning), &inputs);
     let before = publication.bytes();
     let of = (first.model.as_str(), &head, first.day);
     let record = write_segment(shared, publication, of, place_of(group))?;
@@ -97,14 +99,20 @@ fn place_of(segments: &[Arc<Segment>]) -> Place {
     if packed && rows < limits::PACKED_BYTES_MAX as u64 { Place::Pack } else { Place::Own }
 }
 
+/// The schema of most tags: rows that came before a tag have null in it.
+fn widest(group: &Group) -> Option<Arc<Schema>> {
+    let schemas = group.iter().map(|segment| &segment.record().schema);
+    schemas.max_by_key(|schema| schema.tags.len()).cloned()
+}
+
 /// Reads rows and labels; deleted rows stay behind.
-fn read(segments: &[Arc<Segment>]) -> Result<(Vec<Input>, PredictionBatch)> {
+fn read(segments: &[Arc<Segment>], schema: &Schema) -> Result<(Vec<Input>, PredictionBatch)> {
     let mut inputs = Vec::with_capacity(segments.len());
     let mut all: Option<PredictionBatch> = None;
     let mut next = 0;
     for segment in segments {
         let (labels, seen) = segment.labels_now()?;
-        let rows = read_rows(segment)?;
+        let rows = read_rows(segment, schema)?;
         let deleted = segment.deleted()?;
         let mut kept = Vec::with_capacity(rows.len());
         let mut places = Vec::with_capacity(rows.len());
@@ -127,9 +135,9 @@ fn read(segments: &[Arc<Segment>]) -> Result<(Vec<Input>, PredictionBatch)> {
     Ok((inputs, all.unwrap_or_default()))
 }
 
-fn read_rows(segment: &Segment) -> Result<PredictionBatch> {
+fn read_rows(segment: &Segment, schema: &Schema) -> Result<PredictionBatch> {
     let file = segment.rows()?;
-    let fields = segment.record().schema.columns();
+    let fields = schema.columns();
     let columns = fields.iter().map(|field| file.column(field)).collect::<Result<Vec<Column>>>()?;
     let (ids, times): (Ids, Vec<i64>) = (file.ids()?, file.times()?);
     Ok(PredictionBatch { ids, times, columns })
@@ -155,14 +163,14 @@ fn sort(inputs: &mut [Input], rows: PredictionBatch) -> PredictionBatch {
 }
 
 fn head_of(
-    record: &SegmentRecord,
+    version: &str,
+    schema: Arc<Schema>,
     rows: PredictionBatch,
     mut binner: Binner,
     inputs: &[Input],
 ) -> VersionHead {
-    let schema = record.schema.clone();
     let prepared = prepare(rows, &mut binner);
-    let mut head = VersionHead::new(&record.version, schema, binner.binning().clone());
+    let mut head = VersionHead::new(version, schema, binner.binning().clone());
     head.apply(prepared);
     head.adopt(inputs.iter().map(|input| (&*input.labels, input.places.as_slice())));
     head

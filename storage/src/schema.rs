@@ -1,4 +1,8 @@
-//! What a model logs: its task, its features in order, and the columns that every row has.
+//! What a model logs: its task, its features in order, the columns that every row has, and its tags.
+//!
+//! Tags are texts beside the features, such as a variant, a region or an age group: rows are sliced by
+//! them, and nothing is compared. They stand last among the columns and only ever become more, so that
+//! rows from before a tag are those of now without their last columns.
 
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +111,9 @@ pub struct Schema {
     pub features: Vec<Field>,
     /// The class that `score` is the probability of, if stated.
     pub positive_class: Option<String>,
+    /// Columns of text that are no features, in order of their coming.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
 }
 
 impl Schema {
@@ -127,10 +134,30 @@ impl Schema {
                 return Err(Error::invalid("features.name", text));
             }
         }
-        Ok(Self { task, features, positive_class })
+        Ok(Self { task, features, positive_class, tags: Vec::new() })
     }
 
-    /// The columns of a row in storage order: features, score, prediction, latency, status.
+    /// The schema with more tags behind those that it has; one that it has already stays where it is.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for the name of a feature or of a role, and past [`limits::TAGS_MAX`].
+    pub fn with_tags<'a>(mut self, tags: impl IntoIterator<Item = &'a String>) -> Result<Self> {
+        for tag in tags {
+            check_tag_name(tag)?;
+            if self.features.iter().any(|feature| feature.name == *tag) {
+                let text =
+                    format!("{tag:?} is a feature already, and slices take features as well");
+                return Err(Error::invalid("tags", text));
+            }
+            if !self.tags.contains(tag) {
+                self.tags.push(tag.clone());
+            }
+        }
+        check_tag_count(self.tags.len())?;
+        Ok(self)
+    }
+
+    /// The columns of a row in storage order: features, score, prediction, latency, status, tags.
     pub fn columns(&self) -> Vec<Field> {
         self.fields().map(|(name, kind)| Field { name: name.to_owned(), kind }).collect()
     }
@@ -143,7 +170,26 @@ impl Schema {
             (LATENCY, Kind::Numeric),
             (STATUS, Kind::Categorical),
         ];
-        self.features.iter().map(|field| (field.name.as_str(), field.kind)).chain(roles)
+        let tags = self.tags.iter().map(|tag| (tag.as_str(), Kind::Categorical));
+        self.features.iter().map(|field| (field.name.as_str(), field.kind)).chain(roles).chain(tags)
+    }
+
+    /// How many columns rows have that came before any tag.
+    pub fn untagged_len(&self) -> usize {
+        self.features.len() + 4
+    }
+
+    /// How many columns rows have.
+    pub fn columns_len(&self) -> usize {
+        self.untagged_len() + self.tags.len()
+    }
+
+    /// Whether another schema has the same columns but for tags: then what is counted of their rows is
+    /// the same.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        self.task == other.task
+            && self.features == other.features
+            && self.positive_class == other.positive_class
     }
 
     /// The kind of predictions and labels.
@@ -163,10 +209,12 @@ impl Schema {
         self.features.len() + 2
     }
 
-    /// The columns that partials count: the monitored ones, latency and status. These are all of
-    /// [`Schema::columns`].
+    /// The columns that partials count: the monitored ones, latency and status, which are the first
+    /// of [`Schema::columns`].
     pub fn counted(&self) -> Vec<Field> {
-        self.columns()
+        let mut columns = self.columns();
+        columns.truncate(self.untagged_len());
+        columns
     }
 
     /// Place of the score in [`Schema::columns`].
@@ -211,6 +259,20 @@ pub struct Declaration {
     pub ignore: Vec<String>,
     /// The class that `score` is the probability of.
     pub positive_class: Option<String>,
+    /// Columns that are tags, see [`Schema::tags`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+}
+
+impl Declaration {
+    /// Checks the names that it states.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a tag with the name of a role, and past [`limits::TAGS_MAX`].
+    pub fn validate(&self) -> Result<()> {
+        self.tags.iter().try_for_each(|tag| check_tag_name(tag))?;
+        check_tag_count(self.tags.len())
+    }
 }
 
 /// Checks the name of a model, version or reference: it becomes a directory or a key.
@@ -242,6 +304,26 @@ fn check_feature_name(name: &str) -> Result<()> {
     Ok(())
 }
 
+fn check_tag_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.len() > limits::NAME_BYTES_MAX {
+        let text = format!("{name:?} must have 1 to {} bytes", limits::NAME_BYTES_MAX);
+        return Err(Error::invalid("tags", text));
+    }
+    if ROLES.contains(&name) {
+        let text = format!("{name:?} is the name of a role column, rename the tag");
+        return Err(Error::invalid("tags", text));
+    }
+    Ok(())
+}
+
+fn check_tag_count(count: usize) -> Result<()> {
+    if count > limits::TAGS_MAX {
+        let text = format!("{count} tags, at most {}", limits::TAGS_MAX);
+        return Err(Error::invalid("tags", text));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,6 +344,30 @@ mod tests {
     fn role_names_and_twins_are_refused() {
         assert!(schema(&["score"]).is_err());
         assert!(schema(&["a", "a"]).is_err());
+    }
+
+    #[test]
+    fn tags_stand_last_and_none_is_a_feature_or_a_role() {
+        let tags = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let tagged = schema(&["a"]).and_then(|s| s.with_tags(&tags(&["region"]))).expect("valid");
+        let tagged = tagged.with_tags(&tags(&["region", "variant"])).expect("valid");
+        assert_eq!(tagged.tags, ["region", "variant"]);
+        let names: Vec<&str> = tagged.fields().map(|(name, _)| name).collect();
+        assert_eq!(names[tagged.untagged_len()..], ["region", "variant"]);
+        assert_eq!(tagged.monitored_len(), 3, "tags are not compared");
+        for bad in [&["a"][..], &["ts"], &[""]] {
+            assert!(tagged.clone().with_tags(&tags(bad)).is_err(), "{bad:?}");
+        }
+        let many: Vec<String> = (0..=limits::TAGS_MAX).map(|n| n.to_string()).collect();
+        assert!(tagged.with_tags(&many).is_err());
+    }
+
+    #[test]
+    fn a_schema_without_tags_is_written_as_before_there_were_any() {
+        let text = serde_json::to_string(&schema(&["a"]).expect("valid")).expect("json");
+        assert!(!text.contains("tags"), "{text}");
+        let back: Schema = serde_json::from_str(&text).expect("json");
+        assert_eq!(back, schema(&["a"]).expect("valid"));
     }
 
     #[test]

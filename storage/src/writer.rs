@@ -142,6 +142,7 @@ impl Writer {
         }
     }
 
+    /// The ids of a version's head, which has at least the tags of the schema then.
     fn ensure_version(
         &mut self,
         key: &VersionKey,
@@ -149,10 +150,17 @@ impl Writer {
     ) -> Arc<std::sync::RwLock<RowIndex>> {
         if self.binners.contains_key(key)
             && let Some(head) = self.shared.read().active.versions.get(key)
+            && head.schema.tags.len() >= schema.tags.len()
         {
             return head.index.clone();
         }
         let mut state = self.shared.write();
+        if self.binners.contains_key(key)
+            && let Some(head) = state.active.versions.get_mut(key)
+        {
+            head.widen(schema);
+            return head.index.clone();
+        }
         let binning = state.binning_for(&key.0, &key.1, schema);
         let make = || VersionHead::new(&key.1, schema.clone(), binning.clone());
         let head = state.active.versions.entry(key.clone()).or_insert_with(make);

@@ -141,6 +141,7 @@ fn prediction_batch(regression: bool) -> v1::PredictionBatch {
         score: Some(numbers(&[0.1, 0.9, 0.5], &[])),
         latency_ms: Some(numbers(&[1.0, 2.0, 3.5], &[0b111])),
         status: Some(texts(&["ok"], &[0, 0, 0], &[])),
+        tags: Vec::new(),
     }
 }
 
@@ -171,6 +172,7 @@ fn prediction_rows(regression: bool) -> v1::WritePredictionsRequest {
         score: Some(0.25),
         latency_ms: Some(12.0),
         status: Some("ok".to_owned()),
+        tags: std::collections::HashMap::new(),
     };
     let rows = ids().into_iter().map(row).collect();
     v1::WritePredictionsRequest { model: "m".to_owned(), rows, ..Default::default() }

@@ -23,7 +23,8 @@ pub enum ModelsCommand {
         after_help = "What is not stated is inferred from the first import or reference.\n\n\
         Examples:\n  \
         driftline models create fraud --task binary --positive-class fraud\n  \
-        driftline models create fraud --version v2 --categorical country --ignore request"
+        driftline models create fraud --version v2 --categorical country --ignore request\n  \
+        driftline models create fraud --tag region --tag variant"
     )]
     Create(CreateArgs),
     /// Show sizes: rows, files and bytes by kind and age, and write amplification
@@ -45,6 +46,29 @@ pub enum ModelsCommand {
         driftline models retention --model fraud --keep-all"
     )]
     Retention(RetentionArgs),
+    /// Show or add tags: columns of text that rows are sliced by and that are no features
+    #[command(subcommand)]
+    Tags(TagsCommand),
+}
+
+/// Commands about the tags of a model.
+#[derive(Debug, Subcommand)]
+pub enum TagsCommand {
+    /// List the tags of a model
+    List {
+        /// Name of the model
+        model: String,
+    },
+    /// Give a model more tags; predictions that are there already have null in them
+    #[command(after_help = "Examples:\n  \
+        driftline models tags add fraud region variant")]
+    Add {
+        /// Name of the model
+        model: String,
+        /// Names of the tags
+        #[arg(required = true, value_name = "TAG")]
+        tags: Vec<String>,
+    },
 }
 
 /// Arguments of `models create`.
@@ -67,6 +91,9 @@ pub struct CreateArgs {
     /// Column that is not a feature; repeatable
     #[arg(long, value_name = "COL")]
     pub ignore: Vec<String>,
+    /// Column of text to slice by that is no feature, such as a region; repeatable
+    #[arg(long, value_name = "COL")]
+    pub tag: Vec<String>,
     /// Class that the score is the probability of [default: inferred]
     #[arg(long, value_name = "C", allow_hyphen_values = true)]
     pub positive_class: Option<String>,
@@ -81,6 +108,7 @@ impl CreateArgs {
             numeric: self.numeric.clone(),
             ignore: self.ignore.clone(),
             positive_class: self.positive_class.clone(),
+            tags: self.tag.clone(),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::cli::time::{Moment, TimeError, parse_duration};
 
 const TIMES_HELP: &str = "Times are RFC 3339 (2026-01-01T00:00:00Z) or relative (-7d, -90m, now, \
     now-7d).\nWithout --version all versions count together.\n\
-    Columns of --where and --by are features, score, prediction, latency_ms and status.";
+    Columns of --where and --by are features, tags, score, prediction, latency_ms and status.";
 
 /// Commands that ask.
 #[derive(Debug, Subcommand)]

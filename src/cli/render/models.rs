@@ -131,6 +131,7 @@ struct ModelView<'a> {
     declaration: DeclarationView<'a>,
     retention: RetentionView,
     features: Option<Vec<FieldView<'a>>>,
+    tags: &'a [String],
     versions: Vec<VersionView<'a>>,
     references: Vec<ReferenceView<'a>>,
 }
@@ -199,6 +200,37 @@ fn retention_view(retention: &Retention) -> RetentionView {
     RetentionView { rows_days, minutes_days, hours_days, days_days }
 }
 
+/// Writes the tags of a model.
+///
+/// # Errors
+/// What `out` gives.
+pub fn tags(
+    model: &ModelRecord,
+    out: &mut dyn io::Write,
+    format: Format,
+    style: &Style,
+) -> io::Result<()> {
+    let tags = model.tags();
+    match format {
+        Format::Json => machine::json(out, &TagsView { model: &model.name, tags }),
+        Format::Csv => machine::csv(out, ["tag"], tags.iter().map(|tag| [tag.clone()])),
+        Format::Table if tags.is_empty() => {
+            writeln!(out, "no tags; add some with driftline models tags add {}", name(&model.name))
+        }
+        Format::Table => {
+            let mut table = Table::new(style, &table::titles(["tag"]));
+            tags.iter().for_each(|tag| table.row([name(tag)]));
+            table.write(out)
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TagsView<'a> {
+    model: &'a str,
+    tags: &'a [String],
+}
+
 #[derive(Serialize)]
 struct VersionView<'a> {
     version: &'a str,
@@ -213,6 +245,7 @@ struct DeclarationView<'a> {
     numeric: &'a [String],
     ignore: &'a [String],
     positive_class: Option<&'a str>,
+    tags: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -235,6 +268,7 @@ fn model_view<'a>(model: &'a ModelRecord, references: &'a [ReferenceInfo]) -> Mo
         declaration: declaration_view(&model.declaration),
         retention: retention_view(&model.retention),
         features: model.schema.as_deref().map(field_views),
+        tags: model.tags(),
         versions: versions.collect(),
         references: references::views(references),
     }
@@ -252,6 +286,7 @@ fn declaration_view(declaration: &Declaration) -> DeclarationView<'_> {
         numeric: &declaration.numeric,
         ignore: &declaration.ignore,
         positive_class: declaration.positive_class.as_deref(),
+        tags: &declaration.tags,
     }
 }
 
@@ -284,6 +319,10 @@ fn model_tables(
         writeln!(out, "positive class: {}", name(class))?;
     }
     write_declared("", &model.declaration, out)?;
+    if !model.tags().is_empty() {
+        let tags: Vec<String> = model.tags().iter().map(|tag| name(tag)).collect();
+        writeln!(out, "tags: {}", tags.join(", "))?;
+    }
     if model.retention != Retention::default() {
         let kept =
             levels(&model.retention).map(|(level, kept)| format!("{level} {}", kept_text(kept)));

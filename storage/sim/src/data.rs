@@ -43,6 +43,7 @@ pub fn schema(model: usize) -> Schema {
         task: if model == 0 { Task::Multiclass } else { Task::Regression },
         features: vec![field("x", Kind::Numeric), field("c", Kind::Categorical)],
         positive_class: None,
+        tags: Vec::new(),
     }
 }
 

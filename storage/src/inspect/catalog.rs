@@ -47,6 +47,7 @@ fn models(contents: &Contents, found: &mut Found) {
             Datum::Time(model.created),
             schema.map(|schema| Task::name(schema.task)).into(),
             schema.map(|schema| schema.features.len()).into(),
+            model.tags().len().into(),
             model.versions.keys().map(String::as_str).collect::<Vec<_>>().join(" ").into(),
             kept(&model.retention).into(),
             written.ingested_bytes.into(),
@@ -54,7 +55,7 @@ fn models(contents: &Contents, found: &mut Found) {
         ]
     });
     let columns =
-        ["model", "created", "task", "features", "versions", "kept", "ingested", "written"];
+        ["model", "created", "task", "features", "tags", "versions", "kept", "ingested", "written"];
     found.list("models", &columns, rows.collect());
 }
 

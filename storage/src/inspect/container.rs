@@ -190,7 +190,12 @@ fn nameless() -> ReferenceRecord {
         created: 0,
         source: ReferenceSource::Rows,
         row_count: 0,
-        schema: Schema { task: Task::Binary, features: Vec::new(), positive_class: None },
+        schema: Schema {
+            task: Task::Binary,
+            features: Vec::new(),
+            positive_class: None,
+            tags: Vec::new(),
+        },
         binning: 0,
         rows: FileRecord::default(),
         summary: FileRecord::default(),

@@ -11,7 +11,12 @@ use crate::cli::render::tests::text;
 fn fraud() -> ModelRecord {
     let field = |name: &str, kind| Field { name: name.to_owned(), kind };
     let features = vec![field("amount", Kind::Numeric), field("country", Kind::Categorical)];
-    let schema = Schema { task: Task::Binary, features, positive_class: Some("fraud".to_owned()) };
+    let schema = Schema {
+        task: Task::Binary,
+        features,
+        positive_class: Some("fraud".to_owned()),
+        tags: Vec::new(),
+    };
     let declaration = Declaration { ignore: vec!["request".to_owned()], ..Declaration::default() };
     let versions = ["v1", "v2"].map(|version| (version.to_owned(), VersionRecord::default()));
     ModelRecord {
@@ -112,9 +117,9 @@ version,feature,kind
         concat!(
             r#"{"name":"fraud","created":"1970-01-01T00:00:00Z","task":"binary","#,
             r#""positive_class":"fraud","declaration":{"task":null,"categorical":[],"#,
-            r#""numeric":[],"ignore":["request"],"positive_class":null},"retention":{"#,
+            r#""numeric":[],"ignore":["request"],"positive_class":null,"tags":[]},"retention":{"#,
             r#""rows_days":null,"minutes_days":null,"hours_days":null,"days_days":null},"features":["#,
-            r#"{"name":"amount","kind":"numeric"},{"name":"country","kind":"categorical"}],"#,
+            r#"{"name":"amount","kind":"numeric"},{"name":"country","kind":"categorical"}],"tags":[],"#,
             r#""versions":[{"version":"v1","declaration":null,"features":null},"#,
             r#"{"version":"v2","declaration":null,"features":null}],"references":["#,
             r#"{"model":"fraud","version":null,"name":"train","rows":5,"source":"rows","#,
@@ -161,4 +166,21 @@ fn retention_is_shown_by_level() {
     assert_eq!(csv, "level,days\nrows,90\nminutes,\nhours,\ndays,\n");
     let json = text(|out| retention(&record, out, Format::Json, &Style::PLAIN));
     assert!(json.starts_with(r#"{"model":"fraud","retention":{"rows_days":90,"#), "{json}");
+}
+
+#[test]
+fn tags_are_shown_beside_the_features() {
+    let mut record = fraud();
+    record.declaration.tags = vec!["stated".to_owned()];
+    let schema = Schema::clone(record.schema.as_ref().expect("has one"));
+    let tags_of_schema = ["region".to_owned(), "age group".to_owned()];
+    record.schema = Some(Arc::new(schema.with_tags(&tags_of_schema).expect("valid")));
+    let shown = text(|out| model(&record, &[], out, Format::Table, &Style::PLAIN));
+    assert!(shown.contains("\ntags: region, age group\n"), "{shown}");
+    let csv = text(|out| tags(&record, out, Format::Csv, &Style::PLAIN));
+    assert_eq!(csv, "tag\nregion\nage group\n");
+    let json = text(|out| tags(&record, out, Format::Json, &Style::PLAIN));
+    assert_eq!(json, "{\"model\":\"fraud\",\"tags\":[\"region\",\"age group\"]}\n");
+    let none = text(|out| tags(&new(), out, Format::Table, &Style::PLAIN));
+    assert!(none.contains("driftline models tags add new"), "{none}");
 }
