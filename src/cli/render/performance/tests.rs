@@ -123,9 +123,9 @@ no rmse: no labels
     assert_eq!(
         show(&report, Format::Csv),
         "\
-start,end,predictions,labelled,metric,class,value,undefined,lower,upper,error_bound,exact
-1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,mae,,1.5,,,,0.0,true
-1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,rmse,,,no labels,,,,false
+start,end,predictions,labelled,metric,class,value,undefined,lower,upper,error_bound,exact,baseline,degradation
+1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,mae,,1.5,,,,0.0,true,,
+1970-01-01T00:00:00Z,1970-01-02T00:00:00Z,1000,0,rmse,,,no labels,,,,false,,
 "
     );
 }
@@ -211,7 +211,7 @@ no ece: no labels
 ";
     let shown = show(&report, Format::Table);
     assert!(shown.ends_with(table), "{shown}");
-    let line = "500,roc_auc,,0.75,,0.5,1.0,0.0625,false\n";
+    let line = "500,roc_auc,,0.75,,0.5,1.0,0.0625,false,,\n";
     assert!(show(&report, Format::Csv).contains(line), "{}", show(&report, Format::Csv));
 }
 
