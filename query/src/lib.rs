@@ -10,6 +10,7 @@ pub mod stats;
 mod window;
 mod method;
 mod metric;
+mod curves;
 mod report;
 mod gather;
 mod reference;
@@ -27,6 +28,7 @@ mod performance;
 mod distribution;
 mod data_quality;
 
+pub use curves::{Curve, CurveOptions, Curves, ReliabilityPoint, ResidualQuantile, ThresholdPoint};
 pub use data_quality::{
     ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
 };

@@ -10,6 +10,8 @@ pub const RESULTS_MAX: usize = 1_000_000;
 pub const COLUMNS_MAX: usize = 100_000;
 /// Unseen categories that an answer about data quality names of a column, the most frequent ones.
 pub const UNSEEN_NAMES_MAX: usize = 10;
+/// Quantiles of the residuals of a window: one per percent.
+pub const QUANTILES_MAX: usize = 101;
 /// Counts in the confusion matrices of one answer, windows times classes squared (8 bytes each).
 pub const CONFUSION_COUNTS_MAX: usize = 10_000_000;
 /// Bins of a PSI: more than a reference can tell apart.
@@ -25,6 +27,18 @@ pub const SUMS_AT_ONCE_MAX: usize = 20_000;
 /// Labelled rows of one window that metrics of scores or residuals hold in memory (16 bytes each, and
 /// as many again while they are sorted).
 pub const LABELLED_ROWS_MAX: usize = 10_000_000;
+
+/// Refuses an answer of more than [`RESULTS_MAX`] points of curves.
+pub(crate) fn check_points(windows: usize, points_each: usize) -> Result<()> {
+    if windows.saturating_mul(points_each) > RESULTS_MAX {
+        let text = format!(
+            "{windows} windows of {points_each} points are more than {RESULTS_MAX} in one answer; \
+             choose a longer step or fewer thresholds, bins and quantiles"
+        );
+        return Err(Error::new(ErrorKind::ResourceExhausted, text));
+    }
+    Ok(())
+}
 
 /// Refuses an answer of more than [`RESULTS_MAX`] results.
 pub(crate) fn check_size(windows: usize, results_each: usize) -> Result<()> {

@@ -5,6 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use driftline_storage::{Error, Kind, Result, near_misses};
 
+use crate::curves::{CurveOptions, Curves};
 use crate::{method::Method, metric::Metric, parity::Peer};
 
 /// Model, version and interval of a query.
@@ -213,7 +214,7 @@ pub struct DriftReport {
 }
 
 /// Asks how good the predictions were.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PerformanceRequest {
     /// Model, version and interval.
     pub scope: Scope,
@@ -221,6 +222,10 @@ pub struct PerformanceRequest {
     pub metrics: Vec<Metric>,
     /// Whether metrics of scores and residuals read rows: exact, and slower.
     pub exact: bool,
+    /// Asks for [`Metric::FBeta`] too: recall weighs beta squared as much as precision. At least 0.
+    pub beta: Option<f64>,
+    /// Curves wanted of each window.
+    pub curves: CurveOptions,
 }
 
 /// One metric in one window.
@@ -229,8 +234,8 @@ pub struct MetricResult {
     /// The metric.
     pub metric: Metric,
     /// The class that it is about, or `macro`, `micro` or `weighted` for a mean over all classes,
-    /// which stand behind the classes. None means all rows; of precision, recall, specificity and F1
-    /// of a binary model it means the positive class.
+    /// which stand behind the classes. None means all rows; of precision, recall, specificity, F1 and
+    /// f_beta of a binary model it means the positive class.
     pub class: Option<String>,
     /// Its value.
     pub value: Option<f64>,
@@ -271,6 +276,8 @@ pub struct PerformanceWindow {
     pub results: Vec<MetricResult>,
     /// Of a classification.
     pub confusion: Option<ConfusionReport>,
+    /// The curves asked for.
+    pub curves: Curves,
     /// What it lacks: predictions, or their labels.
     pub missing: Vec<MissingRows>,
 }

@@ -74,7 +74,8 @@ fn filled(dir: &std::path::Path, rows: &[Row], order: &[usize], sealed: usize) -
 
 fn ask(db: &Db, from: i64, to: i64, step: Option<i64>, exact: bool) -> PerformanceReport {
     let scope = Scope { model: "m".to_owned(), version: None, from, to, step };
-    let request = PerformanceRequest { scope, metrics: METRICS.to_vec(), exact };
+    let metrics = METRICS.to_vec();
+    let request = PerformanceRequest { scope, metrics, exact, ..PerformanceRequest::default() };
     performance(db, &request).unwrap()
 }
 

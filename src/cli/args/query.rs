@@ -9,6 +9,7 @@ use driftline_query::{
     QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
 };
 
+use super::curves::CurveArgs;
 use crate::cli::time::{Moment, TimeError, parse_duration};
 
 const TIMES_HELP: &str = "Times are RFC 3339 (2026-01-01T00:00:00Z) or relative (-7d, -90m, now, \
@@ -33,6 +34,7 @@ pub enum QueryCommand {
         driftline query performance --model fraud --from -30d --to now --step 1d\n  \
         driftline query performance --model fraud --from -7d --to now --metric recall --metric roc_auc\n  \
         driftline query performance --model fraud --from -7d --to now --metric roc_auc --exact\n  \
+        driftline query performance --model fraud --from -30d --to now --sweep 20 --reliability\n  \
         driftline query performance --model price --from -7d --to now --metric mae --format csv"))]
     Performance(PerformanceArgs),
     /// How the values of a feature lie, beside a reference
@@ -180,6 +182,12 @@ pub struct PerformanceArgs {
     /// Read all labelled rows for metrics of scores and residuals: exact, and slower
     #[arg(long)]
     pub exact: bool,
+    /// Add f_beta, the F score in which recall weighs B squared as much as precision
+    #[arg(long, value_name = "B", value_parser = parse_beta, allow_hyphen_values = true)]
+    pub beta: Option<f64>,
+    /// Curves.
+    #[command(flatten)]
+    pub curves: CurveArgs,
 }
 
 impl PerformanceArgs {
@@ -189,7 +197,13 @@ impl PerformanceArgs {
     /// If a time lies outside the years 0001 to 9999.
     pub fn request(&self, now_micros: i64) -> Result<PerformanceRequest, TimeError> {
         let scope = self.scope.scope(now_micros, self.step)?;
-        Ok(PerformanceRequest { scope, metrics: self.metric.clone(), exact: self.exact })
+        Ok(PerformanceRequest {
+            scope,
+            metrics: self.metric.clone(),
+            exact: self.exact,
+            beta: self.beta,
+            curves: self.curves.options(),
+        })
     }
 }
 
@@ -273,6 +287,13 @@ fn parse_threshold(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(threshold) if threshold >= 0.0 && threshold.is_finite() => Ok(threshold),
         _ => Err("must be a number that is not negative, such as 0.2".to_owned()),
+    }
+}
+
+fn parse_beta(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(beta) if beta >= 0.0 && beta.is_finite() => Ok(beta),
+        _ => Err("must be a number that is not negative, such as 2".to_owned()),
     }
 }
 
