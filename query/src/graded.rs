@@ -10,11 +10,11 @@ use driftline_storage::{
 };
 
 use crate::{
-    labelled::{Answered, ByWindow, by_window},
+    labelled::{Answered, ByWindow, Wanted, by_window},
     metric::{Basis, Metric},
     quality::Value,
     stats::{
-        ECE_BINS, Measured, RegressionSums, Reliability, ReliabilitySums, ScoreCounts,
+        BinaryCells, ECE_BINS, Measured, RegressionSums, Reliability, ReliabilitySums, ScoreCounts,
         ScoreHistogram, Undefined,
     },
 };
@@ -24,7 +24,7 @@ use crate::{
 pub(crate) fn of_graded(
     snapshot: &Snapshot,
     windows: &[TimeRange],
-    metrics: &[Metric],
+    wanted: &Wanted,
     positive: &str,
 ) -> Result<ByWindow> {
     let places: Vec<usize> = (0..windows.len()).collect();
@@ -42,7 +42,13 @@ pub(crate) fn of_graded(
             };
             (*metric, value)
         };
-        Answered { values: metrics.iter().map(one).collect(), rows: 0 }
+        let counted = scores.as_ref().map_err(|why| *why);
+        let curves = wanted.curves.of_counts(
+            counted.map(|scores| &scores.histogram),
+            counted.map(Scores::outer).unwrap_or_default(),
+            |bins| counted.and_then(|scores| scores.reliability(bins)),
+        );
+        Answered { values: wanted.metrics.iter().map(one).collect(), curves, rows: 0 }
     };
     by_window(snapshot, windows, &places, read, measure)
 }
@@ -69,7 +75,7 @@ impl<'a> Scores<'a> {
         }
         let counts = |side: &ScoredSide| ScoreCounts { rows: side.bins(), sums: None };
         let histogram = ScoreHistogram::new(counts(&tally.positives), counts(&tally.negatives))?;
-        Ok(Self { tally, histogram, outside: both(ScoredSide::outside) })
+        Ok(Self { tally, histogram, outside: both(|side| side.below() + side.above()) })
     }
 
     fn metric(&self, metric: Metric) -> Measured<Value> {
@@ -81,14 +87,28 @@ impl<'a> Scores<'a> {
                 Ok(area.and(|level| self.histogram.roc_auc_interval(level)))
             }
             Metric::PrAuc => self.histogram.average_precision().map(Value::from),
-            Metric::LogLoss | Metric::Brier | Metric::Ece if self.outside > 0 => {
-                Err(Undefined::ScoreOutOfRange)
-            }
+            Metric::LogLoss | Metric::Brier if self.outside > 0 => Err(Undefined::ScoreOutOfRange),
             Metric::LogLoss => Ok(self.mean(self.tally.log_cost().value())),
             Metric::Brier => Ok(self.mean(self.tally.square_cost().value())),
             Metric::Ece => Ok(Reliability::of(&self.reliability(ECE_BINS)?)?.ece.into()),
             _ => Err(Undefined::NotBinary),
         }
+    }
+
+    /// What any threshold in [0, 1] makes of the scores below and of those above.
+    fn outer(&self) -> (BinaryCells, BinaryCells) {
+        let ScoreTally { positives, negatives } = self.tally;
+        let below = BinaryCells {
+            false_negatives: positives.below(),
+            true_negatives: negatives.below(),
+            ..BinaryCells::default()
+        };
+        let above = BinaryCells {
+            true_positives: positives.above(),
+            false_positives: negatives.above(),
+            ..BinaryCells::default()
+        };
+        (below, above)
     }
 
     fn mean(&self, sum: f64) -> Value {
@@ -98,10 +118,14 @@ impl<'a> Scores<'a> {
 
     /// Rows, positives and the sum of scores of each of some bins of equal width.
     ///
-    /// A number of bins that does not divide that of the sums is [`Undefined::BinsDiffer`].
+    /// A number of bins that does not divide that of the sums is [`Undefined::BinsDiffer`], a score
+    /// outside [0, 1] [`Undefined::ScoreOutOfRange`].
     fn reliability(&self, bins: usize) -> Measured<Vec<ReliabilitySums>> {
         if bins == 0 || !SUM_BINS.is_multiple_of(bins) {
             return Err(Undefined::BinsDiffer);
+        }
+        if self.outside > 0 {
+            return Err(Undefined::ScoreOutOfRange);
         }
         let sides = [&self.tally.positives, &self.tally.negatives];
         let [positives, negatives] = sides.map(ScoredSide::bins);

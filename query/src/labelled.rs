@@ -10,6 +10,7 @@ use driftline_storage::{
 };
 
 use crate::{
+    curves::{CurveOptions, Curves},
     gather::{Missing, leave_out},
     limits,
     metric::{Basis, Metric},
@@ -23,6 +24,14 @@ pub(crate) struct Answered {
     pub(crate) values: Vec<(Metric, Measured<Value>)>,
     /// Labelled rows that were read for them.
     pub(crate) rows: u64,
+    pub(crate) curves: Curves,
+}
+
+/// What is wanted of windows.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) metrics: Vec<Metric>,
+    pub(crate) curves: CurveOptions,
 }
 
 /// What was measured, by window.
@@ -45,6 +54,11 @@ impl ByWindow {
         self.windows.iter().map(|window| window.rows).sum()
     }
 
+    /// The curves of a window.
+    pub(crate) fn curves(&self, window: usize) -> Option<&Curves> {
+        self.windows.get(window).map(|window| &window.curves)
+    }
+
     /// Windows of which some metric needs rows.
     pub(crate) fn lacking(&self, metrics: &[Metric], windows: usize) -> Vec<usize> {
         let lacks = |window: usize, metric: &Metric| needs_rows(&self.value(window, *metric));
@@ -60,6 +74,9 @@ impl ByWindow {
             // The first of a metric is what counts.
             window.values.extend(rows.values);
             window.rows += rows.rows;
+            if rows.curves != Curves::default() {
+                window.curves = rows.curves;
+            }
         }
     }
 }
@@ -74,7 +91,7 @@ pub(crate) fn of_scores(
     snapshot: &Snapshot,
     windows: &[TimeRange],
     places: &[usize],
-    metrics: &[Metric],
+    wanted: &Wanted,
     positive: &str,
 ) -> Result<ByWindow> {
     let field = [Field { name: SCORE.to_owned(), kind: Kind::Numeric }];
@@ -92,7 +109,8 @@ pub(crate) fn of_scores(
             let scored = scored.as_ref().map_err(|why| *why);
             (*metric, scored.and_then(|rows| score_metric(*metric, rows)))
         };
-        Answered { values: metrics.iter().map(one).collect(), rows: count }
+        let curves = wanted.curves.of_rows(scored.as_ref().map_err(|why| *why));
+        Answered { values: wanted.metrics.iter().map(one).collect(), curves, rows: count }
     };
     by_window(snapshot, windows, places, read, measure)
 }
@@ -103,7 +121,7 @@ pub(crate) fn of_residuals(
     snapshot: &Snapshot,
     windows: &[TimeRange],
     places: &[usize],
-    metrics: &[Metric],
+    wanted: &Wanted,
 ) -> Result<ByWindow> {
     let field = [Field { name: PREDICTION.to_owned(), kind: Kind::Numeric }];
     let read = |part: &Part, window, rows: &mut Vec<(f64, f64)>| {
@@ -119,7 +137,8 @@ pub(crate) fn of_residuals(
             let rows = rows.as_ref().map_err(|why| *why);
             (*metric, rows.and_then(|rows| residual_metric(*metric, rows)))
         };
-        Answered { values: metrics.iter().map(one).collect(), rows: count }
+        let curves = wanted.curves.of_residual_rows(rows.as_ref().map_err(|why| *why));
+        Answered { values: wanted.metrics.iter().map(one).collect(), curves, rows: count }
     };
     by_window(snapshot, windows, places, read, measure)
 }

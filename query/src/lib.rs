@@ -13,6 +13,7 @@ mod method;
 mod metric;
 mod peer;
 mod explanation;
+mod curves;
 mod report;
 mod gather;
 mod slice;
@@ -39,6 +40,7 @@ mod asked_class;
 mod fairness;
 
 pub use baseline::{Baseline, Degradation};
+pub use curves::{Curve, CurveOptions, Curves, ReliabilityPoint, ResidualQuantile, ThresholdPoint};
 pub use data_quality::{
     ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
 };

@@ -16,6 +16,8 @@ pub const PERCENTILES_MAX: usize = 32;
 pub const ERROR_CLASSES_MAX: usize = 100;
 /// Windows whose latency histograms are held at a time: 7 kB each.
 pub const HISTOGRAMS_AT_ONCE_MAX: usize = 1_000;
+/// Quantiles of the residuals of a window: one per percent.
+pub const QUANTILES_MAX: usize = 101;
 /// Counts in the confusion matrices of one answer, windows times classes squared (8 bytes each).
 pub const CONFUSION_COUNTS_MAX: usize = 10_000_000;
 /// Bins of a PSI: more than a reference can tell apart.
@@ -40,6 +42,17 @@ pub const CONDITIONS_MAX: usize = 16;
 pub const GROUPS_MAX: usize = 100;
 /// Edges between the bands of a number that groups are made by.
 pub const BANDS_MAX: usize = GROUPS_MAX - 1;
+/// Refuses an answer of more than [`RESULTS_MAX`] points of curves.
+pub(crate) fn check_points(windows: usize, points_each: usize) -> Result<()> {
+    if windows.saturating_mul(points_each) > RESULTS_MAX {
+        let text = format!(
+            "{windows} windows of {points_each} points are more than {RESULTS_MAX} in one answer; \
+             choose a longer step or fewer thresholds, bins and quantiles"
+        );
+        return Err(Error::new(ErrorKind::ResourceExhausted, text));
+    }
+    Ok(())
+}
 
 /// Refuses an answer of more than [`RESULTS_MAX`] results.
 pub(crate) fn check_size(windows: usize, results_each: usize) -> Result<()> {

@@ -3,6 +3,8 @@
 use driftline_storage::{Error, Result, near_misses};
 
 use crate::stats::Better;
+/// Confidence of the intervals of measures.
+pub(crate) const LEVEL: f64 = 0.95;
 
 /// A measure of model quality; [`crate::stats`] defines them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub enum Metric {
     Specificity,
     /// Harmonic mean of precision and recall.
     F1,
+    /// The same with recall weighted by a beta squared.
+    FBeta,
     /// Matthews' correlation coefficient.
     Mcc,
     /// Cohen's kappa.
@@ -72,13 +76,14 @@ pub(crate) enum Basis {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Accuracy,
         Self::BalancedAccuracy,
         Self::Precision,
         Self::Recall,
         Self::Specificity,
         Self::F1,
+        Self::FBeta,
         Self::Mcc,
         Self::Kappa,
         Self::RocAuc,
@@ -106,6 +111,7 @@ impl Metric {
             Self::Recall => "recall",
             Self::Specificity => "specificity",
             Self::F1 => "f1",
+            Self::FBeta => "f_beta",
             Self::Mcc => "mcc",
             Self::Kappa => "kappa",
             Self::RocAuc => "roc_auc",
@@ -146,7 +152,9 @@ impl Metric {
     pub(crate) fn basis(self) -> Basis {
         match self {
             Self::Accuracy | Self::BalancedAccuracy | Self::Mcc | Self::Kappa => Basis::Confusion,
-            Self::Precision | Self::Recall | Self::Specificity | Self::F1 => Basis::Classes,
+            Self::Precision | Self::Recall | Self::Specificity | Self::F1 | Self::FBeta => {
+                Basis::Classes
+            }
             Self::RocAuc | Self::PrAuc | Self::LogLoss | Self::Brier | Self::Ece => Basis::Scores,
             Self::Mae | Self::Rmse | Self::ResidualMean | Self::ResidualStd => Basis::Errors,
             Self::Mape | Self::Smape | Self::Wape | Self::R2 => Basis::Residuals,

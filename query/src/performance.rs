@@ -13,9 +13,10 @@ use driftline_storage::{
 use crate::{
     arrival::by_label_time,
     baseline,
+    curves::{CurveOptions, Curves, check_beta},
     gather::{missing_in, outcomes, predictions},
     graded::of_graded,
-    labelled::{ByWindow, of_basis, of_residuals, of_scores},
+    labelled::{ByWindow, Wanted, of_basis, of_residuals, of_scores},
     limits,
     metric::{Basis, Metric},
     quality::{Classified, Value, of_errors, result},
@@ -101,15 +102,21 @@ fn of_rows(
     let classes =
         if task.is_classification() { known_classes(db, scope, &outcomes)? } else { Vec::new() };
     check_counts(classes.len(), windows.len())?;
-    let metrics = match (request.metrics.as_slice(), task.is_classification()) {
+    let mut metrics = match (request.metrics.as_slice(), task.is_classification()) {
         ([], true) => vec![Metric::Accuracy],
         ([], false) => vec![Metric::Mae, Metric::Rmse],
         (metrics, _) => metrics.to_vec(),
     };
+    if request.beta.is_some() && !metrics.contains(&Metric::FBeta) {
+        metrics.push(Metric::FBeta);
+    }
     check_results(&metrics, classes.len(), windows.len())?;
+    request.curves.check(windows.len())?;
+    check_beta(request.beta, &metrics)?;
     let positive = positive_class(snapshot, scope.version.as_deref(), &classes);
-    let mut asked =
-        Asked { task, metrics, positive, exact: request.exact, values: ByWindow::default() };
+    let (exact, beta, curves) = (request.exact, request.beta, request.curves.clone());
+    let values = ByWindow::default();
+    let mut asked = Asked { task, metrics, positive, exact, beta, curves, values };
     asked.values = asked.measure(snapshot, windows, &outcomes)?;
     missing.extend(std::mem::take(&mut asked.values.missing));
     reads.add_rows(RowsFor::Metric, asked.values.rows());
@@ -123,6 +130,7 @@ fn of_rows(
             labelled: u64::try_from(outcome.labelled).unwrap_or(0),
             results: asked.results(place, &outcome, confusion.as_ref()),
             confusion: confusion.as_ref().map(confusion_report),
+            curves: asked.curves_of(place),
             missing: missing_in(&missing, *window),
         }
     };
@@ -139,6 +147,8 @@ struct Asked {
     positive: Measured<String>,
     /// Whether metrics of scores and residuals read rows.
     exact: bool,
+    beta: Option<f64>,
+    curves: CurveOptions,
     /// What graded rows and rows say of them.
     values: ByWindow,
 }
@@ -164,11 +174,22 @@ impl Asked {
         windows: &[TimeRange],
         positive: &str,
     ) -> Result<ByWindow> {
-        let metrics = of_basis(&self.metrics, &[Basis::Scores]);
-        let mut values = self.graded(snapshot, windows, &metrics, positive)?;
-        match values.lacking(&metrics, windows.len()).as_slice() {
+        let mut wanted = Wanted {
+            metrics: of_basis(&self.metrics, &[Basis::Scores]),
+            curves: self.curves.clone(),
+        };
+        if wanted.metrics.is_empty() && !wanted.curves.of_scores() {
+            return Ok(ByWindow::default());
+        }
+        let all: Vec<usize> = (0..windows.len()).collect();
+        if self.exact {
+            return of_scores(snapshot, windows, &all, &wanted, positive);
+        }
+        let mut values = of_graded(snapshot, windows, &wanted, positive)?;
+        wanted.curves = CurveOptions::default();
+        match values.lacking(&wanted.metrics, windows.len()).as_slice() {
             [] => {}
-            places => values.fill(of_scores(snapshot, windows, places, &metrics, positive)?),
+            places => values.fill(of_scores(snapshot, windows, places, &wanted, positive)?),
         }
         Ok(values)
     }
@@ -180,10 +201,16 @@ impl Asked {
         outcomes: &[OutcomeTally],
     ) -> Result<ByWindow> {
         let summed = of_basis(&self.metrics, &[Basis::Residuals]);
-        let mut values = self.graded(snapshot, windows, &summed, "")?;
-        let metrics = of_basis(&self.metrics, &[Basis::Residuals, Basis::ResidualRows]);
-        let mut places = values.lacking(&metrics, windows.len());
-        let mut metrics = metrics;
+        let mut values = ByWindow::default();
+        if !(self.exact || summed.is_empty()) {
+            let wanted = Wanted { metrics: summed, curves: CurveOptions::default() };
+            values = of_graded(snapshot, windows, &wanted, "")?;
+        }
+        let mut wanted = Wanted {
+            metrics: of_basis(&self.metrics, &[Basis::Residuals, Basis::ResidualRows]),
+            curves: self.curves.clone(),
+        };
+        let mut places = values.lacking(&wanted.metrics, windows.len());
         if self.metrics.contains(&Metric::ResidualStd) {
             let lost = |(_, outcome): &(usize, &OutcomeTally)| {
                 of_errors(Metric::ResidualStd, &outcome.errors) == Err(Undefined::PrecisionLost)
@@ -191,27 +218,35 @@ impl Asked {
             places.extend(outcomes.iter().enumerate().filter(lost).map(|(place, _)| place));
             places.sort_unstable();
             places.dedup();
-            metrics.push(Metric::ResidualStd);
+            wanted.metrics.push(Metric::ResidualStd);
+        }
+        if wanted.curves.of_residuals() {
+            places = (0..windows.len()).collect();
         }
         match places.as_slice() {
             [] => {}
-            places => values.fill(of_residuals(snapshot, windows, places, &metrics)?),
+            places => values.fill(of_residuals(snapshot, windows, places, &wanted)?),
         }
         Ok(values)
     }
 
-    /// What graded rows say of metrics; nothing if rows are to be read anyway.
-    fn graded(
-        &self,
-        snapshot: &Snapshot,
-        windows: &[TimeRange],
-        metrics: &[Metric],
-        positive: &str,
-    ) -> Result<ByWindow> {
-        if self.exact || metrics.is_empty() {
-            return Ok(ByWindow::default());
+    /// The curves of a window, or why they are none.
+    fn curves_of(&self, window: usize) -> Curves {
+        if self.curves.is_empty() {
+            return Curves::default();
         }
-        of_graded(snapshot, windows, metrics, positive)
+        let of_scores = match (self.task, &self.positive) {
+            (Task::Regression, _) => Undefined::NotClassification,
+            (Task::Multiclass, _) => Undefined::NotBinary,
+            (Task::Binary, Err(why)) => *why,
+            (Task::Binary, Ok(_)) => Undefined::NoLabel,
+        };
+        let of_residuals = match self.task {
+            Task::Regression => Undefined::NoLabel,
+            Task::Binary | Task::Multiclass => Undefined::NotRegression,
+        };
+        let known = self.values.curves(window).filter(|curves| **curves != Curves::default());
+        known.cloned().unwrap_or_else(|| self.curves.undefined(of_scores, of_residuals))
     }
 
     fn results(
@@ -220,7 +255,8 @@ impl Asked {
         outcome: &OutcomeTally,
         confusion: Option<&Confusion>,
     ) -> Vec<MetricResult> {
-        let classified = confusion.map(Classified::new);
+        let beta = self.beta.unwrap_or(1.0);
+        let classified = confusion.map(|confusion| Classified::new(confusion, beta));
         let mut results = Vec::with_capacity(self.metrics.len());
         for metric in &self.metrics {
             match (metric.basis(), &classified) {

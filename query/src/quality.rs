@@ -3,16 +3,13 @@
 use driftline_storage::ErrorSums;
 
 use crate::{
-    metric::Metric,
+    metric::{LEVEL, Metric},
     report::MetricResult,
     stats::{
         BinaryCells, Bounded, Confusion, Interval, Measured, OfClass, PerClass, Proportion,
         RegressionSums, Undefined,
     },
 };
-
-/// Confidence of the intervals.
-const LEVEL: f64 = 0.95;
 
 /// Means over all classes of a matrix, by the names that reports give them.
 const MEANS: [(&str, OfClass<'static>); 3] =
@@ -81,11 +78,13 @@ pub(crate) fn result(
 pub(crate) struct Classified<'a> {
     confusion: &'a Confusion,
     per_class: Measured<PerClass<'a>>,
+    /// Weight of recall in [`Metric::FBeta`].
+    beta: f64,
 }
 
 impl<'a> Classified<'a> {
-    pub(crate) fn new(confusion: &'a Confusion) -> Self {
-        Self { confusion, per_class: PerClass::new(confusion) }
+    pub(crate) fn new(confusion: &'a Confusion, beta: f64) -> Self {
+        Self { confusion, per_class: PerClass::new(confusion), beta }
     }
 
     /// A metric that has one value of a matrix.
@@ -132,6 +131,7 @@ impl<'a> Classified<'a> {
             Metric::Recall => share(cells.recall(), BinaryCells::recall_of),
             Metric::Specificity => share(cells.specificity(), BinaryCells::specificity_of),
             Metric::F1 => cells.f1().map(Value::from),
+            Metric::FBeta => cells.f_beta(self.beta).map(Value::from),
             _ => Err(Undefined::NotClassification),
         }
     }
@@ -143,6 +143,7 @@ impl<'a> Classified<'a> {
             Metric::Recall => per_class.recall(of),
             Metric::Specificity => per_class.specificity(of),
             Metric::F1 => per_class.f1(of),
+            Metric::FBeta => per_class.f_beta(of, self.beta),
             _ => Err(Undefined::NotClassification),
         };
         value.map(Value::from)

@@ -7,6 +7,7 @@ use driftline_storage::{Error, Kind, Result, near_misses};
 
 use crate::{
     baseline::{Baseline, Degradation},
+    curves::{CurveOptions, Curves},
     explanation::{Both, Explanation},
     method::Method,
     metric::Metric,
@@ -254,6 +255,10 @@ pub struct PerformanceRequest {
     pub exact: bool,
     /// Whether the answer says what it was read from.
     pub explain: bool,
+    /// Asks for [`Metric::FBeta`] too: recall weighs beta squared as much as precision. At least 0.
+    pub beta: Option<f64>,
+    /// Curves wanted of each window.
+    pub curves: CurveOptions,
 }
 
 /// One metric in one window.
@@ -262,8 +267,8 @@ pub struct MetricResult {
     /// The metric.
     pub metric: Metric,
     /// The class that it is about, or `macro`, `micro` or `weighted` for a mean over all classes,
-    /// which stand behind the classes. None means all rows; of precision, recall, specificity and F1
-    /// of a binary model it means the positive class.
+    /// which stand behind the classes. None means all rows; of precision, recall, specificity, F1 and
+    /// f_beta of a binary model it means the positive class.
     pub class: Option<String>,
     /// Its value.
     pub value: Option<f64>,
@@ -306,6 +311,8 @@ pub struct PerformanceWindow {
     pub results: Vec<MetricResult>,
     /// Of a classification.
     pub confusion: Option<ConfusionReport>,
+    /// The curves asked for.
+    pub curves: Curves,
     /// What it lacks: predictions, or their labels.
     pub missing: Vec<MissingRows>,
 }

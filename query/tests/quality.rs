@@ -5,8 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use driftline_query::{
-    Metric, MetricResult, PerformanceReport, PerformanceRequest, PerformanceWindow, Scope,
-    performance,
+    CurveOptions, Curves, Metric, MetricResult, PerformanceReport, PerformanceRequest,
+    PerformanceWindow, ReliabilityPoint, Scope, performance,
     stats::{Measured, ScoredRows, Undefined},
 };
 use driftline_storage::{
@@ -161,6 +161,9 @@ fn check_window(window: &PerformanceWindow, rows: &[Row]) {
 
 /// What is counted is off by no more than it says, and its interval has that of the rows inside.
 fn check_fast(fast: &PerformanceReport, exact: &PerformanceReport) {
+    for (fast, exact) in fast.windows.iter().zip(&exact.windows) {
+        check_curves(&fast.curves, &exact.curves);
+    }
     let results = |report: &PerformanceReport| -> Vec<MetricResult> {
         report.windows.iter().flat_map(|window| window.results.clone()).collect()
     };
@@ -177,6 +180,26 @@ fn check_fast(fast: &PerformanceReport, exact: &PerformanceReport) {
         if let (Some(low), Some(high)) = (exact.lower, exact.upper) {
             assert!(fast.lower.unwrap() <= low + 1e-12 && high <= fast.upper.unwrap() + 1e-12);
         }
+    }
+}
+
+/// Thresholds are off by the open rows at most, bins of reliability not at all.
+fn check_curves(fast: &Curves, exact: &Curves) {
+    assert_eq!(fast.residual_quantiles, exact.residual_quantiles);
+    assert!(fast.residual_quantiles[0].undefined.is_some());
+    let [sweep, rows] = [fast, exact].map(|curves| curves.sweep.as_ref().unwrap());
+    assert_eq!((&sweep.undefined, sweep.points.len()), (&rows.undefined, rows.points.len()));
+    for (fast, exact) in sweep.points.iter().zip(&rows.points) {
+        let over = fast.cells.predicted_rows() - exact.cells.predicted_rows();
+        assert!(over <= fast.open && exact.open == 0, "{fast:?} {exact:?}");
+        assert_eq!(fast.cells.rows(), exact.cells.rows());
+    }
+    let [bins, rows] = [fast, exact].map(|curves| curves.reliability.as_ref().unwrap());
+    assert_eq!((&bins.undefined, bins.points.len()), (&rows.undefined, rows.points.len()));
+    for (fast, exact) in bins.points.iter().zip(&rows.points) {
+        let score = |point: &ReliabilityPoint| point.mean_score.unwrap_or(-1.0);
+        assert!((score(fast) - score(exact)).abs() < 1e-12);
+        assert_eq!(ReliabilityPoint { mean_score: exact.mean_score, ..*fast }, *exact);
     }
 }
 
@@ -229,7 +252,16 @@ proptest! {
         let (from, to) = (at(ends.0).min(at(ends.1)), at(ends.0).max(at(ends.1)) + 1);
         let metrics = Metric::ALL.to_vec();
         let fast = PerformanceRequest {
-            scope: scope(from, to, step), metrics, ..PerformanceRequest::default()
+            scope: scope(from, to, step),
+            metrics,
+            exact: false,
+            beta: Some(2.0),
+            curves: CurveOptions {
+                thresholds: vec![0.0, 0.125, 0.5, 0.6666, 1.0],
+                reliability: Some(10),
+                residual_quantiles: vec![0.5],
+            },
+            ..PerformanceRequest::default()
         };
         let exact = PerformanceRequest { exact: true, ..fast.clone() };
         let exact = performance(&db, &exact).unwrap();

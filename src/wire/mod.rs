@@ -6,6 +6,8 @@
 pub(crate) mod admin;
 pub(crate) mod batch;
 pub(crate) mod column;
+mod curves;
+mod metric;
 pub(crate) mod error;
 pub(crate) mod foreign;
 pub(crate) mod model;

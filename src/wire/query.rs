@@ -5,13 +5,15 @@ use std::{borrow::Cow, collections::HashMap};
 use driftline_proto::v1;
 use driftline_query::{
     ConfusionReport, DistributionBin, DistributionReport, DistributionRequest, DriftReport,
-    DriftRequest, DriftResult, DriftShare, DriftWindow, Method, Metric, MetricResult, MissingRows,
+    DriftRequest, DriftResult, DriftShare, DriftWindow, Method, MetricResult, MissingRows,
     PerformanceReport, PerformanceRequest, PerformanceWindow,
 };
 use driftline_storage::{Error, Result};
 
 use super::{
+    curves::{curve_options, curves, write_bins, write_curves},
     explain::{self, both, write_both},
+    metric::{metric, write_metric},
     model, performance,
     scope::{scope, write_scope},
     time,
@@ -33,6 +35,7 @@ pub(crate) const QUERY_FIELDS: &[(&str, &str)] = &[
     ("where", "scope.conditions"),
     ("by", "scope.group_by"),
     ("class", "class_name"),
+    ("reliability", "reliability_bins"),
 ];
 
 /// Statistics and their numbers on the wire.
@@ -67,43 +70,6 @@ fn method(field: &str, method: i32) -> Result<Method> {
 fn write_method(method: Method) -> i32 {
     let known = METHODS.iter().find(|(known, _)| *known == method);
     known.map_or(v1::DriftMethod::Unspecified, |(_, known)| *known).into()
-}
-
-/// Metrics and their numbers on the wire.
-const METRICS: [(Metric, v1::Metric); 22] = [
-    (Metric::Accuracy, v1::Metric::Accuracy),
-    (Metric::Mae, v1::Metric::Mae),
-    (Metric::Rmse, v1::Metric::Rmse),
-    (Metric::BalancedAccuracy, v1::Metric::BalancedAccuracy),
-    (Metric::Precision, v1::Metric::Precision),
-    (Metric::Recall, v1::Metric::Recall),
-    (Metric::Specificity, v1::Metric::Specificity),
-    (Metric::F1, v1::Metric::F1),
-    (Metric::Mcc, v1::Metric::Mcc),
-    (Metric::Kappa, v1::Metric::Kappa),
-    (Metric::RocAuc, v1::Metric::RocAuc),
-    (Metric::PrAuc, v1::Metric::PrAuc),
-    (Metric::LogLoss, v1::Metric::LogLoss),
-    (Metric::Brier, v1::Metric::Brier),
-    (Metric::Ece, v1::Metric::Ece),
-    (Metric::Mape, v1::Metric::Mape),
-    (Metric::Smape, v1::Metric::Smape),
-    (Metric::Wape, v1::Metric::Wape),
-    (Metric::R2, v1::Metric::R2),
-    (Metric::MedianAe, v1::Metric::MedianAe),
-    (Metric::ResidualMean, v1::Metric::ResidualMean),
-    (Metric::ResidualStd, v1::Metric::ResidualStd),
-];
-
-fn metric(field: &str, metric: i32) -> Result<Metric> {
-    let known = METRICS.iter().find(|(_, known)| *known as i32 == metric);
-    let unknown = || Error::invalid(field, format!("{metric} is not a metric"));
-    known.map(|(known, _)| *known).ok_or_else(unknown)
-}
-
-fn write_metric(metric: Metric) -> i32 {
-    let known = METRICS.iter().find(|(known, _)| *known == metric);
-    known.map_or(v1::Metric::Unspecified, |(_, known)| *known).into()
 }
 
 pub(super) fn each<T, U>(items: Vec<T>, read: impl Fn(T) -> Result<U>) -> Result<Vec<U>> {
@@ -264,6 +230,7 @@ pub(crate) fn write_drift_report(report: DriftReport) -> v1::QueryDriftResponse 
 pub(crate) fn performance_request(
     request: v1::QueryPerformanceRequest,
 ) -> Result<PerformanceRequest> {
+    let curves = curve_options(&request);
     Ok(PerformanceRequest {
         scope: scope(request.scope)?,
         metrics: each(request.metrics, |known| metric("metrics", known))?,
@@ -272,6 +239,8 @@ pub(crate) fn performance_request(
         baseline: performance::baseline(request.baseline)?,
         exact: request.exact,
         explain: request.explain,
+        beta: request.beta,
+        curves,
     })
 }
 
@@ -287,6 +256,10 @@ pub(crate) fn write_performance_request(
         baseline: performance::write_baseline(request.baseline),
         exact: request.exact,
         explain: request.explain,
+        beta: request.beta,
+        thresholds: request.curves.thresholds.clone(),
+        reliability_bins: request.curves.reliability.map(write_bins),
+        residual_quantiles: request.curves.residual_quantiles.clone(),
     }
 }
 
@@ -310,14 +283,16 @@ pub(crate) fn performance_report(
             degradation: result.degradation.map(performance::degradation),
         })
     };
-    let window = |window: v1::PerformanceWindow| {
-        let (start, end) = model::window(window.window)?;
+    let window = |mut window: v1::PerformanceWindow| {
+        let (start, end) = model::window(window.window.take())?;
+        let curves = curves(&mut window);
         Ok(PerformanceWindow {
             start,
             end,
             predictions: window.predictions,
             labelled: window.labelled,
             results: each(window.results, result)?,
+            curves,
             confusion: window.confusion.map(confusion).transpose()?,
             missing: window.missing.into_iter().map(missing).collect(),
         })
@@ -343,16 +318,21 @@ pub(crate) fn write_performance_report(report: PerformanceReport) -> v1::QueryPe
         undefined: result.undefined,
         degradation: result.degradation.map(performance::write_degradation),
     };
-    let window = |window: PerformanceWindow| v1::PerformanceWindow {
-        window: Some(model::write_window(window.start, window.end)),
-        predictions: window.predictions,
-        labelled: window.labelled,
-        results: window.results.into_iter().map(result).collect(),
-        confusion: window.confusion.map(|confusion| v1::Confusion {
-            classes: confusion.classes,
-            counts: confusion.counts.into_iter().flatten().collect(),
-        }),
-        missing: window.missing.into_iter().map(write_missing).collect(),
+    let window = |window: PerformanceWindow| {
+        let mut wire = v1::PerformanceWindow {
+            window: Some(model::write_window(window.start, window.end)),
+            predictions: window.predictions,
+            labelled: window.labelled,
+            results: window.results.into_iter().map(result).collect(),
+            confusion: window.confusion.map(|confusion| v1::Confusion {
+                classes: confusion.classes,
+                counts: confusion.counts.into_iter().flatten().collect(),
+            }),
+            missing: window.missing.into_iter().map(write_missing).collect(),
+            ..v1::PerformanceWindow::default()
+        };
+        write_curves(window.curves, &mut wire);
+        wire
     };
     v1::QueryPerformanceResponse {
         scope: Some(write_scope(&report.scope)),
@@ -462,7 +442,10 @@ pub(crate) fn write_distribution_report(
 
 #[cfg(test)]
 mod tests {
-    use driftline_query::{Baseline, Correction, Degradation, Peer, Scope, ShareOptions, Verdict};
+    use driftline_query::{
+        Baseline, Correction, CurveOptions, Curves, Degradation, Metric, Peer, Scope, ShareOptions,
+        Verdict,
+    };
 
     use super::*;
     use crate::wire::explain::tests::{explanation, reads};
@@ -508,6 +491,12 @@ mod tests {
                 baseline,
                 exact: baseline.is_some(),
                 explain: baseline.is_some(),
+                beta: baseline.map(|_| 2.0),
+                curves: CurveOptions {
+                    thresholds: vec![0.5, 0.25],
+                    reliability: Some(20),
+                    residual_quantiles: vec![0.05],
+                },
             };
             let wire = write_performance_request(&performance);
             assert_eq!(performance_request(wire).expect("valid"), performance);
@@ -551,6 +540,7 @@ mod tests {
             labelled: 1,
             results: vec![lacking, known],
             confusion: Some(confusion),
+            curves: Curves::default(),
             missing: Vec::new(),
         };
         let report = PerformanceReport {

@@ -117,10 +117,18 @@ pub fn check_performance(target: &Target, shared: &Path, set: &str) -> usize {
         let mut more = metrics(wanted);
         let version = case["inputs"]["filter"]["version"].as_str();
         more.extend(version.into_iter().flat_map(|version| ["--version", version]));
+        let threshold = case["params"]["threshold"].to_string();
+        let curves = match is_regression(set) {
+            true => ["--residual-quantiles", "0.05,0.25,0.5,0.75,0.95", "--metric", "mae"],
+            false => ["--thresholds", &threshold, "--reliability", "--beta=2"],
+        };
+        more.extend(curves);
         let fast = ask(target, set, (&from, &to), &more);
         more.push("--exact");
         let window = ask(target, set, (&from, &to), &more);
         check_fast(&fast, &window, &case["id"]);
+        check_curves(&fast, &case);
+        check_curves(&window, &case);
         let (id, expected) = (&case["id"], &case["expected"]);
         assert_eq!(window["labelled"], expected["n"], "{id}");
         if let Some(predictions) = expected.get("predictions") {
@@ -163,6 +171,63 @@ fn check_fast(fast: &Value, exact: &Value, id: &Value) {
                 assert_eq!(ends, [None, None], "{id}: {fast} {exact}");
             }
         }
+    }
+}
+
+/// The cells at the threshold of the data set, the bins of reliability, quantiles of residuals.
+fn check_curves(window: &Value, case: &Value) {
+    let (id, expected) = (&case["id"], &case["expected"]);
+    if let Some(quantiles) = expected.get("residual_quantiles") {
+        for quantile in window["residual_quantiles"].as_array().unwrap() {
+            let what = format!("{id} {quantile}");
+            match &quantiles[quantile["probability"].to_string()] {
+                Value::Null => assert!(quantile["undefined"].is_string(), "{what}"),
+                want => close(&quantile["value"], want, 1e-9, &what),
+            }
+        }
+        assert_eq!(window["residual_quantiles"].as_array().unwrap().len(), 5, "{id}");
+        return;
+    }
+    let (sweep, reliability) = (&window["sweep"], &window["reliability"]);
+    if expected["n"] == 0 {
+        assert_eq!(sweep["undefined"], "no labelled prediction", "{id}");
+        assert_eq!(reliability["undefined"], "no labelled prediction", "{id}");
+        return;
+    }
+    let (point, confusion) = (&sweep["points"][0], &expected["confusion"]);
+    assert_eq!((&point["exact"], &point["open"]), (&json!(true), &json!(0)), "{id}");
+    for (cell, name) in [
+        ("true_positives", "tp"),
+        ("false_positives", "fp"),
+        ("false_negatives", "fn"),
+        ("true_negatives", "tn"),
+    ] {
+        assert_eq!(point[cell], confusion[name], "{id} {cell}");
+    }
+    for name in ["precision", "recall", "f1"] {
+        let want = &expected["class_1"][name];
+        match want {
+            Value::Null => assert!(point[name].is_null(), "{id} {name}"),
+            want => close(&point[name], want, 1e-9, &format!("{id} {name}")),
+        }
+    }
+    let bins = reliability["points"].as_array().unwrap();
+    assert_eq!(bins.len(), 10, "{id}");
+    for (place, bin) in bins.iter().enumerate() {
+        let want = |name: &str| &expected["calibration_bins"][name][place];
+        assert_eq!(&bin["rows"], want("n"), "{id} {place}");
+        for (got, name) in [("mean_score", "mean_score"), ("observed", "mean_label")] {
+            match want(name) {
+                Value::Null => assert!(bin[got].is_null(), "{id} {place}"),
+                want => close(&bin[got], want, 1e-9, &format!("{id} {place} {name}")),
+            }
+        }
+    }
+    let count = |name: &str| confusion[name].as_f64().unwrap();
+    let f2 = result_of(window, "f_beta", None, id);
+    match 5.0 * count("tp") + 4.0 * count("fn") + count("fp") {
+        0.0 => assert!(f2["undefined"].is_string(), "{id}"),
+        all => close(&f2["value"], &json!(5.0 * count("tp") / all), 1e-9, &format!("{id} f2")),
     }
 }
 
@@ -331,6 +396,8 @@ fn of_many_classes(expected: &Value) -> Vec<(String, Option<String>, Value)> {
 #[test]
 fn models_of_many_classes_are_measured_class_by_class() {
     let Some(shared) = shared("many classes") else { return };
+    let one_score =
+        "not a binary classification model, and one score a row is stored, not one a class";
     let text = fs::read_to_string(shared.join("golden/multiclass.json")).unwrap();
     let cases: Value = serde_json::from_str(&text).unwrap();
     for case in cases["cases"].as_array().unwrap() {
@@ -348,8 +415,13 @@ fn models_of_many_classes_are_measured_class_by_class() {
             .flat_map(|name| ["--metric", name])
             .collect();
         let interval = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
-        let window = ask(&target, model, interval, &more);
+        let curves = ["--sweep", "5", "--reliability", "--residual-quantiles", "0.5"];
+        let window = ask(&target, model, interval, &[&more[..], &curves].concat());
         assert_eq!(window["labelled"], case["expected"]["n"], "{id}");
+        assert_eq!(window["sweep"], json!({"points": [], "undefined": one_score}), "{id}");
+        assert_eq!(window["reliability"]["undefined"], one_score, "{id}");
+        let quantile = &window["residual_quantiles"][0];
+        assert_eq!(quantile["undefined"], "not a regression model", "{id}");
         assert_eq!(window["confusion"]["counts"], case["expected"]["confusion"], "{id}");
         let wanted = of_many_classes(&case["expected"]);
         assert!(wanted.len() > 20, "{id}");
@@ -359,8 +431,6 @@ fn models_of_many_classes_are_measured_class_by_class() {
         }
         let results = window["results"].as_array().unwrap();
         assert_eq!(results.len(), wanted.len() + 3, "{id}: nothing is of a positive class");
-        let one_score =
-            "not a binary classification model, and one score a row is stored, not one a class";
         for (metric, reason) in
             [("roc_auc", one_score), ("log_loss", one_score), ("mae", "not a regression model")]
         {

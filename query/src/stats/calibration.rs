@@ -139,6 +139,11 @@ impl ScoredRows {
     /// Source: Naeini, Cooper and Hauskrecht, Obtaining Well Calibrated Probabilities Using Bayesian
     /// Binning (2015); the golden vectors' `ece10`.
     pub fn reliability(&self, bins: usize) -> Measured<Reliability> {
+        Reliability::of(&self.reliability_sums(bins)?)
+    }
+
+    /// What is added up of each bin of [`Self::reliability`].
+    pub fn reliability_sums(&self, bins: usize) -> Measured<Vec<ReliabilitySums>> {
         self.check_probabilities()?;
         if bins == 0 {
             return Err(Undefined::NoValue);
@@ -152,7 +157,7 @@ impl ScoredRows {
                 sums.scores += group.score * rows as f64;
             }
         }
-        Reliability::of(&sums)
+        Ok(sums)
     }
 
     /// Expected calibration error over [`ECE_BINS`] bins; see [`Self::reliability`].

@@ -9,6 +9,7 @@ use driftline_query::{
     PerformanceRequest, QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
 };
 
+use super::curves::CurveArgs;
 use super::fairness::FairnessArgs;
 use super::operations::OperationsArgs;
 use crate::cli::time::{Moment, TimeError, parse_duration};
@@ -38,6 +39,7 @@ pub enum QueryCommand {
         driftline query performance --model fraud --from -7d --to now --as-of -1d\n  \
         driftline query performance --model fraud --from -7d --to now --baseline -37d..-7d\n  \
         driftline query performance --model fraud --from -7d --to now --metric roc_auc --exact\n  \
+        driftline query performance --model fraud --from -30d --to now --sweep 20 --reliability\n  \
         driftline query performance --model price --from -7d --to now --metric mae --format csv"))]
     Performance(PerformanceArgs),
     /// How the values of a feature lie, beside a reference
@@ -231,6 +233,12 @@ pub struct PerformanceArgs {
     /// Read all labelled rows for metrics of scores and residuals: exact, and slower
     #[arg(long)]
     pub exact: bool,
+    /// Add f_beta, the F score in which recall weighs B squared as much as precision
+    #[arg(long, value_name = "B", value_parser = parse_beta, allow_hyphen_values = true)]
+    pub beta: Option<f64>,
+    /// Curves.
+    #[command(flatten)]
+    pub curves: CurveArgs,
     /// Say what the answer was read from
     #[arg(long)]
     pub explain: bool,
@@ -299,6 +307,8 @@ impl PerformanceArgs {
             baseline,
             exact: self.exact,
             explain: self.explain,
+            beta: self.beta,
+            curves: self.curves.options(),
         })
     }
 }
@@ -384,6 +394,13 @@ fn parse_threshold(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(threshold) if threshold >= 0.0 && threshold.is_finite() => Ok(threshold),
         _ => Err("must be a number that is not negative, such as 0.2".to_owned()),
+    }
+}
+
+fn parse_beta(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(beta) if beta >= 0.0 && beta.is_finite() => Ok(beta),
+        _ => Err("must be a number that is not negative, such as 2".to_owned()),
     }
 }
 

@@ -4,7 +4,7 @@ use clap::CommandFactory as _;
 
 use super::*;
 use crate::cli::time::Moment;
-use driftline_query::{Correction, Method, Metric, Peer, ShareOptions};
+use driftline_query::{Correction, CurveOptions, Method, Metric, Peer, ShareOptions};
 use driftline_storage::{Retention, Task};
 
 const DAY: i64 = driftline_storage::DAY_MICROS;
@@ -215,6 +215,36 @@ fn performance_and_distribution_take_what_they_need() {
     let request = args.request(0).expect("in range");
     assert_eq!((request.feature.as_str(), request.reference.as_deref()), ("f", Some("r")));
     wrong("query distribution --model m --from -7d --to now", "--feature");
+}
+
+#[test]
+fn performance_takes_curves_and_whether_it_reads_rows() {
+    let request = |flags: &str| {
+        let cli = good(&format!("query performance --model m --from -7d --to now {flags}"));
+        let Command::Query(QueryCommand::Performance(args)) = cli.command else {
+            panic!("{flags}")
+        };
+        args.request(0).expect("in range")
+    };
+    let plain = request("");
+    assert!(!plain.exact && plain.beta.is_none());
+    assert_eq!(plain.curves, CurveOptions::default());
+    let asked =
+        request("--exact --beta 0.5 --sweep 4 --reliability --residual-quantiles 0.05,0.95");
+    assert_eq!((asked.exact, asked.beta, asked.curves.reliability), (true, Some(0.5), Some(10)));
+    assert_eq!(asked.curves.thresholds, [0.0, 0.25, 0.5, 0.75]);
+    assert_eq!(asked.curves.residual_quantiles, [0.05, 0.95]);
+    let asked = request("--thresholds 0.1,0.5 --reliability 20 --metric f_beta");
+    assert_eq!((asked.curves.thresholds, asked.curves.reliability), (vec![0.1, 0.5], Some(20)));
+    for (flags, want) in [
+        ("--sweep 0", "from 1 to 1000"),
+        ("--sweep 5 --thresholds 0.5", "cannot be used with"),
+        ("--thresholds 1.5", "from 0 to 1"),
+        ("--residual-quantiles 5", "from 0 to 1"),
+        ("--beta -1", "not negative"),
+    ] {
+        wrong(&format!("query performance --model m --from -7d --to now {flags}"), want);
+    }
 }
 
 #[test]

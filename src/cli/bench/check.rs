@@ -172,7 +172,9 @@ pub(super) fn compare_confusion(window: &PerformanceWindow, want: &[[u64; 3]; 3]
 
 #[cfg(test)]
 mod tests {
-    use driftline_query::{ConfusionReport, DriftWindow, Method, Metric, MetricResult, Scope};
+    use driftline_query::{
+        ConfusionReport, Curves, DriftWindow, Method, Metric, MetricResult, Scope,
+    };
 
     use super::*;
 
@@ -262,6 +264,7 @@ mod tests {
             labelled: 4,
             results: vec![accuracy],
             confusion: Some(confusion),
+            curves: Curves::default(),
             missing: Vec::new(),
         };
         assert_eq!(compare_confusion(&window, &[[2, 1, 0], [0, 1, 0], [0; 3]]), Ok(()));

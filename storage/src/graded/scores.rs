@@ -135,9 +135,14 @@ impl ScoredSide {
         self.at(INFINITE)
     }
 
-    /// Rows whose score is finite and below 0, or above 1.
-    pub fn outside(&self) -> u64 {
-        self.at(BELOW) + self.at(ABOVE)
+    /// Rows whose score is finite and below 0.
+    pub fn below(&self) -> u64 {
+        self.at(BELOW)
+    }
+
+    /// Rows whose score is finite and above 1.
+    pub fn above(&self) -> u64 {
+        self.at(ABOVE)
     }
 
     /// All rows, those without a score too.

@@ -156,7 +156,8 @@ fn what_is_in_no_bin_is_counted_apart_and_costs_nothing() {
     }
     let side = &tally.scores.positives;
     assert_eq!((side.rows(), side.absent(), side.nan(), side.infinite()), (6, 1, 1, 1));
-    assert_eq!((side.outside(), side.bins().iter().sum::<u64>(), side.bins()[250]), (2, 1, 1));
+    assert_eq!((side.below(), side.above()), (1, 1));
+    assert_eq!((side.bins().iter().sum::<u64>(), side.bins()[250]), (1, 1));
     assert_eq!(side.sums()[25].value(), 0.25);
     assert_eq!(tally.scores.square_cost().value(), 0.5625);
     assert_eq!(tally.scores.log_cost().value(), -(0.25_f64.ln()));

@@ -1,5 +1,6 @@
 //! Performance reports: quality by window, the coverage that it rests on, and the confusion.
 
+mod curves;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use driftline_query::{
 };
 use serde::Serialize;
 
+use self::curves::CurvesView;
 use super::{
     Format, Style,
     chart::sparkline,
@@ -75,6 +77,8 @@ struct WindowView<'a> {
     labelled: u64,
     results: Vec<ResultView<'a>>,
     confusion: Option<ConfusionView<'a>>,
+    #[serde(flatten)]
+    curves: CurvesView<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<MissingView<'a>>,
 }
@@ -119,6 +123,7 @@ fn view(report: &PerformanceReport) -> ReportView<'_> {
             .confusion
             .as_ref()
             .map(|c| ConfusionView { classes: &c.classes, counts: &c.counts }),
+        curves: curves::view(&window.curves),
         missing: missing::view(&window.missing),
     });
     ReportView {
@@ -239,12 +244,10 @@ fn answer(report: &PerformanceReport, out: &mut dyn io::Write, style: &Style) ->
     write_reasons(&report.windows, out)?;
     reads::write(report.reads.as_ref(), out)?;
     missing::write(report.windows.iter().map(|window| window.missing.as_slice()), out)?;
-    match report.windows.as_slice() {
-        [PerformanceWindow { confusion: Some(confusion), .. }] => {
-            write_confusion(confusion, out, style)
-        }
-        _ => Ok(()),
+    if let [PerformanceWindow { confusion: Some(confusion), .. }] = report.windows.as_slice() {
+        write_confusion(confusion, out, style)?;
     }
+    curves::write(&report.windows, out, style)
 }
 
 /// What a column of values is about.

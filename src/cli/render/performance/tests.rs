@@ -1,6 +1,6 @@
 //! What performance reports look like in each form.
 
-use driftline_query::{Metric, Scope};
+use driftline_query::{Curves, Metric, Scope};
 use driftline_storage::DAY_MICROS;
 
 use super::*;
@@ -30,6 +30,7 @@ fn window(day: i64, labelled: u64, results: Vec<MetricResult>) -> PerformanceWin
         labelled,
         results,
         confusion: None,
+        curves: Curves::default(),
         missing: Vec::new(),
     }
 }
