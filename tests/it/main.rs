@@ -14,6 +14,7 @@ mod golden;
 mod parity;
 mod grpc;
 mod maintenance;
+mod operations;
 mod program;
 mod quality;
 mod tidy;

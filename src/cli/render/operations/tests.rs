@@ -90,7 +90,7 @@ fn one_window_is_a_table_of_its_figures() {
     for want in [
         "Operations of fraud, all versions",
         "2 a second over 3600 s",
-        "mean        12.5     exact",
+        "mean       12.5     exact",
         "7,000 predictions with a latency, 200 without",
         "error rate 1.00 % (0.8000 % to 1.26 % at 95 %)",
         "7,100 predictions with a status, 100 without; 71 errors",
