@@ -13,7 +13,7 @@
 //! noise around a rate, and short matches cost more than they save. A gap is the number of zeroes before
 //! a count. A slot that has more than half of the rows is not written, because every row of a bucket
 //! stands in one slot of each column: its counts follow from the others', and where they are written
-//! as 0, as in kind 3, the rest packs better. A column without a value takes three bytes.
+//! as 0, as in kind 3, the rest packs better. A column without a value takes four bytes.
 //!
 //! So a column's counts of a bucket add up to its rows; bytes that say otherwise are refused.
 
@@ -515,6 +515,24 @@ mod tests {
             };
             gaps.into_iter().map(next).collect()
         })
+    }
+
+    #[test]
+    fn a_column_whose_rows_all_stand_in_one_slot_takes_four_bytes() {
+        let one = ColumnSlots { known: 0..900, new: Vec::new() };
+        let bucket = |rows| Counts::of_counts(rows, 900, std::iter::once((0, rows)));
+        let buckets: Vec<(u16, Counts)> = (0..60).map(|n| (n, bucket(u32::from(n) + 1))).collect();
+        let borrowed: Vec<(u16, &Counts)> = buckets.iter().map(|(n, c)| (*n, c)).collect();
+        let written = |columns: &[ColumnSlots]| {
+            let mut out = Vec::new();
+            let mut writer = MatrixWriter::new().expect("memory");
+            writer.put(&mut out, columns, &borrowed).expect("packs");
+            out
+        };
+        let (headers, bytes) = (written(&[]), written(std::slice::from_ref(&one)));
+        assert_eq!(bytes[headers.len()..], [REST, 0, GAPS, 0]);
+        let back = get_matrix(&mut Get::new(&bytes), &[one], 900, 60).expect("decodes");
+        assert_eq!(back, buckets);
     }
 
     proptest! {
