@@ -84,7 +84,7 @@ mod inspect;
 pub mod fuzzing;
 
 pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
-pub use binning::{Binning, ColumnBins};
+pub use binning::{Binning, ColumnBins, centre};
 pub use blob::{Blob, Tail};
 pub use catalog::FORMAT_VERSION;
 pub use cells::{Cells, Wanted};
@@ -101,7 +101,7 @@ pub use manifest::{
     VersionRecord, Written,
 };
 pub use model_stats::{AgeStats, FileStats, ModelStats};
-pub use moments::{ColumnMoments, OFFSET_STEPS, Outline, centre};
+pub use moments::{ColumnMoments, OFFSET_STEPS, Outline};
 pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally};
 pub use producers::Producer;
 pub use reference::Reference;

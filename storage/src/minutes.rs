@@ -1,4 +1,7 @@
 //! Minutes: those of an hour of a partials file, unpacked, in a cache that all files share.
+//!
+//! Latency and status have as many slots as a third of a usual model. Few queries ask for them together
+//! with other columns, so that each [`Group`] of columns is unpacked and kept by itself.
 
 use std::{
     ops::Range,
@@ -18,65 +21,119 @@ use crate::{
     sums::Sums,
 };
 
-/// Unpacked minutes by file and hour.
+/// Columns that are unpacked together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Group {
+    /// All but latency and status.
+    Monitored,
+    /// Latency and status.
+    Operations,
+    All,
+}
+
+impl Group {
+    /// The group that has some slots, if those of latency and status are given.
+    pub(crate) fn of(spans: &[Range<usize>], operations: &Range<usize>) -> Self {
+        let monitored = spans.iter().any(|span| span.start < operations.start);
+        let asked =
+            |span: &Range<usize>| span.start.max(operations.start) < span.end.min(operations.end);
+        match (monitored, spans.iter().any(asked)) {
+            (_, false) => Self::Monitored,
+            (false, true) => Self::Operations,
+            (true, true) => Self::All,
+        }
+    }
+
+    /// The slots that are left out.
+    pub(crate) fn hole(self, operations: &Range<usize>) -> Range<usize> {
+        match self {
+            Self::Monitored => operations.clone(),
+            Self::Operations => 0..operations.start,
+            Self::All => 0..0,
+        }
+    }
+}
+
+/// Names the minutes of an hour of a file.
+type Key = (u64, u16, Group);
+
+/// Unpacked minutes by file, hour and group.
 #[derive(Debug)]
 pub struct MinuteCache {
-    cache: Cache<(u64, u16), Arc<HourMinutes>, ByBytes>,
+    cache: Cache<Key, Arc<HourMinutes>, ByBytes>,
     next: AtomicU64,
 }
 
 #[derive(Debug, Clone)]
 struct ByBytes;
 
-impl Weighter<(u64, u16), Arc<HourMinutes>> for ByBytes {
-    fn weight(&self, _: &(u64, u16), minutes: &Arc<HourMinutes>) -> u64 {
+impl Weighter<Key, Arc<HourMinutes>> for ByBytes {
+    fn weight(&self, _: &Key, minutes: &Arc<HourMinutes>) -> u64 {
         minutes.bytes() as u64
     }
 }
 
-/// The minutes of an hour that have rows, unpacked.
+/// The minutes of an hour that have rows, unpacked without the slots of a hole: those behind it
+/// stand where it begins.
 #[derive(Debug)]
-pub(crate) enum HourMinutes {
+pub(crate) struct HourMinutes {
+    hole: Range<usize>,
+    /// Slots without those of the hole.
+    slots: usize,
+    buckets: Buckets,
+}
+
+#[derive(Debug)]
+enum Buckets {
     /// All of them keep a byte a slot: one after the other, which memory reads fastest.
     Bytes {
-        slots: usize,
         minutes: Vec<(u8, u32)>,
         cells: Vec<u8>,
     },
-    Buckets(Minutes),
+    Any(Minutes),
 }
 
 impl HourMinutes {
-    pub(crate) fn new(minutes: Minutes, slots: usize) -> Self {
+    /// Minutes of so many slots, those of the hole not counted.
+    pub(crate) fn new(minutes: Minutes, slots: usize, hole: Range<usize>) -> Self {
         let bytes = |of: &Counts| of.as_bytes().filter(|cells| cells.len() == slots).is_some();
         if slots == 0 || !minutes.iter().all(|(_, counts)| bytes(counts)) {
-            return Self::Buckets(minutes);
+            return Self { hole, slots, buckets: Buckets::Any(minutes) };
         }
         let mut cells = Vec::with_capacity(slots * minutes.len());
         minutes.iter().for_each(|(_, of)| cells.extend(of.as_bytes().unwrap_or_default()));
         let minutes = minutes.iter().map(|(minute, counts)| (*minute, counts.rows())).collect();
-        Self::Bytes { slots, minutes, cells }
+        Self { hole, slots, buckets: Buckets::Bytes { minutes, cells } }
     }
 
     fn bytes(&self) -> usize {
-        match self {
-            Self::Bytes { minutes, cells, .. } => cells.len() + minutes.len() * 8,
-            Self::Buckets(minutes) => minutes_bytes(minutes),
+        match &self.buckets {
+            Buckets::Bytes { minutes, cells } => cells.len() + minutes.len() * 8,
+            Buckets::Any(minutes) => minutes_bytes(minutes),
         }
     }
 
     /// Adds the buckets of minutes `[start, end)`.
     pub(crate) fn sum(&self, start: u16, end: u16, spans: &[Range<usize>], sums: &mut Sums) {
-        match self {
-            Self::Buckets(minutes) => sums.add(between(minutes, start, end), spans),
-            Self::Bytes { slots, minutes, cells } => {
+        match &self.buckets {
+            Buckets::Any(minutes) if self.hole.is_empty() => {
+                sums.add(between(minutes, start, end), spans);
+            }
+            Buckets::Any(minutes) => {
+                let mut here = Sums::default();
+                here.clear(self.slots);
+                here.add(between(minutes, start, end), std::slice::from_ref(&(0..self.slots)));
+                sums.add_around(&here, &self.hole);
+            }
+            Buckets::Bytes { minutes, cells } => {
+                let slots = self.slots;
                 let at = |bound| minutes.partition_point(|(minute, _)| u16::from(*minute) < bound);
                 let (first, last) = (at(start), at(end));
                 let inside = minutes.get(first..last).unwrap_or_default();
                 let rows = inside.iter().map(|(_, rows)| rows).sum();
                 let cells = cells.get(first * slots..last * slots).unwrap_or_default();
-                let buckets: Vec<&[u8]> = cells.chunks_exact(*slots).collect();
-                sums.add_bytes(rows, &buckets, spans);
+                let buckets: Vec<&[u8]> = cells.chunks_exact(slots).collect();
+                sums.add_bytes(rows, &buckets, spans, &self.hole);
             }
         }
     }
@@ -99,8 +156,9 @@ impl MinuteCache {
         &self,
         file: u64,
         hour: u16,
+        group: Group,
         unpack: impl FnOnce() -> Result<HourMinutes>,
     ) -> Result<Arc<HourMinutes>> {
-        self.cache.get_or_insert_with(&(file, hour), || unpack().map(Arc::new))
+        self.cache.get_or_insert_with(&(file, hour, group), || unpack().map(Arc::new))
     }
 }

@@ -16,7 +16,7 @@ use std::{ops::Range, path::Path, sync::Arc};
 
 use crate::{
     binner::NewNames,
-    binning::{Binning, get_names, put_names},
+    binning::{Binning, ColumnBins, get_names, put_names},
     cells::{Cells, Running, Until},
     codec::{DecodeError, Decoded, Get},
     counts::Counts,
@@ -25,7 +25,7 @@ use crate::{
     limits,
     manifest::Level,
     matrix::{ColumnSlots, MatrixWriter, get_matrix},
-    minutes::{HourMinutes, MinuteCache},
+    minutes::{Group, HourMinutes, MinuteCache},
     moments::{ColumnMoments, Moments},
     partials_v1,
     section::{Entry, Format, SectionReader, SectionWriter},
@@ -118,6 +118,8 @@ pub struct PartialsFile {
     columns: Vec<ColumnSlots>,
     /// Slots, those of new categories included.
     slots: usize,
+    /// The slots of latency and status among those of the binning.
+    operations: Range<usize>,
     hours: Hours,
     kept: KeptMoments,
     minutes: Arc<MinuteCache>,
@@ -220,7 +222,9 @@ impl PartialsFile {
         let (binning, names, columns) = get_binning(&names, version).map_err(bad)?;
         let slots = binning.slots() + names.len();
         let number = minutes.file_number();
-        let hours = get_buckets(&hours, version, &columns, slots, DAY_HOURS as u16).map_err(bad)?;
+        let operations = operations_of(&binning);
+        let all = (slots, &(0..0));
+        let hours = get_buckets(&hours, version, &columns, all, DAY_HOURS as u16).map_err(bad)?;
         let listed: usize = hours.iter().map(|(_, counts)| counts.bytes()).sum();
         let hours = if 2 * listed < hours.len() * slots * size_of::<u32>() {
             Hours::Lists(hours)
@@ -236,6 +240,7 @@ impl PartialsFile {
             names,
             columns,
             slots,
+            operations,
             hours,
             kept,
             minutes,
@@ -311,7 +316,7 @@ impl PartialsFile {
         moment.inside =
             minutes > 0 && hours.ends.get(moment.hours).is_some_and(|(known, _)| *known == hour);
         if moment.inside {
-            let of_hour = self.minutes(hour)?;
+            let of_hour = self.minutes(hour, cells.spans())?;
             sums.clear(self.slots);
             if 2 * minutes <= HOUR_MINUTES {
                 of_hour.sum(0, minutes, cells.spans(), sums);
@@ -341,21 +346,24 @@ impl PartialsFile {
             if to.saturating_sub(from) == HOUR_MINUTES {
                 sums.add(std::iter::once(counts), spans);
             } else if from < to {
-                let of_hour = self.minutes(*hour)?;
+                let of_hour = self.minutes(*hour, spans)?;
                 of_hour.sum(from - first, to - first, spans, sums);
             }
         }
         Ok(())
     }
 
-    /// The minutes of an hour that have rows.
-    fn minutes(&self, hour: u16) -> Result<Arc<HourMinutes>> {
-        self.minutes.of_hour(self.number, hour, || {
+    /// The minutes of an hour that have rows, with the slots of some spans at least.
+    fn minutes(&self, hour: u16, spans: &[Range<usize>]) -> Result<Arc<HourMinutes>> {
+        let group = Group::of(spans, &self.operations);
+        self.minutes.of_hour(self.number, hour, group, || {
             let reader = SectionReader::open(&self.path, &self.bytes, FORMAT)?;
             let section = reader.section(MINUTES_OF_HOUR + u32::from(hour))?.unwrap_or_default();
             let first = if self.version < 2 { hour * HOUR_MINUTES } else { 0 };
             let numbers = first + HOUR_MINUTES;
-            let minutes = get_buckets(&section, self.version, &self.columns, self.slots, numbers)
+            let hole = group.hole(&self.operations);
+            let place = (self.slots, &hole);
+            let minutes = get_buckets(&section, self.version, &self.columns, place, numbers)
                 .and_then(|minutes| {
                     let minute = |(number, counts): (u16, Counts)| {
                         let minute = number.checked_sub(first).and_then(|n| u8::try_from(n).ok());
@@ -368,7 +376,7 @@ impl PartialsFile {
                 Error::corruption(&self.path, 0, format!("expected {}", error.0))
             };
             let minutes = minutes.map_err(bad)?;
-            Ok(HourMinutes::new(minutes, self.slots))
+            Ok(HourMinutes::new(minutes, self.slots - hole.len(), hole))
         })
     }
 }
@@ -448,7 +456,8 @@ pub(crate) fn thin(file: &PartialsFile, level: Level) -> Result<Vec<u8>> {
         |error: DecodeError| Error::corruption(&file.path, 0, format!("expected {}", error.0));
     let numbers = DAY_HOURS as u16;
     let mut hours =
-        get_buckets(&hours, file.version, &file.columns, file.slots, numbers).map_err(bad)?;
+        get_buckets(&hours, file.version, &file.columns, (file.slots, &(0..0)), numbers)
+            .map_err(bad)?;
     if level == Level::Days {
         let mut all = hours.into_iter().map(|(_, counts)| counts);
         let mut day = all.next().unwrap_or_default();
@@ -504,18 +513,25 @@ impl Moment {
     }
 }
 
+/// The slots of latency and status, which end a binning that has them.
+fn operations_of(binning: &Binning) -> Range<usize> {
+    let latency = |(_, bins): &(String, ColumnBins)| matches!(bins, ColumnBins::Latency);
+    let place = binning.columns().iter().position(latency).unwrap_or(binning.columns().len());
+    binning.column_slots(place).start..binning.slots()
+}
+
 fn get_buckets(
     bytes: &[u8],
     version: u16,
     columns: &[ColumnSlots],
-    slots: usize,
+    (slots, hole): (usize, &Range<usize>),
     numbers: u16,
 ) -> Decoded<Vec<(u16, Counts)>> {
     if version < 2 {
         return partials_v1::get_buckets(bytes, columns, slots, numbers);
     }
     let mut get = Get::new(bytes);
-    let buckets = get_matrix(&mut get, columns, slots, numbers)?;
+    let buckets = get_matrix(&mut get, columns, slots, hole, numbers)?;
     get.end()?;
     Ok(buckets)
 }
