@@ -45,6 +45,7 @@ mod cells;
 mod tally;
 mod matrix;
 mod partials_v1;
+mod hours;
 mod minutes;
 mod partials_file;
 mod tight;

@@ -59,7 +59,7 @@ impl ColumnSlots {
     }
 
     /// Where the slots stand once those of a hole are gone; nothing if they are in it.
-    fn beside(&self, hole: &Range<usize>) -> Option<Self> {
+    pub(crate) fn beside(&self, hole: &Range<usize>) -> Option<Self> {
         let moved = |slot: usize| if slot < hole.end { slot } else { slot - hole.len() };
         let known = moved(self.known.start)..moved(self.known.start) + self.known.len();
         let new = self.new.iter().map(|slot| moved(*slot)).collect();

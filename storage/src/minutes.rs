@@ -1,7 +1,5 @@
-//! Minutes: those of an hour of a partials file, unpacked, in a cache that all files share.
-//!
-//! Latency and status have as many slots as a third of a usual model. Few queries ask for them together
-//! with other columns, so that each [`Group`] of columns is unpacked and kept by itself.
+//! Minutes: those of an hour of a partials file, unpacked, in a cache that all files share. Each
+//! [`Group`] of columns is unpacked and kept by itself.
 
 use std::{
     ops::Range,
@@ -17,42 +15,10 @@ use crate::{
     counts::Counts,
     day::{Minutes, between, minutes_bytes},
     error::Result,
+    hours::Group,
     limits,
     sums::Sums,
 };
-
-/// Columns that are unpacked together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Group {
-    /// All but latency and status.
-    Monitored,
-    /// Latency and status.
-    Operations,
-    All,
-}
-
-impl Group {
-    /// The group that has some slots, if those of latency and status are given.
-    pub(crate) fn of(spans: &[Range<usize>], operations: &Range<usize>) -> Self {
-        let monitored = spans.iter().any(|span| span.start < operations.start);
-        let asked =
-            |span: &Range<usize>| span.start.max(operations.start) < span.end.min(operations.end);
-        match (monitored, spans.iter().any(asked)) {
-            (_, false) => Self::Monitored,
-            (false, true) => Self::Operations,
-            (true, true) => Self::All,
-        }
-    }
-
-    /// The slots that are left out.
-    pub(crate) fn hole(self, operations: &Range<usize>) -> Range<usize> {
-        match self {
-            Self::Monitored => operations.clone(),
-            Self::Operations => 0..operations.start,
-            Self::All => 0..0,
-        }
-    }
-}
 
 /// Names the minutes of an hour of a file.
 type Key = (u64, u16, Group);
@@ -120,10 +86,7 @@ impl HourMinutes {
                 sums.add(between(minutes, start, end), spans);
             }
             Buckets::Any(minutes) => {
-                let mut here = Sums::default();
-                here.clear(self.slots);
-                here.add(between(minutes, start, end), std::slice::from_ref(&(0..self.slots)));
-                sums.add_around(&here, &self.hole);
+                sums.add_around(between(minutes, start, end), self.slots, &self.hole);
             }
             Buckets::Bytes { minutes, cells } => {
                 let slots = self.slots;

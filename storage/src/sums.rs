@@ -88,8 +88,16 @@ impl Sums {
         self.fold_bytes(buckets, behind, hole.len(), u32::wrapping_add);
     }
 
-    /// Adds sums of which the slots of a hole were left out.
-    pub(crate) fn add_around(&mut self, other: &Self, hole: &Range<usize>) {
+    /// Adds buckets of so many slots, without those of a hole: what is behind it stands where it begins.
+    pub(crate) fn add_around<'a>(
+        &mut self,
+        buckets: impl Iterator<Item = &'a Counts>,
+        slots: usize,
+        hole: &Range<usize>,
+    ) {
+        let mut other = Self::default();
+        other.clear(slots);
+        other.add(buckets, std::slice::from_ref(&(0..slots)));
         self.rows = self.rows.wrapping_add(other.rows);
         let (before, behind) = other.slots.split_at(hole.start.min(other.slots.len()));
         let add = |(mine, theirs): (&mut u32, &u32)| *mine = mine.wrapping_add(*theirs);
