@@ -2,10 +2,11 @@
 //!
 //! On day [`DRIFT_DAY`] the world changes: a new device appears, purchases get smaller and come
 //! from farther away, and fraud moves to the new device, of which the model knows nothing. Labels
-//! come one to seven days late, and one in ten never comes.
+//! come one to seven days late, and one in ten never comes. The service that answers gets slower then,
+//! and more of its calls time out.
 
 use driftline_storage::{
-    CategoriesBuilder, Column, DAY_MICROS, Field, HOUR_MICROS, Ids, Kind, LabelBatch,
+    CategoriesBuilder, Column, DAY_MICROS, Field, HOUR_MICROS, Ids, Kind, LabelBatch, OK,
     PredictionBatch, ReferenceRows, Result, Schema, Task,
 };
 use rand::{RngExt as _, SeedableRng as _};
@@ -145,18 +146,24 @@ fn parameters(error: impl std::fmt::Display) -> driftline_storage::Error {
 /// The distributions that purchases are drawn from, and the rows drawn so far.
 struct Rows {
     random: ChaCha8Rng,
+    /// Draws how rows were served, so that it changes nothing of what they are.
+    served: ChaCha8Rng,
     amount: LogNormal<f64>,
     amount_after: LogNormal<f64>,
     distance: Exp<f64>,
     distance_after: Exp<f64>,
     age: Gamma<f64>,
     noise: Normal<f64>,
+    latency: LogNormal<f64>,
+    latency_after: LogNormal<f64>,
     ids: Ids,
     times: Vec<i64>,
     numbers: [Vec<f64>; 5],
     categories: [CategoriesBuilder; 3],
     scores: Vec<f64>,
     predictions: CategoriesBuilder,
+    latencies: Vec<f64>,
+    statuses: CategoriesBuilder,
     truths: Vec<bool>,
 }
 
@@ -172,20 +179,27 @@ struct Purchase {
 
 impl Rows {
     fn new(random: ChaCha8Rng) -> Result<Self> {
+        let mut served = random.clone();
+        served.set_stream(1);
         Ok(Self {
             random,
+            served,
             amount: LogNormal::new(3.7, 0.9).map_err(parameters)?,
             amount_after: LogNormal::new(3.2, 1.0).map_err(parameters)?,
             distance: Exp::new(1.0 / 12.0).map_err(parameters)?,
             distance_after: Exp::new(1.0 / 20.0).map_err(parameters)?,
             age: Gamma::new(2.0, 300.0).map_err(parameters)?,
             noise: Normal::new(0.0, 0.6).map_err(parameters)?,
+            latency: LogNormal::new(2.9, 0.4).map_err(parameters)?,
+            latency_after: LogNormal::new(3.2, 0.6).map_err(parameters)?,
             ids: Ids::default(),
             times: Vec::new(),
             numbers: Default::default(),
             categories: Default::default(),
             scores: Vec::new(),
             predictions: CategoriesBuilder::default(),
+            latencies: Vec::new(),
+            statuses: CategoriesBuilder::default(),
             truths: Vec::new(),
         })
     }
@@ -217,8 +231,24 @@ impl Rows {
         let score = 1.0 / (1.0 + (-purchase.score).exp());
         self.scores.push((score * 1e6).round() / 1e6);
         self.predictions.push(Some(class(score >= 0.5)));
+        self.serve(after);
+        let random = &mut self.random;
         let fraud = 1.0 / (1.0 + (-purchase.truth).exp());
         self.truths.push(random.random_bool(fraud));
+    }
+
+    /// Latency and status of the row: a call that is late is given up after a second.
+    fn serve(&mut self, after: bool) {
+        let random = &mut self.served;
+        let latency = if after { &self.latency_after } else { &self.latency }.sample(random);
+        let late = random.random_bool(if after { 0.012 } else { 0.002 });
+        let (latency, status) = match random.random_range(0..1_000_u16) {
+            _ if late => (1_000.0 + latency / 100.0, "timeout"),
+            0 => (latency / 8.0, "invalid_input"),
+            _ => (latency, OK),
+        };
+        self.latencies.push((latency * 1e3).round() / 1e3);
+        self.statuses.push(Some(status));
     }
 
     fn draw(&mut self, time: i64, after: bool) -> Purchase {
@@ -260,13 +290,12 @@ impl Rows {
     }
 
     fn finish(self) -> (PredictionBatch, Vec<bool>) {
-        let rows = self.times.len();
         let mut columns: Vec<Column> = self.numbers.into_iter().map(Column::Numeric).collect();
         columns.extend(self.categories.map(|column| Column::Categories(column.finish())));
         columns.push(Column::Numeric(self.scores));
         columns.push(Column::Categories(self.predictions.finish()));
-        columns.push(Column::nulls(true, rows));
-        columns.push(Column::nulls(false, rows));
+        columns.push(Column::Numeric(self.latencies));
+        columns.push(Column::Categories(self.statuses.finish()));
         (PredictionBatch { ids: self.ids, times: self.times, columns }, self.truths)
     }
 }
@@ -280,9 +309,8 @@ mod tests {
         let month = Month::before(1_767_571_200_000_000);
         let (day, again) =
             (month.day(DRIFT_DAY).expect("draws"), month.day(DRIFT_DAY).expect("draws"));
-        // Columns of nulls are never equal, as NaN is not.
         assert!(day.predictions.ids == again.predictions.ids);
-        assert!(day.predictions.columns[..10] == again.predictions.columns[..10]);
+        assert!(day.predictions.columns == again.predictions.columns);
         assert!(day.labels == again.labels);
         let schema = schema().expect("valid");
         day.predictions.validate(&schema).expect("valid");

@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use driftline_query::{
-    DriftReport, DriftRequest, Method, Metric, PerformanceReport, PerformanceRequest,
-    ReferenceName, Scope, drift, performance, set_reference,
+    DriftReport, DriftRequest, Method, Metric, OperationsRequest, PerformanceReport,
+    PerformanceRequest, ReferenceName, Scope, drift, operations, performance, set_reference,
 };
 use driftline_storage::{
     Column, DAY_MICROS, Db, Declaration, Field, Kind, LabelBatch, Options, PredictionBatch,
@@ -21,9 +21,9 @@ fn columns(values: Vec<f64>) -> Vec<Column> {
     vec![
         Column::Numeric(values.clone()),
         Column::nulls(true, rows),
+        Column::Numeric(values.clone()),
         Column::Numeric(values),
-        Column::nulls(true, rows),
-        Column::nulls(false, rows),
+        Column::categories(vec![Some("ok"); rows]),
     ]
 }
 
@@ -147,6 +147,35 @@ fn residuals_of_a_window_that_cannot_be_read_are_missing_and_of_the_others_stay(
     assert_eq!(after[1].results[0], before[1].results[0], "sums of labels are whole");
     assert_eq!(after[1].results[1].undefined.as_deref(), Some("no labelled prediction"));
     assert!(after[1].missing[0].reason.contains(".parquet"), "{:?}", after[1].missing);
+}
+
+#[test]
+fn operations_of_a_damaged_day_come_from_its_rows_or_are_missing_from_its_window_only() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(filled(dir.path()));
+    let ask = || {
+        let db = Db::open(dir.path(), Options::on_disk(|| 3 * DAY_MICROS)).unwrap();
+        let request = OperationsRequest { scope: scope(), ..OperationsRequest::default() };
+        operations(&db, &request).unwrap()
+    };
+    let before = ask();
+    assert_eq!(before.rows_scanned, 0);
+    assert!(before.windows.iter().all(|window| window.latency.mean.exact), "{before:?}");
+    flip(&file(dir.path(), ".partials"));
+    let after = ask();
+    assert_eq!(after.rows_scanned, 100);
+    let (was, now) = (&before.windows[1], &after.windows[1]);
+    assert_eq!((now.latency.count, &now.errors), (100, &was.errors));
+    let mean = was.latency.mean.value.unwrap();
+    let bounds = (now.latency.mean.lower.unwrap(), now.latency.mean.upper.unwrap());
+    assert!(!now.latency.mean.exact && bounds.0 <= mean && mean <= bounds.1, "{now:?}");
+    assert_eq!((&after.windows[0], &after.windows[2]), (&before.windows[0], &before.windows[2]));
+    flip(&file(dir.path(), ".parquet"));
+    let after = ask();
+    let lacking = &after.windows[1];
+    assert_eq!((lacking.predictions, lacking.missing[0].rows), (0, 100));
+    assert!(lacking.missing[0].reason.contains(".parquet"), "{:?}", lacking.missing);
+    assert_eq!((&after.windows[0], &after.windows[2]), (&before.windows[0], &before.windows[2]));
 }
 
 #[test]

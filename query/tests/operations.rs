@@ -135,7 +135,8 @@ fn plain<'a>(rows: impl Iterator<Item = &'a Row>, start: i64, end: i64) -> Plain
 }
 
 fn within(figure: &Figure, exact: f64, about: &str) {
-    let lower = figure.lower.unwrap_or(f64::NAN);
+    assert!(figure.lower.is_some(), "{about}: {figure:?}");
+    let lower = figure.lower.unwrap();
     // Sums in another order may round elsewhere.
     let slack = exact.abs() * 1e-12;
     assert!(lower <= exact + slack, "{about}: {figure:?} is not about {exact}");

@@ -248,12 +248,11 @@ mod tests {
             missing: vec![MissingRows { rows: 11, reason: "gone".to_owned() }],
         };
         let bare = OperationsWindow {
-            throughput: None,
+            start: 1,
+            end: 2,
             throughput_undefined: Some("not yet".into()),
-            latency: Latency::default(),
             errors: ErrorRate { undefined: Some("none".into()), ..ErrorRate::default() },
-            missing: Vec::new(),
-            ..whole
+            ..OperationsWindow::default()
         };
         let windows = vec![whole, bare];
         let answer = OperationsReport {

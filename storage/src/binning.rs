@@ -73,6 +73,15 @@ impl ColumnBins {
         }
     }
 
+    /// What sums over numbers are taken around, see [`centre`]: of latencies 0. Nothing for categories.
+    pub fn centre(&self) -> Option<f64> {
+        match self {
+            Self::Numeric { edges } => Some(centre(edges)),
+            Self::Categories { .. } => None,
+            Self::Latency => Some(0.0),
+        }
+    }
+
     /// The bins of latency and status by column name, as every new binning has them behind those of
     /// the monitored columns.
     pub fn of_operations() -> [(String, Self); 2] {
@@ -84,6 +93,12 @@ impl ColumnBins {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// What sums over the values of a column of some edges are taken around: the middle edge, or 0 without
+/// edges. Values far from 0 would otherwise lose their variance to rounding.
+pub fn centre(edges: &[f64]) -> f64 {
+    edges.get(edges.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// The bins of all counted columns of a model version.

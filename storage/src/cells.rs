@@ -140,28 +140,26 @@ impl Cells {
         &self.spans
     }
 
-    /// The running sums at the marks: those of a part, see [`Until::Slots`], with sums by slot
-    /// joined to them.
+    /// The running sums at the marks: those of a part, with sums by slot joined to them.
     pub(crate) fn running(
         &self,
-        part: Option<(u32, &[u32])>,
+        part: Option<PartSums<'_>>,
         sums: &Sums,
         join: impl Fn(u32, u32) -> u32,
         out: &mut Running,
     ) {
-        let (rows, slots) = part.unwrap_or_default();
-        out.rows = join(rows, sums.rows());
+        let part = part.unwrap_or_default();
+        out.rows = join(part.rows, sums.rows());
         out.marks.clear();
         self.sum_runs(sums.slots(), |mark, slot, sum| {
             debug_assert_eq!(mark, out.marks.len());
-            out.marks.push(join(slots.get(slot).copied().unwrap_or(0), sum));
+            out.marks.push(join(part.at(slot), sum));
         });
         out.new.clear();
         if self.wants_new {
             let known = self.binning.slots();
             let new = sums.slots().get(known..).unwrap_or_default().iter().zip(known..);
-            let at = |slot: usize| slots.get(slot).copied().unwrap_or(0);
-            out.new.extend(new.map(|(sum, slot)| join(at(slot), *sum)));
+            out.new.extend(new.map(|(sum, slot)| join(part.at(slot), *sum)));
         }
     }
 
@@ -181,6 +179,33 @@ impl Cells {
     }
 }
 
+/// Running sums of a part by slot, up to a moment: of the slots of the binning by column, and behind them
+/// of each new category by itself. The slots of a hole are left out, and those behind it stand where it
+/// begins.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PartSums<'a> {
+    pub(crate) rows: u32,
+    pub(crate) slots: &'a [u32],
+    /// Where the hole ends.
+    pub(crate) hole_end: usize,
+    pub(crate) hole_len: usize,
+}
+
+impl<'a> PartSums<'a> {
+    /// The sum of a slot that is not in the hole.
+    pub(crate) fn at(&self, slot: usize) -> u32 {
+        let place = if slot < self.hole_end { slot } else { slot - self.hole_len };
+        self.slots.get(place).copied().unwrap_or(0)
+    }
+
+    /// The sums from a slot on that the hole does not reach.
+    pub(crate) fn behind(&self, slot: usize) -> &'a [u32] {
+        // Cells of no column have a binning without slots.
+        let place = slot.checked_sub(self.hole_len);
+        place.and_then(|place| self.slots.get(place..)).unwrap_or_default()
+    }
+}
+
 /// Running sums of a part, up to a moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Running {
@@ -195,11 +220,6 @@ pub(crate) struct Running {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Until<'a> {
     Nothing,
-    /// Running sums by slot: of the slots of the binning by column, and behind them of each new
-    /// category by itself.
-    Slots {
-        rows: u32,
-        slots: &'a [u32],
-    },
+    Slots(PartSums<'a>),
     Marks(&'a Running),
 }

@@ -48,6 +48,7 @@ mod cells;
 mod tally;
 mod matrix;
 mod partials_v1;
+mod hours;
 mod minutes;
 mod partials_file;
 mod tight;
@@ -89,7 +90,7 @@ mod inspect;
 pub mod fuzzing;
 
 pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
-pub use binning::{Binning, ColumnBins};
+pub use binning::{Binning, ColumnBins, centre};
 pub use blob::{Blob, Tail};
 pub use buckets::BucketsRead;
 pub use catalog::FORMAT_VERSION;
@@ -110,7 +111,7 @@ pub use manifest::{
     VersionRecord, Written,
 };
 pub use model_stats::{AgeStats, FileStats, ModelStats};
-pub use moments::{ColumnMoments, OFFSET_STEPS, Outline, centre};
+pub use moments::{ColumnMoments, OFFSET_STEPS, Outline};
 pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally};
 pub use producers::Producer;
 pub use reference::Reference;

@@ -13,7 +13,7 @@
 //! noise around a rate, and short matches cost more than they save. A gap is the number of zeroes before
 //! a count. A slot that has more than half of the rows is not written, because every row of a bucket
 //! stands in one slot of each column: its counts follow from the others', and where they are written
-//! as 0, as in kind 3, the rest packs better. A column without a value takes three bytes.
+//! as 0, as in kind 3, the rest packs better. A column without a value takes four bytes.
 //!
 //! So a column's counts of a bucket add up to its rows; bytes that say otherwise are refused.
 
@@ -56,6 +56,14 @@ impl ColumnSlots {
     pub(crate) fn slot(&self, place: usize) -> Option<usize> {
         let known = self.known.clone().nth(place);
         known.or_else(|| self.new.get(place - self.known.len()).copied())
+    }
+
+    /// Where the slots stand once those of a hole are gone; nothing if they are in it.
+    pub(crate) fn beside(&self, hole: &Range<usize>) -> Option<Self> {
+        let moved = |slot: usize| if slot < hole.end { slot } else { slot - hole.len() };
+        let known = moved(self.known.start)..moved(self.known.start) + self.known.len();
+        let new = self.new.iter().map(|slot| moved(*slot)).collect();
+        (!hole.contains(&self.known.start)).then_some(Self { known, new })
     }
 
     /// Neighbouring slots, in order.
@@ -190,18 +198,25 @@ enum Cells<'a> {
     Gaps(Vec<(usize, u32)>),
 }
 
-/// Reads buckets, of numbers below a bound, in a place of so many slots.
+/// Reads buckets, of numbers below a bound, in a place of so many slots. Columns whose slots lie in a
+/// hole are left out, and the slots behind it stand where it begins.
 pub(crate) fn get_matrix(
     get: &mut Get<'_>,
     columns: &[ColumnSlots],
     slots: usize,
+    hole: &Range<usize>,
     numbers: u16,
 ) -> Decoded<Vec<(u16, Counts)>> {
     let headers = get_headers(get, numbers)?;
-    let mut read = Vec::with_capacity(columns.len());
+    let (mut kept, mut read) = (Vec::new(), Vec::with_capacity(columns.len()));
     for column in columns {
-        read.push(get_column(get, column.len(), headers.len())?);
+        let cells = get_column(get, column.len(), headers.len())?;
+        if let Some(column) = column.beside(hole) {
+            kept.push(column);
+            read.push(cells);
+        }
     }
+    let (columns, slots) = (kept.as_slice(), slots - hole.len());
     let occur = |column: &Column<'_>| match &column.cells {
         Cells::Packed(..) => None,
         Cells::Gaps(cells) => Some(cells.len() + column.rest.map_or(0, |_| headers.len())),
@@ -517,12 +532,30 @@ mod tests {
         })
     }
 
+    #[test]
+    fn a_column_whose_rows_all_stand_in_one_slot_takes_four_bytes() {
+        let one = ColumnSlots { known: 0..900, new: Vec::new() };
+        let bucket = |rows| Counts::of_counts(rows, 900, std::iter::once((0, rows)));
+        let buckets: Vec<(u16, Counts)> = (0..60).map(|n| (n, bucket(u32::from(n) + 1))).collect();
+        let borrowed: Vec<(u16, &Counts)> = buckets.iter().map(|(n, c)| (*n, c)).collect();
+        let written = |columns: &[ColumnSlots]| {
+            let mut out = Vec::new();
+            let mut writer = MatrixWriter::new().expect("memory");
+            writer.put(&mut out, columns, &borrowed).expect("packs");
+            out
+        };
+        let (headers, bytes) = (written(&[]), written(std::slice::from_ref(&one)));
+        assert_eq!(bytes[headers.len()..], [REST, 0, GAPS, 0]);
+        let back = get_matrix(&mut Get::new(&bytes), &[one], 900, &(0..0), 60).expect("decodes");
+        assert_eq!(back, buckets);
+    }
+
     proptest! {
         #[test]
         fn buckets_come_back_with_new_categories_column_by_column(buckets in buckets()) {
             let bytes = encode(&buckets);
             let mut get = Get::new(&bytes);
-            let back = get_matrix(&mut get, &after_reading(), SLOTS, 60).expect("decodes");
+            let back = get_matrix(&mut get, &after_reading(), SLOTS, &(0..0), 60).expect("decodes");
             let want: Vec<_> = buckets.iter().map(|(number, c)| (*number, moved(c))).collect();
             prop_assert_eq!(back, want);
             prop_assert_eq!(get.end(), Ok(()));
@@ -538,7 +571,7 @@ mod tests {
             let mut bytes = encode(&buckets);
             let at = at.index(bytes.len());
             bytes[at] = byte;
-            if let Ok(back) = get_matrix(&mut Get::new(&bytes), &after_reading(), SLOTS, 60) {
+            if let Ok(back) = get_matrix(&mut Get::new(&bytes), &after_reading(), SLOTS, &(0..0), 60) {
                 for (_, counts) in back {
                     let mut sum = 0;
                     counts.for_each(|_, count| sum += u64::from(count));
@@ -546,7 +579,7 @@ mod tests {
                 }
             }
             let cut = cut.index(bytes.len());
-            let _ = get_matrix(&mut Get::new(&bytes[..cut]), &after_reading(), SLOTS, 60);
+            let _ = get_matrix(&mut Get::new(&bytes[..cut]), &after_reading(), SLOTS, &(0..0), 60);
         }
     }
 }

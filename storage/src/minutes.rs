@@ -1,4 +1,5 @@
-//! Minutes: those of an hour of a partials file, unpacked, in a cache that all files share.
+//! Minutes: those of an hour of a partials file, unpacked, in a cache that all files share. Each
+//! [`Group`] of columns is unpacked and kept by itself.
 
 use std::{
     ops::Range,
@@ -14,73 +15,91 @@ use crate::{
     counts::Counts,
     day::{Minutes, between, minutes_bytes},
     error::Result,
+    hours::Group,
     limits,
     sums::Sums,
 };
 
-/// Unpacked minutes by file and hour.
+/// Names the minutes of an hour of a file.
+type Key = (u64, u16, Group);
+
+/// Unpacked minutes by file, hour and group.
 #[derive(Debug)]
 pub struct MinuteCache {
-    cache: Cache<(u64, u16), Arc<HourMinutes>, ByBytes>,
+    cache: Cache<Key, Arc<HourMinutes>, ByBytes>,
     next: AtomicU64,
 }
 
 #[derive(Debug, Clone)]
 struct ByBytes;
 
-impl Weighter<(u64, u16), Arc<HourMinutes>> for ByBytes {
-    fn weight(&self, _: &(u64, u16), minutes: &Arc<HourMinutes>) -> u64 {
+impl Weighter<Key, Arc<HourMinutes>> for ByBytes {
+    fn weight(&self, _: &Key, minutes: &Arc<HourMinutes>) -> u64 {
         minutes.bytes() as u64
     }
 }
 
-/// The minutes of an hour that have rows, unpacked.
+/// The minutes of an hour that have rows, unpacked without the slots of a hole: those behind it
+/// stand where it begins.
 #[derive(Debug)]
-pub(crate) enum HourMinutes {
+pub(crate) struct HourMinutes {
+    hole: Range<usize>,
+    /// Slots without those of the hole.
+    slots: usize,
+    buckets: Buckets,
+}
+
+#[derive(Debug)]
+enum Buckets {
     /// All of them keep a byte a slot: one after the other, which memory reads fastest.
     Bytes {
-        slots: usize,
         minutes: Vec<(u8, u32)>,
         cells: Vec<u8>,
     },
-    Buckets(Minutes),
+    Any(Minutes),
 }
 
 impl HourMinutes {
-    pub(crate) fn new(minutes: Minutes, slots: usize) -> Self {
+    /// Minutes of so many slots, those of the hole not counted.
+    pub(crate) fn new(minutes: Minutes, slots: usize, hole: Range<usize>) -> Self {
         let bytes = |of: &Counts| of.as_bytes().filter(|cells| cells.len() == slots).is_some();
         if slots == 0 || !minutes.iter().all(|(_, counts)| bytes(counts)) {
-            return Self::Buckets(minutes);
+            return Self { hole, slots, buckets: Buckets::Any(minutes) };
         }
         let mut cells = Vec::with_capacity(slots * minutes.len());
         minutes.iter().for_each(|(_, of)| cells.extend(of.as_bytes().unwrap_or_default()));
         let minutes = minutes.iter().map(|(minute, counts)| (*minute, counts.rows())).collect();
-        Self::Bytes { slots, minutes, cells }
+        Self { hole, slots, buckets: Buckets::Bytes { minutes, cells } }
     }
 
     fn bytes(&self) -> usize {
-        match self {
-            Self::Bytes { minutes, cells, .. } => cells.len() + minutes.len() * 8,
-            Self::Buckets(minutes) => minutes_bytes(minutes),
+        match &self.buckets {
+            Buckets::Bytes { minutes, cells } => cells.len() + minutes.len() * 8,
+            Buckets::Any(minutes) => minutes_bytes(minutes),
         }
     }
 
     /// Adds the buckets of minutes `[start, end)`.
     pub(crate) fn sum(&self, start: u16, end: u16, spans: &[Range<usize>], sums: &mut Sums) {
-        match self {
-            Self::Buckets(minutes) => {
+        match &self.buckets {
+            Buckets::Any(minutes) if self.hole.is_empty() => {
                 sums.read.minutes += between(minutes, start, end).count() as u64;
                 sums.add(between(minutes, start, end), spans);
             }
-            Self::Bytes { slots, minutes, cells } => {
+            Buckets::Any(minutes) => {
+                sums.read.minutes += between(minutes, start, end).count() as u64;
+                sums.add_around(between(minutes, start, end), self.slots, &self.hole);
+            }
+            Buckets::Bytes { minutes, cells } => {
+                let slots = self.slots;
                 let at = |bound| minutes.partition_point(|(minute, _)| u16::from(*minute) < bound);
                 let (first, last) = (at(start), at(end));
                 let inside = minutes.get(first..last).unwrap_or_default();
                 sums.read.minutes += inside.len() as u64;
                 let rows = inside.iter().map(|(_, rows)| rows).sum();
                 let cells = cells.get(first * slots..last * slots).unwrap_or_default();
-                let buckets: Vec<&[u8]> = cells.chunks_exact(*slots).collect();
-                sums.add_bytes(rows, &buckets, spans);
+                let buckets: Vec<&[u8]> = cells.chunks_exact(slots).collect();
+                sums.add_bytes(rows, &buckets, spans, &self.hole);
             }
         }
     }
@@ -103,8 +122,9 @@ impl MinuteCache {
         &self,
         file: u64,
         hour: u16,
+        group: Group,
         unpack: impl FnOnce() -> Result<HourMinutes>,
     ) -> Result<Arc<HourMinutes>> {
-        self.cache.get_or_insert_with(&(file, hour), || unpack().map(Arc::new))
+        self.cache.get_or_insert_with(&(file, hour, group), || unpack().map(Arc::new))
     }
 }

@@ -130,12 +130,6 @@ impl Outline {
     }
 }
 
-/// What sums of a column are taken around: its middle edge, or 0 without edges. Values far from 0
-/// would otherwise lose their variance to rounding.
-pub fn centre(edges: &[f64]) -> f64 {
-    edges.get(edges.len() / 2).copied().unwrap_or(0.0)
-}
-
 /// The whole steps that a finite value lies above the lower edge of its bin; 0 in an outer bin.
 /// Where a bin is wider than numbers reach, values count as at its lower edge.
 #[inline]
@@ -157,6 +151,8 @@ pub(crate) struct NumericColumn<'a> {
     /// The slot of its first bin.
     first_slot: u32,
     edges: &'a [f64],
+    /// What its sums are taken around.
+    centre: f64,
     /// Its inner bins, if sums are kept of them.
     inner_bins: usize,
     /// Its first inner bin among those of all numeric columns.
@@ -173,7 +169,8 @@ pub(crate) fn numeric_columns(binning: &Binning) -> impl Iterator<Item = Numeric
             _ => edges.len().saturating_sub(1),
         };
         let first_slot = (binning.column_slots(place).start + SPECIALS) as u32;
-        let column = NumericColumn { place, first_slot, edges, inner_bins, first: next };
+        let centre = bins.centre()?;
+        let column = NumericColumn { place, first_slot, edges, centre, inner_bins, first: next };
         next += inner_bins;
         Some(column)
     })
@@ -303,7 +300,7 @@ impl Moments {
     ) {
         let Some(outline) = self.outlines.get_mut(number) else { return };
         let (edges, before) = (column.edges, column.first);
-        add_run(outline, centre(edges), values);
+        add_run(outline, column.centre, values);
         let bins = values.iter().zip(places).map(|(value, place)| {
             let bin = place.wrapping_sub(column.first_slot) as usize;
             (bin, offset(edges, bin, *value))

@@ -16,12 +16,13 @@ use std::{ops::Range, path::Path, sync::Arc};
 
 use crate::{
     binner::NewNames,
-    binning::{Binning, get_names, put_names},
+    binning::{Binning, ColumnBins, get_names, put_names},
     cells::{Cells, Running, Until},
     codec::{DecodeError, Decoded, Get},
     counts::Counts,
     day::{DAY_HOURS, DayPartials, HOUR_MINUTES, Minutes},
     error::{Error, ErrorKind, Result},
+    hours::{Group, HourLists, Hours, RunningHours},
     limits,
     manifest::Level,
     matrix::{ColumnSlots, MatrixWriter, get_matrix},
@@ -36,6 +37,8 @@ use crate::{
 
 /// Magic and version of partials files.
 pub const FORMAT: Format = Format { magic: *b"DRPT", version: 4 };
+/// The first version that may count latency and status.
+const WITH_OPERATIONS: u16 = 4;
 const NAMES: u32 = 1;
 const HOURS: u32 = 2;
 const MOMENTS_OF_DAY: u32 = 3;
@@ -118,6 +121,9 @@ pub struct PartialsFile {
     columns: Vec<ColumnSlots>,
     /// Slots, those of new categories included.
     slots: usize,
+    /// The slots of latency and status among those of the binning.
+    operations: Range<usize>,
+    /// Without latency and status, which are read when they are asked for.
     hours: Hours,
     kept: KeptMoments,
     minutes: Arc<MinuteCache>,
@@ -150,61 +156,6 @@ impl KeptMoments {
 }
 
 /// The hours that have rows.
-#[derive(Debug)]
-enum Hours {
-    Running(RunningHours),
-    Lists(Vec<(u16, Counts)>),
-}
-
-/// Running sums up to the end of each hour that has rows.
-#[derive(Debug)]
-struct RunningHours {
-    /// Hour, and rows up to its end.
-    ends: Vec<(u16, u32)>,
-    /// Hour after hour, a sum per slot.
-    sums: Vec<u32>,
-    slots: usize,
-}
-
-impl RunningHours {
-    fn new(hours: &[(u16, Counts)], columns: &[ColumnSlots], slots: usize) -> Decoded<Self> {
-        let mut ends: Vec<(u16, u32)> = Vec::with_capacity(hours.len());
-        let mut sums = Vec::with_capacity(hours.len() * slots);
-        let mut day = vec![0_u32; slots];
-        let mut rows = 0_u32;
-        let all = std::iter::once(0..slots).collect::<Vec<_>>();
-        for (hour, counts) in hours {
-            rows = rows.checked_add(counts.rows()).ok_or(DecodeError("a day of fewer rows"))?;
-            ends.push((*hour, rows));
-            // The rows bound each sum, so none of them can pass 32 bits.
-            counts.join_to(&all, &mut day, u32::wrapping_add);
-            let start = sums.len();
-            sums.extend_from_slice(&day);
-            let of_hour = sums.get_mut(start..).unwrap_or_default();
-            for column in columns {
-                let slots = of_hour.get_mut(column.known.clone()).unwrap_or_default();
-                slots.iter_mut().fold(0_u32, |sum, slot| {
-                    *slot = slot.wrapping_add(sum);
-                    *slot
-                });
-            }
-        }
-        Ok(Self { ends, sums, slots })
-    }
-
-    /// How many of the hours are before one.
-    fn before(&self, hour: u16) -> usize {
-        self.ends.partition_point(|(known, _)| *known < hour)
-    }
-
-    /// Rows and sums up to the end of the first so many hours.
-    fn end(&self, hours: usize) -> Option<(u32, &[u32])> {
-        let last = hours.checked_sub(1)?;
-        let (_, rows) = self.ends.get(last)?;
-        Some((*rows, self.sums.get(last * self.slots..hours * self.slots)?))
-    }
-}
-
 impl PartialsFile {
     /// Opens the bytes of a partials file.
     ///
@@ -220,13 +171,9 @@ impl PartialsFile {
         let (binning, names, columns) = get_binning(&names, version).map_err(bad)?;
         let slots = binning.slots() + names.len();
         let number = minutes.file_number();
-        let hours = get_buckets(&hours, version, &columns, slots, DAY_HOURS as u16).map_err(bad)?;
-        let listed: usize = hours.iter().map(|(_, counts)| counts.bytes()).sum();
-        let hours = if 2 * listed < hours.len() * slots * size_of::<u32>() {
-            Hours::Lists(hours)
-        } else {
-            Hours::Running(RunningHours::new(&hours, &columns, slots).map_err(bad)?)
-        };
+        let operations = operations_of(&binning);
+        let hole = Group::Monitored.hole(&operations);
+        let hours = get_hours(&hours, version, &columns, slots, hole).map_err(bad)?;
         let binning = Arc::new(binning);
         Ok(Self {
             path,
@@ -236,6 +183,7 @@ impl PartialsFile {
             names,
             columns,
             slots,
+            operations,
             hours,
             kept,
             minutes,
@@ -250,11 +198,7 @@ impl PartialsFile {
 
     /// Bytes in memory, without the minutes in the cache.
     pub fn bytes(&self) -> usize {
-        let hours = match &self.hours {
-            Hours::Running(hours) => hours.sums.len() * size_of::<u32>(),
-            Hours::Lists(hours) => hours.iter().map(|(_, counts)| counts.bytes()).sum(),
-        };
-        size_of::<Self>() + self.bytes.len() + hours + self.binning.bytes()
+        size_of::<Self>() + self.bytes.len() + self.hours.bytes() + self.binning.bytes()
     }
 
     /// Adds minutes `[start, end)` of the day to windows, by their place; windows are ascending.
@@ -268,7 +212,15 @@ impl PartialsFile {
     ) -> Result<()> {
         let cells = tallies.cells().clone();
         let mut sums = Sums::default();
-        match &self.hours {
+        let read;
+        let hours = match Group::of(cells.spans(), &self.operations) {
+            Group::Monitored => &self.hours,
+            group => {
+                read = self.read_hours(group)?;
+                &read
+            }
+        };
+        match hours {
             Hours::Running(hours) => {
                 let mut cuts = [Moment::default(), Moment::default()];
                 for (window, minutes) in windows {
@@ -296,6 +248,13 @@ impl PartialsFile {
         Ok(())
     }
 
+    fn read_hours(&self, group: Group) -> Result<Hours> {
+        let reader = SectionReader::open(&self.path, &self.bytes, FORMAT)?;
+        let (hours, hole) = (reader.required(HOURS)?, group.hole(&self.operations));
+        get_hours(&hours, self.version, &self.columns, self.slots, hole)
+            .map_err(|error| Error::corruption(&self.path, 0, format!("expected {}", error.0)))
+    }
+
     /// Makes a moment that of a minute of the day.
     fn seek(
         &self,
@@ -311,10 +270,9 @@ impl PartialsFile {
         let (hour, minutes) = (minute / HOUR_MINUTES, minute % HOUR_MINUTES);
         moment.minute = None;
         moment.hours = hours.before(hour);
-        moment.inside =
-            minutes > 0 && hours.ends.get(moment.hours).is_some_and(|(known, _)| *known == hour);
+        moment.inside = minutes > 0 && hours.has(hour, moment.hours);
         if moment.inside {
-            let of_hour = self.minutes(hour)?;
+            let of_hour = self.minutes(hour, cells.spans())?;
             sums.clear(self.slots);
             if 2 * minutes <= HOUR_MINUTES {
                 of_hour.sum(0, minutes, cells.spans(), sums);
@@ -332,34 +290,37 @@ impl PartialsFile {
     /// Adds the buckets that tile minutes of the day.
     fn sum_lists(
         &self,
-        hours: &[(u16, Counts)],
+        lists: &HourLists,
         minutes: Range<u16>,
         spans: &[Range<usize>],
         sums: &mut Sums,
     ) -> Result<()> {
-        for (hour, counts) in hours {
+        for (hour, counts) in &lists.hours {
             let first = hour * HOUR_MINUTES;
             let from = minutes.start.max(first);
             let to = minutes.end.min(first + HOUR_MINUTES);
             if to.saturating_sub(from) == HOUR_MINUTES {
                 sums.read.hours += 1;
-                sums.add(std::iter::once(counts), spans);
+                lists.add(counts, spans, sums);
             } else if from < to {
-                let of_hour = self.minutes(*hour)?;
+                let of_hour = self.minutes(*hour, spans)?;
                 of_hour.sum(from - first, to - first, spans, sums);
             }
         }
         Ok(())
     }
 
-    /// The minutes of an hour that have rows.
-    fn minutes(&self, hour: u16) -> Result<Arc<HourMinutes>> {
-        self.minutes.of_hour(self.number, hour, || {
+    /// The minutes of an hour that have rows, with the slots of some spans at least.
+    fn minutes(&self, hour: u16, spans: &[Range<usize>]) -> Result<Arc<HourMinutes>> {
+        let group = Group::of(spans, &self.operations);
+        self.minutes.of_hour(self.number, hour, group, || {
             let reader = SectionReader::open(&self.path, &self.bytes, FORMAT)?;
             let section = reader.section(MINUTES_OF_HOUR + u32::from(hour))?.unwrap_or_default();
             let first = if self.version < 2 { hour * HOUR_MINUTES } else { 0 };
             let numbers = first + HOUR_MINUTES;
-            let minutes = get_buckets(&section, self.version, &self.columns, self.slots, numbers)
+            let hole = group.hole(&self.operations);
+            let place = (self.slots, &hole);
+            let minutes = get_buckets(&section, self.version, &self.columns, place, numbers)
                 .and_then(|minutes| {
                     let minute = |(number, counts): (u16, Counts)| {
                         let minute = number.checked_sub(first).and_then(|n| u8::try_from(n).ok());
@@ -372,7 +333,7 @@ impl PartialsFile {
                 Error::corruption(&self.path, 0, format!("expected {}", error.0))
             };
             let minutes = minutes.map_err(bad)?;
-            Ok(HourMinutes::new(minutes, self.slots))
+            Ok(HourMinutes::new(minutes, self.slots - hole.len(), hole))
         })
     }
 }
@@ -413,7 +374,7 @@ impl PartialsFile {
             moments.add_to(&self.binning, selected, into);
             Ok(())
         };
-        let rows = self.rows_by_hour();
+        let rows = self.hours.rows();
         if minutes == (0..DAY_MINUTES) {
             let all = rows.iter().map(|(_, rows)| rows).sum();
             return add(reader.required(MOMENTS_OF_DAY)?, all);
@@ -423,20 +384,6 @@ impl PartialsFile {
             add(reader.required(MOMENTS_OF_HOUR + u32::from(hour))?, rows)?;
         }
         Ok(())
-    }
-
-    /// Hours that have rows, and how many.
-    fn rows_by_hour(&self) -> Vec<(u16, u32)> {
-        match &self.hours {
-            Hours::Lists(hours) => hours.iter().map(|(hour, of)| (*hour, of.rows())).collect(),
-            Hours::Running(hours) => {
-                let ends = hours.ends.iter();
-                let rows = ends.scan(0, |before, (hour, end)| {
-                    Some((*hour, end - std::mem::replace(before, *end)))
-                });
-                rows.collect()
-            }
-        }
     }
 }
 
@@ -452,7 +399,8 @@ pub(crate) fn thin(file: &PartialsFile, level: Level) -> Result<Vec<u8>> {
         |error: DecodeError| Error::corruption(&file.path, 0, format!("expected {}", error.0));
     let numbers = DAY_HOURS as u16;
     let mut hours =
-        get_buckets(&hours, file.version, &file.columns, file.slots, numbers).map_err(bad)?;
+        get_buckets(&hours, file.version, &file.columns, (file.slots, &(0..0)), numbers)
+            .map_err(bad)?;
     if level == Level::Days {
         let mut all = hours.into_iter().map(|(_, counts)| counts);
         let mut day = all.next().unwrap_or_default();
@@ -504,22 +452,41 @@ impl Moment {
         if self.inside {
             return Until::Marks(&self.sums);
         }
-        hours.end(self.hours).map_or(Until::Nothing, |(rows, slots)| Until::Slots { rows, slots })
+        hours.end(self.hours).map_or(Until::Nothing, Until::Slots)
     }
+}
+
+/// The slots of latency and status, which end a binning that has them.
+fn operations_of(binning: &Binning) -> Range<usize> {
+    let latency = |(_, bins): &(String, ColumnBins)| matches!(bins, ColumnBins::Latency);
+    let place = binning.columns().iter().position(latency).unwrap_or(binning.columns().len());
+    binning.column_slots(place).start..binning.slots()
+}
+
+/// Reads the hours without the columns of a hole.
+fn get_hours(
+    bytes: &[u8],
+    version: u16,
+    columns: &[ColumnSlots],
+    slots: usize,
+    hole: Range<usize>,
+) -> Decoded<Hours> {
+    let hours = get_buckets(bytes, version, columns, (slots, &hole), DAY_HOURS as u16)?;
+    Hours::new(hours, columns, slots, hole)
 }
 
 fn get_buckets(
     bytes: &[u8],
     version: u16,
     columns: &[ColumnSlots],
-    slots: usize,
+    (slots, hole): (usize, &Range<usize>),
     numbers: u16,
 ) -> Decoded<Vec<(u16, Counts)>> {
     if version < 2 {
         return partials_v1::get_buckets(bytes, columns, slots, numbers);
     }
     let mut get = Get::new(bytes);
-    let buckets = get_matrix(&mut get, columns, slots, numbers)?;
+    let buckets = get_matrix(&mut get, columns, slots, hole, numbers)?;
     get.end()?;
     Ok(buckets)
 }
@@ -527,6 +494,9 @@ fn get_buckets(
 fn get_binning(bytes: &[u8], version: u16) -> Decoded<(Binning, NewNames, Vec<ColumnSlots>)> {
     let mut get = Get::new(bytes);
     let binning = Binning::decode(&mut get)?;
+    if version < WITH_OPERATIONS && !operations_of(&binning).is_empty() {
+        return Err(DecodeError("no latency in a file of this version"));
+    }
     let columns = binning.columns().len();
     if version < 2 && get.count(1)? != columns {
         return Err(DecodeError("names for each column"));

@@ -71,28 +71,60 @@ impl Sums {
                 None => bucket.join_to(spans, &mut self.slots, join),
             }
         }
-        self.fold_bytes(&narrow, spans, join);
+        self.fold_bytes(&narrow, spans.iter().cloned(), 0, join);
     }
 
-    /// Adds rows and buckets that keep a byte a slot.
-    pub(crate) fn add_bytes(&mut self, rows: u32, buckets: &[&[u8]], spans: &[Range<usize>]) {
+    /// Adds rows and buckets that keep a byte a slot, without the slots of a hole: those behind it
+    /// stand where it begins.
+    pub(crate) fn add_bytes(
+        &mut self,
+        rows: u32,
+        buckets: &[&[u8]],
+        spans: &[Range<usize>],
+        hole: &Range<usize>,
+    ) {
         self.rows = self.rows.wrapping_add(rows);
-        self.fold_bytes(buckets, spans, u32::wrapping_add);
+        let before = spans.iter().map(|span| span.start..span.end.min(hole.start));
+        let behind = spans.iter().map(|span| span.start.max(hole.end)..span.end);
+        self.fold_bytes(buckets, before, 0, u32::wrapping_add);
+        self.fold_bytes(buckets, behind, hole.len(), u32::wrapping_add);
     }
 
+    /// Adds buckets of so many slots, without those of a hole: what is behind it stands where it begins.
+    pub(crate) fn add_around<'a>(
+        &mut self,
+        buckets: impl Iterator<Item = &'a Counts>,
+        slots: usize,
+        hole: &Range<usize>,
+    ) {
+        let mut other = Self::default();
+        other.clear(slots);
+        other.add(buckets, std::slice::from_ref(&(0..slots)));
+        self.rows = self.rows.wrapping_add(other.rows);
+        let (before, behind) = other.slots.split_at(hole.start.min(other.slots.len()));
+        let add = |(mine, theirs): (&mut u32, &u32)| *mine = mine.wrapping_add(*theirs);
+        self.slots.iter_mut().zip(before).for_each(add);
+        self.slots.iter_mut().skip(hole.end).zip(behind).for_each(add);
+    }
+
+    /// Joins the bytes of spans, which stand so many slots before their own.
     fn fold_bytes(
         &mut self,
         buckets: &[&[u8]],
-        spans: &[Range<usize>],
+        spans: impl Iterator<Item = Range<usize>> + Clone,
+        shift: usize,
         join: impl Fn(u32, u32) -> u32 + Copy,
     ) {
         let all = self.slots.len();
         for some in buckets.chunks(BYTES_SUMMED_MAX) {
-            for span in spans {
+            for span in spans.clone() {
                 let span = span.start.min(all)..span.end.min(all);
+                if span.is_empty() {
+                    continue;
+                }
                 self.words.clear();
                 self.words.resize(span.len(), 0);
-                sum_bytes(some, span.clone(), &mut self.words);
+                sum_bytes(some, span.start - shift..span.end - shift, &mut self.words);
                 let slots = self.slots.get_mut(span).unwrap_or_default();
                 for (slot, word) in slots.iter_mut().zip(&self.words) {
                     *slot = join(*slot, u32::from(*word));

@@ -103,11 +103,11 @@ impl Tallies {
         let cells = self.cells.clone();
         let (rows, new) = match until {
             Until::Nothing => return,
-            Until::Slots { rows, slots } => {
+            Until::Slots(part) => {
                 let mine = self.running_mut(window).iter_mut().zip(&cells.marks);
-                let at = |mark: &u32| slots.get(*mark as usize).copied().unwrap_or(0);
+                let at = |mark: &u32| part.at(*mark as usize);
                 mine.for_each(|(mine, mark)| *mine = join(*mine, u64::from(at(mark))));
-                (*rows, slots.get(cells.binning.slots()..).unwrap_or_default())
+                (part.rows, part.behind(cells.binning.slots()))
             }
             Until::Marks(sums) => {
                 let mine = self.running_mut(window).iter_mut().zip(&sums.marks);

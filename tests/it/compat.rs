@@ -105,6 +105,44 @@ fn every_file_of_every_format_can_be_looked_into_and_every_byte_verifies() {
 }
 
 #[test]
+fn operations_of_every_format_are_answered_from_rows_and_then_from_counts() {
+    for format in FORMATS {
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat").join(format);
+        let dir = thawed(format);
+        let target = Target::DataDir(dir.path().to_path_buf());
+        let answers = fs::read_to_string(sample.join("answers.jsonl")).unwrap();
+        let drift = answers.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let drift = drift
+            .into_iter()
+            .find(|line| line["query"].as_str().is_some_and(|query| query.starts_with("drift")));
+        let drift = drift.unwrap();
+        let words: Vec<&str> = drift["query"].as_str().unwrap().split(' ').collect();
+        let mut args = vec!["query", "operations"];
+        for pair in words.windows(2) {
+            if ["--model", "--from", "--to", "--step", "--version"].contains(&pair[0]) {
+                args.extend(pair);
+            }
+        }
+        let predictions = |answer: &Value| -> Vec<Value> {
+            let windows = answer["windows"].as_array().unwrap();
+            windows.iter().map(|window| window["predictions"].clone()).collect()
+        };
+        let before = run_json(&target, &args);
+        assert_eq!(predictions(&before), predictions(&drift["answer"]), "{format}");
+        run_json(&target, &["compact"]);
+        let after = run_json(&target, &args);
+        let windows = |answer: &Value| answer["windows"].as_array().unwrap().clone();
+        for (before, after) in windows(&before).iter().zip(&windows(&after)) {
+            assert_eq!(before["errors"], after["errors"], "{format}");
+            for count in ["count", "nulls"] {
+                assert_eq!(before["latency_ms"][count], after["latency_ms"][count], "{format}");
+            }
+        }
+        assert!(before["rows_scanned"].as_u64() > Some(0), "{format}: {before}");
+    }
+}
+
+#[test]
 fn directories_of_every_format_open_and_answer_as_they_did() {
     for format in FORMATS {
         let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat").join(format);

@@ -16,6 +16,7 @@ mod explain;
 mod parity;
 mod grpc;
 mod maintenance;
+mod operations;
 mod program;
 mod quality;
 mod tags;

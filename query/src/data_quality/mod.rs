@@ -11,8 +11,7 @@ pub(crate) mod spread;
 use std::sync::Arc;
 
 use driftline_storage::{
-    Binning, Cells, ColumnBins, Db, Error, ErrorKind, Field, Part, Reference, Result, Snapshot,
-    TimeRange,
+    Binning, Cells, Db, Error, ErrorKind, Field, Part, Reference, Result, Snapshot, TimeRange,
 };
 
 use crate::{
@@ -160,11 +159,9 @@ impl Asked {
         let mut reasons = Reasons::new();
         let known = reference.and_then(|reference| {
             let moments = reference.moments.as_ref().and_then(|all| all.get(place));
-            let edges = match reference.binning.columns().get(place) {
-                Some((_, ColumnBins::Numeric { edges })) => edges.as_slice(),
-                _ => &[],
-            };
-            let spread = moments.map(|moments| Spread::new(edges, &moments.outline));
+            let (_, bins) = reference.binning.columns().get(place)?;
+            let centre = bins.centre().unwrap_or(0.0);
+            let spread = moments.map(|moments| Spread::new(centre, &moments.outline));
             let tally = reference.tally.columns.get(place)?;
             Some(Known { tally, rows: reference.tally.rows, spread })
         });

@@ -6,7 +6,7 @@
 //! also where counts must be read from rows. Hours (or quiet days) that a window cuts are not in them.
 
 use driftline_storage::{
-    Binning, ColumnMoments, DAY_MICROS, Outline, Part, Result, Snapshot, TimeRange, centre,
+    Binning, ColumnMoments, DAY_MICROS, Outline, Part, Result, Snapshot, TimeRange,
 };
 
 use crate::{
@@ -40,8 +40,8 @@ impl Default for Spread {
 }
 
 impl Spread {
-    /// The spread of the values of sums around the centre of some edges.
-    pub(crate) fn new(edges: &[f64], outline: &Outline) -> Self {
+    /// The spread of the values of sums around a centre.
+    pub(crate) fn new(centre: f64, outline: &Outline) -> Self {
         let (n, min, max) = (outline.n, outline.min, outline.max);
         match n {
             0 => Self::default(),
@@ -51,7 +51,7 @@ impl Spread {
                 let (sum, squares) = (outline.sum.value(), outline.squares.value());
                 let from_centre = sum / n as f64;
                 let apart = (squares - sum * from_centre).max(0.0);
-                Self { n, min, max, mean: centre(edges) + from_centre, apart, squares }
+                Self { n, min, max, mean: centre + from_centre, apart, squares }
             }
         }
     }
@@ -159,8 +159,8 @@ fn of_part(
     for (window, hours) in hours {
         let mut moments = vec![ColumnMoments::default(); places.len()];
         part.fold_moments(hours, &places, &mut moments)?;
-        for ((column, _, edges), moments) in known.iter().zip(&moments) {
-            found.push((window, *column, Spread::new(edges, &moments.outline)));
+        for ((column, _, centre), moments) in known.iter().zip(&moments) {
+            found.push((window, *column, Spread::new(*centre, &moments.outline)));
         }
     }
     Ok(found)
@@ -177,11 +177,12 @@ fn around(part: TimeRange, window: TimeRange) -> TimeRange {
     }
 }
 
-/// Columns that are numeric in a binning: which of the asked ones, their place there and edges.
-fn numeric<'a>(binning: &'a Binning, columns: &[&str]) -> Vec<(usize, usize, &'a [f64])> {
+/// Columns that are numeric in a binning: which of the asked ones, their place there, and what their
+/// sums are taken around.
+fn numeric(binning: &Binning, columns: &[&str]) -> Vec<(usize, usize, f64)> {
     let of = |(column, name): (usize, &&str)| {
         let (place, bins) = binning.column(name)?;
-        Some((column, place, bins.edges()?))
+        Some((column, place, bins.centre()?))
     };
     columns.iter().enumerate().filter_map(of).collect()
 }
@@ -189,6 +190,8 @@ fn numeric<'a>(binning: &'a Binning, columns: &[&str]) -> Vec<(usize, usize, &'a
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use driftline_storage::centre;
 
     use super::*;
 
@@ -202,7 +205,7 @@ mod tests {
             outline.sum.add(from_centre);
             outline.squares.add(from_centre * from_centre);
         }
-        Spread::new(edges, &outline)
+        Spread::new(centre(edges), &outline)
     }
 
     #[test]

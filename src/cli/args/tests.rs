@@ -48,6 +48,28 @@ fn serve_and_demo_own_their_directory() {
 }
 
 #[test]
+fn operations_have_their_percentiles_and_statuses_or_the_usual_ones() {
+    let scope = "query operations --model m --from 2026-01-01T00:00:00Z --to 2026-01-02T00:00:00Z";
+    let request = |line: &str| {
+        let Command::Query(QueryCommand::Operations(args)) = good(line).command else {
+            panic!("operations")
+        };
+        args.request(0).expect("in range")
+    };
+    let bare = request(scope);
+    assert_eq!(bare.percentiles, [50.0, 90.0, 95.0, 99.0, 99.9]);
+    assert_eq!((bare.ok.as_slice(), bare.exact), (["ok".to_owned()].as_slice(), false));
+    let full = request(&format!(
+        "{scope} --step 1h --percentile 99.99 --percentile 0 --ok 200 --ok 204 --exact"
+    ));
+    assert_eq!(full.percentiles, [99.99, 0.0]);
+    assert_eq!((full.ok, full.exact), (vec!["200".to_owned(), "204".to_owned()], true));
+    for percentile in ["-1", "100.1", "NaN", "p99"] {
+        wrong(&format!("{scope} --percentile {percentile}"), "must be a number from 0 to 100");
+    }
+}
+
+#[test]
 fn the_server_comes_from_the_flag_then_the_environment_then_the_default() {
     let server = |url: &str| Target::Server(url.to_owned());
     let flag = good("models list --server http://a:1").global;

@@ -15,7 +15,7 @@ use crate::{
     limits,
     manifest::{ReferenceRecord, ReferenceSource},
     minutes::MinuteCache,
-    moments::{ColumnMoments, centre},
+    moments::ColumnMoments,
     partials_file::{self, PartialsFile},
     reference,
     schema::{Schema, Task},
@@ -127,7 +127,7 @@ fn moments(file: &PartialsFile, hours: Range<u16>, found: &mut Found) -> Result<
     file.fold_moments(hours, &places, &mut moments)?;
     let some = columns.iter().zip(&moments).filter(|(_, of)| of.outline.n > 0);
     let rows = some.map(|((name, bins), of)| {
-        let centre = bins.edges().map_or(0.0, centre);
+        let centre = bins.centre().unwrap_or(0.0);
         let mean = centre + of.outline.sum.value() / of.outline.n as f64;
         let numbers = [of.outline.min, mean, of.outline.max].map(|number| number.to_string());
         let mut row = vec![Datum::from(name.as_str()), Datum::from(of.outline.n)];

@@ -19,12 +19,14 @@ const NAMES: [&str; 6] = ["a", "b", "p", "q", "r", "s"];
 fn binning() -> Arc<Binning> {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let edges = (0..40).map(f64::from).collect();
-    Arc::new(Binning::new(vec![
+    let mut columns = vec![
         ("x".to_owned(), ColumnBins::Numeric { edges }),
         ("c".to_owned(), ColumnBins::Categories { names: names(&["a", "b"]) }),
         ("y".to_owned(), ColumnBins::Numeric { edges: vec![10.0] }),
         ("d".to_owned(), ColumnBins::Categories { names: Vec::new() }),
-    ]))
+    ];
+    columns.extend(ColumnBins::of_operations());
+    Arc::new(Binning::new(columns))
 }
 
 /// Minute of the day and what the columns are made from.
@@ -42,7 +44,9 @@ fn chunk(rows: &[Row]) -> RowChunk {
     let columns = vec![
         Column::Numeric(values.clone()),
         Column::categories(rows.iter().map(category)),
-        Column::Numeric(values),
+        Column::Numeric(values.clone()),
+        Column::categories(rows.iter().map(category)),
+        Column::Numeric(values.iter().map(|value| value * value).collect()),
         Column::categories(rows.iter().map(category)),
     ];
     let times = rows.iter().map(|row| i64::from(row.0) * MINUTE_MICROS).collect();
@@ -73,43 +77,45 @@ fn open(bytes: Vec<u8>) -> Result<PartialsFile> {
     PartialsFile::open(Path::new("p").into(), bytes, Arc::new(MinuteCache::new(1 << 20)))
 }
 
-fn cells() -> Arc<Cells> {
+/// Columns of the cells of a query: monitored ones, those of operations, some of both.
+const ASKED: [&[usize]; 3] = [&[1, 0, 3, 2], &[5, 4], &[4, 1, 5]];
+
+fn cells(asked: &[usize]) -> Arc<Cells> {
     // Out of order, and some bins joined.
-    let wanted = [
-        (1, Wanted::Bins),
-        (0, Wanted::Runs(vec![3, 20, 40])),
-        (3, Wanted::Bins),
-        (2, Wanted::Bins),
-    ];
+    let runs = |place| match place {
+        0 => Wanted::Runs(vec![3, 20, 40]),
+        _ => Wanted::Bins,
+    };
+    let wanted: Vec<_> = asked.iter().map(|place| (*place, runs(*place))).collect();
     Arc::new(Cells::new(binning(), &wanted))
 }
 
-fn folded(file: &PartialsFile, windows: &[Range<u16>]) -> Result<Tallies> {
-    let mut tallies = Tallies::new(cells(), windows.len());
+fn folded(file: &PartialsFile, windows: &[Range<u16>], asked: &[usize]) -> Result<Tallies> {
+    let mut tallies = Tallies::new(cells(asked), windows.len());
     file.fold(windows.iter().cloned().enumerate(), &mut tallies)?;
     Ok(tallies)
 }
 
-fn of_head(rows: &[Row], windows: &[Range<u16>]) -> Tallies {
+fn of_head(rows: &[Row], windows: &[Range<u16>], asked: &[usize]) -> Tallies {
     let (day, names) = day(rows);
-    let mut tallies = Tallies::new(cells(), windows.len());
+    let mut tallies = Tallies::new(cells(asked), windows.len());
     let mut sums = Sums::default();
     for (place, window) in windows.iter().enumerate() {
         sums.clear(binning().slots() + names.len());
-        day.sum(window.start, window.end, cells().spans(), &mut sums);
+        day.sum(window.start, window.end, cells(asked).spans(), &mut sums);
         tallies.add_sums(place, sums.rows(), sums.slots(), &names);
     }
     tallies
 }
 
-fn of_rows(rows: &[Row], windows: &[Range<u16>]) -> Tallies {
-    let mut tallies = Tallies::new(cells(), windows.len());
-    let mut counter = RowCounter::new(&cells());
+fn of_rows(rows: &[Row], windows: &[Range<u16>], asked: &[usize]) -> Tallies {
+    let mut tallies = Tallies::new(cells(asked), windows.len());
+    let mut counter = RowCounter::new(&cells(asked));
     for (place, window) in windows.iter().enumerate() {
         let inside: Vec<Row> = rows.iter().filter(|row| window.contains(&row.0)).copied().collect();
         let mut chunk = chunk(&inside);
-        chunk.columns = [1, 0, 3, 2].map(|place| chunk.columns[place].clone()).to_vec();
-        counter.begin(&cells(), &chunk);
+        chunk.columns = asked.iter().map(|place| chunk.columns[*place].clone()).collect();
+        counter.begin(&cells(asked), &chunk);
         counter.add(&mut tallies, place, &chunk, 0..inside.len());
     }
     tallies
@@ -121,26 +127,28 @@ fn moments_of_rows(rows: &[Row], minutes: &Range<u16>) -> Vec<ColumnMoments> {
     let chunk = chunk(&inside);
     let column = |(column, (_, bins)): (&Column, &(String, ColumnBins))| {
         let mut of = ColumnMoments::default();
-        let (Column::Numeric(values), ColumnBins::Numeric { edges }) = (column, bins) else {
+        let (Column::Numeric(values), Some(edges)) = (column, bins.edges()) else {
             return of;
         };
-        if !inside.is_empty() {
+        let by_bin = *bins != ColumnBins::Latency;
+        if by_bin && !inside.is_empty() {
             of.offsets = vec![0; edges.len() - 1];
         }
         for value in values.iter().copied().filter(|value| value.is_finite()) {
             of.outline.n += 1;
             of.outline.min = of.outline.min.min(value);
             of.outline.max = of.outline.max.max(value);
-            let from = value - edges[edges.len() / 2];
+            let from = value - if by_bin { edges[edges.len() / 2] } else { 0.0 };
             of.outline.sum.add(from);
             of.outline.squares.add(from * from);
             match edges.iter().filter(|edge| **edge <= value).count() {
                 0 => of.outline.below.add(value),
                 bin if bin == edges.len() => of.outline.above.add(value),
-                bin => {
+                bin if by_bin => {
                     let share = (value - edges[bin - 1]) / (edges[bin] - edges[bin - 1]);
                     of.offsets[bin - 1] += (share * f64::from(OFFSET_STEPS)).floor() as u64;
                 }
+                _ => {}
             }
         }
         of
@@ -157,7 +165,7 @@ fn told(tallies: &Tallies, windows: usize) -> Vec<String> {
                 let null = counts.special(crate::special::Special::Null);
                 format!("{null} {:?} {new:?}", counts.bins().collect::<Vec<u64>>())
             };
-            let columns: Vec<String> = (0..4).map(column).collect();
+            let columns: Vec<String> = (0..tallies.cells().columns()).map(column).collect();
             format!("{}: {}", tallies.rows(window), columns.join(", "))
         })
         .collect()
@@ -198,17 +206,20 @@ proptest! {
         for window in &windows {
             let Some(hours) = file.moment_minutes(window.clone()) else { continue };
             let want = moments_of_rows(&rows, &hours);
-            let mut of_file = vec![ColumnMoments::default(); 4];
-            file.fold_moments(hours.clone(), &[0, 1, 2, 3], &mut of_file).expect("reads");
+            let places = [0, 1, 2, 3, 4, 5];
+            let mut of_file = vec![ColumnMoments::default(); 6];
+            file.fold_moments(hours.clone(), &places, &mut of_file).expect("reads");
             prop_assert!(of_file.iter().zip(&want).all(|(a, b)| a.agrees(b)), "{of_file:?} {want:?}");
-            let mut of_head = vec![ColumnMoments::default(); 4];
-            day.moments(hours).for_each(|of| of.add_to(&binning(), &[0, 1, 2, 3], &mut of_head));
+            let mut of_head = vec![ColumnMoments::default(); 6];
+            day.moments(hours).for_each(|of| of.add_to(&binning(), &places, &mut of_head));
             prop_assert!(of_head.iter().zip(&want).all(|(a, b)| a.agrees(b)), "{of_head:?} {want:?}");
         }
-        let want = told(&of_rows(&rows, &windows), windows.len());
-        let of_file = folded(&file, &windows).expect("reads");
-        prop_assert_eq!(told(&of_file, windows.len()), &want[..]);
-        prop_assert_eq!(told(&of_head(&rows, &windows), windows.len()), want);
+        for asked in ASKED {
+            let want = told(&of_rows(&rows, &windows, asked), windows.len());
+            let of_file = folded(&file, &windows, asked).expect("reads");
+            prop_assert_eq!(told(&of_file, windows.len()), &want[..]);
+            prop_assert_eq!(told(&of_head(&rows, &windows, asked), windows.len()), want);
+        }
     }
 
     #[test]
@@ -239,11 +250,11 @@ fn damage_anywhere_is_told() {
     let whole = write_partials(&binning(), &names, &day).expect("encodes");
     let windows = [0..45, 45..100, 100..1_440];
     let folded = |file: &PartialsFile, windows: &[Range<u16>]| {
-        let mut moments = vec![ColumnMoments::default(); 4];
-        file.fold_moments(0..1_440, &[0, 1, 2, 3], &mut moments)?;
+        let mut moments = vec![ColumnMoments::default(); 6];
+        file.fold_moments(0..1_440, &[0, 1, 2, 3, 4, 5], &mut moments)?;
         file.fold_moments(0..60, &[0], &mut moments)?;
         file.fold_moments(60..120, &[0], &mut moments)?;
-        folded(file, windows)
+        folded(file, windows, ASKED[2])
     };
     assert!(open(whole.clone()).and_then(|file| folded(&file, &windows)).is_ok());
     for at in (0..whole.len()).step_by(7) {
@@ -265,7 +276,7 @@ fn a_file_keeps_only_the_names_that_its_day_counts() {
     let mut day = DayPartials::default();
     add(&mut day, count(&chunk.times, chunk.columns.iter(), &mut binner));
     let bytes = write_partials(&binning(), binner.names(), &day).expect("encodes");
-    assert_eq!((binner.names().len(), open(bytes).expect("opens").names.len()), (6, 2));
+    assert_eq!((binner.names().len(), open(bytes).expect("opens").names.len()), (9, 3));
 }
 
 #[test]

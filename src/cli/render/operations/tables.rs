@@ -78,7 +78,8 @@ fn write_one(window: &OperationsWindow, out: &mut dyn io::Write, style: &Style) 
 
 fn write_latency(latency: &Latency, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
     let cells = chart_cells(style);
-    let longest = latency.max.value.or(latency.max.lower).unwrap_or(0.0);
+    // The largest of all is often so far out that nothing else would show.
+    let longest = latency.percentiles.iter().filter_map(|p| p.figure.value).fold(0.0, f64::max);
     let mut table = Table::new(style, &titles(["latency", ">ms", ">at least", ">at most", ""]));
     let named = [("mean", &latency.mean), ("min", &latency.min)].map(|(n, f)| (n.to_owned(), f));
     let percentiles =
@@ -92,6 +93,8 @@ fn write_latency(latency: &Latency, out: &mut dyn io::Write, style: &Style) -> i
         };
         let [lower, upper] = ends;
         let bar = bar(figure.value.unwrap_or(0.0), longest, cells, style);
+        let beyond = figure.value.is_some_and(|value| value > longest);
+        let bar = if beyond { String::new() } else { bar };
         table.row([name, number(figure.value), lower, upper, bar]);
     }
     table.write(out)
