@@ -1,10 +1,11 @@
 //! Drift: how far the features of windows moved from a reference.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use driftline_storage::{ColumnCounts, Db, Error, Result, TimeRange};
 
 use crate::{
+    bin_rule::{BinRule, Nulls},
     bins::{Asked, Compared, Comparison, Detail, compare},
     exact::{Exact, exact},
     explain,
@@ -14,6 +15,7 @@ use crate::{
     method::{Basis, Method},
     moments::{self, Sums},
     parity,
+    peer::Peer,
     reads::RowsFor,
     report::{DriftReport, DriftRequest, DriftResult, DriftWindow},
     statistic::{Statistic, WindowSums, details_of_bins, of_bins, of_fine_bins},
@@ -49,11 +51,15 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
     }
     let of_values: Vec<Method> =
         methods.iter().copied().filter(|method| method.basis() == Basis::Values).collect();
+    let fine = request.nulls == Nulls::Bin || !(of_values.is_empty() || request.exact);
     let asked = Asked {
         names: &request.features,
         parts: request.bins,
+        rule: request.binning,
+        edges: &request.edges,
         epsilon: request.epsilon,
-        detail: if of_values.is_empty() || request.exact { Detail::Psi } else { Detail::Fine },
+        nulls: request.nulls,
+        detail: if fine { Detail::Fine } else { Detail::Psi },
     };
     let comparison = compare(db, &reference, asked)?;
     limits::check_size(windows.len(), comparison.features.len() * methods.len())?;
@@ -67,8 +73,9 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
         Exact::default()
     };
     let mut reads = gathered.reads.clone();
-    if !Arc::ptr_eq(comparison.selection.cells.binning(), &reference.binning) {
-        reads.rename(RowsFor::OtherBinning, RowsFor::AskedBins);
+    let because = comparison.rows_for(&reference);
+    reads.rename(RowsFor::OtherBinning, because);
+    if because == RowsFor::AskedBins {
         reads.reference_rows = reference.tally.rows;
     }
     reads.add_rows(RowsFor::Exact, exact.rows_scanned);
@@ -109,7 +116,38 @@ fn check_options(request: &DriftRequest) -> Result<()> {
         let text = format!("{} must be above 0 and at most 1", request.epsilon);
         return Err(Error::invalid("epsilon", text));
     }
+    check_edges(request)?;
+    if request.binning == BinRule::Pooled && request.peer != Some(Peer::Seeds) {
+        let text = "pooled bins move with each window, so that its history is not comparable; take \
+                    equal-width, or the mode seeds";
+        return Err(Error::invalid("binning", text));
+    }
+    if request.chunk_rows.is_some() && request.peer != Some(Peer::Nannyml) {
+        let text = "are of NannyML's thresholds; leave them out, or ask as nannyml";
+        return Err(Error::invalid("chunk_rows", text));
+    }
     Ok(())
+}
+
+/// Edges are of one feature, instead of a number of bins and a rule.
+fn check_edges(request: &DriftRequest) -> Result<()> {
+    let edges = request.edges.as_slice();
+    if edges.is_empty() {
+        return Ok(());
+    }
+    let default = DriftRequest::default();
+    let text = if !(edges.iter().all(|edge| edge.is_finite()) && edges.is_sorted_by(|a, b| a < b)) {
+        "must be numbers that ascend, such as 10,20,50".to_owned()
+    } else if edges.len() >= limits::BINS_MAX {
+        format!("{} edges are more than {}", edges.len(), limits::BINS_MAX - 1)
+    } else if request.features.len() != 1 {
+        "are those of one feature; ask for that feature alone".to_owned()
+    } else if request.bins != default.bins || request.binning != default.binning {
+        "say which bins there are; leave their number and rule out".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid("edges", text))
 }
 
 /// What statistics of values come from: rows, or sums by bin.

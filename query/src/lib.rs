@@ -12,6 +12,7 @@ mod reads;
 mod method;
 mod metric;
 mod peer;
+mod bin_rule;
 mod explanation;
 mod report;
 mod gather;
@@ -30,6 +31,7 @@ mod performance;
 mod distribution;
 mod data_quality;
 
+pub use bin_rule::{BinRule, Nulls};
 pub use data_quality::{
     ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
 };

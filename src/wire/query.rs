@@ -13,7 +13,10 @@ use driftline_storage::{Error, Result};
 use super::{
     explain::{self, both, write_both},
     model, required, time,
-    verdict::{peer, share_options, verdict, write_peer, write_share_options, write_verdict},
+    verdict::{
+        binning, nulls, peer, share_options, verdict, write_binning, write_nulls, write_peer,
+        write_share_options, write_verdict,
+    },
 };
 
 /// Names of request fields by the names that queries give them.
@@ -151,6 +154,10 @@ pub(crate) fn drift_request(request: v1::QueryDriftRequest) -> Result<DriftReque
         share: request.share.map(share_options).transpose()?,
         peer: peer(request.peer)?,
         explain: request.explain,
+        nulls: nulls(request.nulls)?,
+        binning: binning(request.binning)?,
+        edges: request.edges,
+        chunk_rows: request.chunk_rows,
     })
 }
 
@@ -168,6 +175,10 @@ pub(crate) fn write_drift_request(request: &DriftRequest) -> v1::QueryDriftReque
         share: request.share.as_ref().map(write_share_options),
         peer: write_peer(request.peer),
         explain: request.explain,
+        nulls: write_nulls(request.nulls),
+        binning: write_binning(request.binning),
+        edges: request.edges.clone(),
+        chunk_rows: request.chunk_rows,
     }
 }
 
@@ -465,7 +476,7 @@ pub(crate) fn write_distribution_report(
 
 #[cfg(test)]
 mod tests {
-    use driftline_query::{Correction, Peer, ShareOptions, Verdict};
+    use driftline_query::{BinRule, Correction, Nulls, Peer, ShareOptions, Verdict};
 
     use super::*;
     use crate::wire::explain::tests::{explanation, reads};
@@ -489,6 +500,15 @@ mod tests {
             drift.peer = Some(peer);
             assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);
         }
+        drift.explain = true;
+        drift.nulls = Nulls::Bin;
+        drift.edges = vec![1.0, 2.5];
+        drift.chunk_rows = Some(2_000);
+        for rule in BinRule::ALL {
+            drift.binning = rule;
+            assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);
+        }
+        assert!(binning(9).is_err() && nulls(9).is_err());
         let performance =
             PerformanceRequest { scope: asked(), metrics: Metric::ALL.to_vec(), explain: true };
         let wire = write_performance_request(&performance);

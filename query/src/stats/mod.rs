@@ -92,10 +92,10 @@ pub use self::psi::{PSI_EPSILON, PsiReference, psi, psi_with_epsilon};
 pub use self::psi_significance::{
     PSI_EXPECTED_MIN, PSI_ROWS_PER_BIN_MIN, PsiInterval, psi_debiased, psi_interval, psi_p_value,
 };
-pub use self::quantile::{interior_quantile_edges, quantile};
+pub use self::quantile::{equal_width_edges, interior_quantile_edges, quantile};
 pub use self::regression::{mae, rmse};
 pub use self::shift::{mean_shift, quantile_shifts, variance_ratio};
-pub(crate) use self::tails::chi_square_tail;
+pub(crate) use self::tails::{chi_square_quantile, chi_square_tail};
 pub use self::two_sample::{RANKED_ROWS_MAX, TwoSampleTest};
 pub use self::undefined::{Measured, Undefined};
 pub use self::wasserstein::{energy, wasserstein, wasserstein_norm};
