@@ -5,6 +5,7 @@
 
 mod bad_days;
 mod bench;
+mod bins;
 mod cli;
 mod compat;
 mod corpus;
