@@ -39,6 +39,8 @@ pub(crate) struct Compared {
     pub(crate) fine: Vec<f64>,
     /// The reference's moments, if they are kept.
     pub(crate) moments: Option<ColumnMoments>,
+    /// Its percentiles 1 to 99, if the fine bins are cut at them.
+    percentiles: Vec<f64>,
     /// For a numeric feature, the fine bins that begin a bin of PSI, but for the first one.
     cuts: Vec<u32>,
     /// Where the bins of PSI begin and end among the bounds of the counted cells.
@@ -55,6 +57,8 @@ pub(crate) struct Comparison {
     /// The place of each in the binning of the selection.
     pub(crate) places: Vec<usize>,
     pub(crate) selection: Selection,
+    /// Rows of the reference.
+    pub(crate) rows: u64,
 }
 
 /// What a query asks of a comparison.
@@ -149,11 +153,13 @@ fn by_percentiles(
         let mut compared = Compared::new(fields.get(*place)?, bins, edges, counts, asked);
         if asked.detail == Detail::Fine {
             compared.moments = reference.moments.as_ref().and_then(|all| all.get(*place).cloned());
+            compared.percentiles = percentiles.clone();
         }
         Some(compared)
     };
     let features: Vec<Compared> = places.iter().filter_map(feature).collect();
-    comparison(reference.binning.clone(), places, features, asked.detail)
+    let rows = reference.tally.rows;
+    comparison(reference.binning.clone(), places, features, asked.detail, rows)
 }
 
 fn by_rows(
@@ -182,7 +188,8 @@ fn by_rows(
         columns.push((field.name.clone(), bins));
     }
     let places: Vec<usize> = (0..features.len()).collect();
-    Ok(comparison(Arc::new(Binning::new(columns)), &places, features, asked.detail))
+    let binning = Arc::new(Binning::new(columns));
+    Ok(comparison(binning, &places, features, asked.detail, reference.tally.rows))
 }
 
 /// The wanted bins of a column, and its counts in them.
@@ -203,6 +210,7 @@ fn comparison(
     places: &[usize],
     features: Vec<Compared>,
     detail: Detail,
+    rows: u64,
 ) -> Comparison {
     let cuts = |feature: &Compared| match detail {
         Detail::Psi if feature.field.kind.is_numeric() => Wanted::Runs(feature.cuts.clone()),
@@ -212,7 +220,7 @@ fn comparison(
         places.iter().copied().zip(&features).map(|(place, f)| (place, cuts(f))).collect();
     let fields = features.iter().map(|feature| feature.field.clone()).collect();
     let selection = Selection { cells: Arc::new(Cells::new(binning, &cells)), fields };
-    Comparison { features, places: places.to_vec(), selection }
+    Comparison { features, places: places.to_vec(), selection, rows }
 }
 
 impl Comparison {
@@ -256,6 +264,7 @@ impl Compared {
                 ColumnBins::Categories { .. } => Vec::new(),
             },
             moments: None,
+            percentiles: Vec::new(),
             reference,
             cuts,
             bounds,
@@ -279,6 +288,11 @@ impl Compared {
     fn reference_nulls(&self) -> Option<u64> {
         let of = |special| self.reference.special(special);
         self.nulls.then(|| of(Special::Null) + of(Special::Nan))
+    }
+
+    /// A percentile of the reference, 1 to 99, if it is kept.
+    pub(crate) fn percentile(&self, percent: usize) -> Option<f64> {
+        self.percentiles.get(percent.checked_sub(1)?).copied()
     }
 
     /// The reference's counts in the bins of PSI.

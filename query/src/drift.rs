@@ -18,6 +18,7 @@ use crate::{
     peer::Peer,
     reads::RowsFor,
     report::{DriftReport, DriftRequest, DriftResult, DriftWindow},
+    shares, shifts,
     statistic::{Statistic, WindowSums, details_of_bins, of_bins, of_fine_bins},
     stats::Measured,
     verdict,
@@ -51,7 +52,9 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
     }
     let of_values: Vec<Method> =
         methods.iter().copied().filter(|method| method.basis() == Basis::Values).collect();
-    let fine = request.nulls == Nulls::Bin || !(of_values.is_empty() || request.exact);
+    let of_counts = methods.iter().any(|method| method.basis() == Basis::Counts);
+    let fine = request.nulls == Nulls::Bin || of_counts;
+    let fine = fine || !(of_values.is_empty() || request.exact);
     let asked = Asked {
         names: &request.features,
         parts: request.bins,
@@ -68,7 +71,7 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
     }
     let gathered = tallies(&snapshot, &windows, &comparison.selection)?;
     let exact = if request.exact && !of_values.is_empty() {
-        exact(db, &snapshot, &windows, &reference, &comparison, &of_values)?
+        exact(db, &snapshot, &windows, &reference, &comparison, &of_values, request.quantile)?
     } else {
         Exact::default()
     };
@@ -117,6 +120,10 @@ fn check_options(request: &DriftRequest) -> Result<()> {
         return Err(Error::invalid("epsilon", text));
     }
     check_edges(request)?;
+    if !(0.0..=1.0).contains(&request.quantile) {
+        let text = format!("{} must be from 0 to 1", request.quantile);
+        return Err(Error::invalid("quantile", text));
+    }
     if request.binning == BinRule::Pooled && request.peer != Some(Peer::Seeds) {
         let text = "pooled bins move with each window, so that its history is not comparable; take \
                     equal-width, or the mode seeds";
@@ -169,15 +176,24 @@ fn report_windows(
     let one = |(here, window): (usize, &TimeRange)| {
         let place = first + here;
         let mut results = Vec::with_capacity(comparison.features.len() * methods.len());
+        let rows = Both { reference: comparison.rows, current: gathered.tallies.rows(place) };
         for (column, feature) in comparison.features.iter().enumerate() {
             let current = gathered.tallies.column(place, column);
             for method in methods {
                 let measured = match method.basis() {
                     Basis::Bins => of_bins(*method, feature, current),
+                    Basis::Counts => shares::of_counts(*method, feature, current, rows),
                     Basis::Values if request.exact => exact.result(place, column, *method),
                     Basis::Values => {
                         let window = WindowSums { sums: *sums, window: here, feature: column };
-                        of_fine_bins(*method, feature, current, &window)
+                        match method {
+                            Method::VarianceRatio | Method::QuantileShift => {
+                                let counts: Vec<u64> = current.bins().collect();
+                                let p = request.quantile;
+                                shifts::of_fine_bins(*method, feature, &counts, &window, p)
+                            }
+                            _ => of_fine_bins(*method, feature, current, &window),
+                        }
                     }
                 };
                 let details = match method.basis() {
@@ -185,6 +201,10 @@ fn report_windows(
                     _ => Vec::new(),
                 };
                 let explanation = request.explain.then(|| {
+                    if method.basis() == Basis::Counts {
+                        let bins = shares::bins(*method, feature, current, rows);
+                        return explain::of_shares(*method, bins);
+                    }
                     let exact = exact.rows_of(place, column);
                     explanation(*method, (column, feature), current, comparison, exact, request)
                 });

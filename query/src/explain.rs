@@ -15,6 +15,7 @@ use crate::{
 /// The name of the bin of nulls and NaN.
 const NULLS: &str = "(null)";
 pub(crate) const SUM: &str = "the contributions add up to the value";
+const SHARE: &str = "no sum over bins: the value is made of the shares of the first";
 pub(crate) const SQUARE: &str = "the contributions add up to the square of the value";
 pub(crate) const LARGEST: &str = "the value is the largest contribution";
 const BOUNDED: &str =
@@ -29,6 +30,7 @@ pub(crate) fn check(comparison: &Comparison, windows: usize, methods: &[Method])
         let numeric = feature.field.kind.is_numeric();
         let of = |method: &Method| match method.basis() {
             Basis::Bins if numeric => coarse,
+            Basis::Counts => 3,
             _ => fine,
         };
         methods.iter().map(of).sum::<usize>()
@@ -84,6 +86,18 @@ pub(crate) fn rule(method: Method) -> &'static str {
         }
         Method::MeanShift => {
             "mean of the window less that of the reference, over the reference's deviation (ddof 0)"
+        }
+        Method::VarianceRatio => "variance of the window over that of the reference (ddof 1)",
+        Method::QuantileShift => {
+            "quantile of the window less that of the reference, linear between values"
+        }
+        Method::NullRateChange => "share of nulls in the window less that in the reference",
+        Method::NewCategoryShare => {
+            "rows of the window whose category the reference does not have, over those with a category"
+        }
+        Method::OutOfRangeShare => {
+            "rows of the window below the smallest or above the largest value of the reference, over \
+             those with a finite value"
         }
     }
 }
@@ -169,6 +183,11 @@ pub(crate) fn of_rows(method: Method, rows: Both) -> Explanation {
     }
 }
 
+/// Explains a share of rows by these and the others.
+pub(crate) fn of_shares(method: Method, bins: Vec<ExplainedBin>) -> Explanation {
+    explained(method, bins, 0.0)
+}
+
 /// Adds rule, sizes and contributions to bins.
 fn explained(method: Method, bins: Vec<ExplainedBin>, epsilon: f64) -> Explanation {
     let reference: Vec<u64> = bins.iter().map(|bin| bin.count.reference).collect();
@@ -237,6 +256,11 @@ fn terms(
         | Method::Ad
         | Method::MannWhitney
         | Method::Energy
-        | Method::MeanShift => (None, BOUNDED),
+        | Method::MeanShift
+        | Method::VarianceRatio
+        | Method::QuantileShift => (None, BOUNDED),
+        Method::NullRateChange | Method::NewCategoryShare | Method::OutOfRangeShare => {
+            (None, SHARE)
+        }
     }
 }

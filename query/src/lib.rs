@@ -21,6 +21,8 @@ mod bins;
 mod moments;
 mod explain;
 mod statistic;
+mod shares;
+mod shifts;
 mod exact;
 mod verdict;
 mod parity;

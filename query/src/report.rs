@@ -48,6 +48,8 @@ pub struct DriftRequest {
     pub edges: Vec<f64>,
     /// Where nulls and NaN stand in statistics of counts.
     pub nulls: Nulls,
+    /// Which quantile a quantile shift is of, from 0 to 1.
+    pub quantile: f64,
     /// What shares are raised to in PSI, above 0.
     pub epsilon: f64,
     /// Whether statistics of values read rows: exact, with p-values.
@@ -133,6 +135,7 @@ impl Default for DriftRequest {
             binning: BinRule::default(),
             edges: Vec::new(),
             nulls: Nulls::default(),
+            quantile: 0.5,
             epsilon: 1e-4,
             exact: false,
             details: false,

@@ -60,7 +60,7 @@ pub(super) fn write_scope(scope: &Scope) -> v1::Scope {
 }
 
 /// Statistics and their numbers on the wire.
-const METHODS: [(Method, v1::DriftMethod); 17] = [
+const METHODS: [(Method, v1::DriftMethod); 22] = [
     (Method::Psi, v1::DriftMethod::Psi),
     (Method::Ks, v1::DriftMethod::Ks),
     (Method::Chi2, v1::DriftMethod::Chi2),
@@ -78,6 +78,11 @@ const METHODS: [(Method, v1::DriftMethod); 17] = [
     (Method::MannWhitney, v1::DriftMethod::MannWhitney),
     (Method::Energy, v1::DriftMethod::Energy),
     (Method::MeanShift, v1::DriftMethod::MeanShift),
+    (Method::VarianceRatio, v1::DriftMethod::VarianceRatio),
+    (Method::QuantileShift, v1::DriftMethod::QuantileShift),
+    (Method::NullRateChange, v1::DriftMethod::NullRateChange),
+    (Method::NewCategoryShare, v1::DriftMethod::NewCategoryShare),
+    (Method::OutOfRangeShare, v1::DriftMethod::OutOfRangeShare),
 ];
 
 fn method(field: &str, method: i32) -> Result<Method> {
@@ -158,6 +163,7 @@ pub(crate) fn drift_request(request: v1::QueryDriftRequest) -> Result<DriftReque
         binning: binning(request.binning)?,
         edges: request.edges,
         chunk_rows: request.chunk_rows,
+        quantile: request.quantile.unwrap_or(default.quantile),
     })
 }
 
@@ -179,6 +185,7 @@ pub(crate) fn write_drift_request(request: &DriftRequest) -> v1::QueryDriftReque
         binning: write_binning(request.binning),
         edges: request.edges.clone(),
         chunk_rows: request.chunk_rows,
+        quantile: Some(request.quantile),
     }
 }
 
@@ -504,6 +511,7 @@ mod tests {
         drift.nulls = Nulls::Bin;
         drift.edges = vec![1.0, 2.5];
         drift.chunk_rows = Some(2_000);
+        drift.quantile = 0.95;
         for rule in BinRule::ALL {
             drift.binning = rule;
             assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);

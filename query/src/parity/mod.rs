@@ -120,6 +120,7 @@ fn check(request: &DriftRequest, peer: Peer) -> Result<()> {
     let own_bins =
         peer != Peer::Seeds && (request.bins != default.bins || request.binning != default.binning);
     let others = !request.edges.is_empty() || request.nulls != default.nulls;
+    let others = others || request.quantile != default.quantile;
     if own_bins || others || request.epsilon != default.epsilon {
         let text = format!("{} has its own bins and zero rule; leave them out", peer.name());
         return Err(Error::invalid("as", text));

@@ -37,6 +37,7 @@ mod binned;
 mod binned_distance;
 mod binned_ranks;
 mod binned_ad;
+mod binned_shift;
 #[cfg(test)]
 mod sampling;
 
@@ -45,6 +46,7 @@ pub use self::binned::BinnedSamples;
 pub use self::binned_ad::binned_ad;
 pub use self::binned_distance::{binned_energy, binned_wasserstein, binned_wasserstein_norm};
 pub use self::binned_ranks::{binned_cvm, binned_cvm_tied, binned_mann_whitney};
+pub use self::binned_shift::{SpreadSums, binned_quantile};
 pub use self::bounds::{BinnedTest, Bounds};
 mod numbers;
 mod proportion;

@@ -116,11 +116,13 @@ pub enum Undefined {
     MeanNotPositive,
     /// There are values, but no hour or day whose sums are kept lies whole in the window.
     NoSums,
+    /// A statistic of categories was asked of a number.
+    NotCategorical,
 }
 
 impl Undefined {
     /// Every reason, in declaration order: for tables, wire mappings and tests that cover the set.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 52] = [
         Self::NoReference,
         Self::ReferenceEmpty,
         Self::WindowEmpty,
@@ -172,6 +174,7 @@ impl Undefined {
         Self::SplitOutOfRange,
         Self::MeanNotPositive,
         Self::NoSums,
+        Self::NotCategorical,
     ];
 
     /// The reason as an English phrase without a full stop, fit to follow "undefined: ".
@@ -229,6 +232,7 @@ impl Undefined {
             Self::BetaOutOfRange => "beta is not a number of at least 0",
             Self::SplitOutOfRange => "expected split is not of positive shares",
             Self::MeanNotPositive => "mean to compare with is not clearly positive",
+            Self::NotCategorical => "not a categorical feature",
             Self::NoSums => "no whole hour or day inside has sums of the values",
         }
     }

@@ -115,6 +115,10 @@ pub struct DriftArgs {
     /// Where nulls and NaN stand in statistics of counts [default: apart]
     #[arg(long, value_parser = nulls_parser())]
     pub nulls: Option<Nulls>,
+    /// Which quantile quantile_shift is of
+    #[arg(long, value_name = "P", default_value = "0.5", value_parser = parse_quantile,
+          allow_hyphen_values = true)]
+    pub quantile: f64,
     /// Share that empty bins of PSI are raised to
     #[arg(long, value_name = "SHARE", default_value = "1e-4", value_parser = parse_epsilon,
           allow_hyphen_values = true)]
@@ -168,6 +172,7 @@ impl DriftArgs {
             binning: self.binning.unwrap_or_default(),
             edges: self.edges.clone(),
             nulls: self.nulls.unwrap_or_default(),
+            quantile: self.quantile,
             epsilon: self.epsilon,
             exact: self.exact,
             details: self.details,
@@ -315,6 +320,13 @@ fn parse_bins(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(bins) if (2..=BINS_MAX).contains(&bins) => Ok(bins),
         _ => Err(format!("must be a whole number from 2 to {BINS_MAX}")),
+    }
+}
+
+fn parse_quantile(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(quantile) if (0.0..=1.0).contains(&quantile) => Ok(quantile),
+        _ => Err("must be a number from 0 to 1, such as 0.95".to_owned()),
     }
 }
 
