@@ -11,6 +11,7 @@ mod compat;
 mod corpus;
 mod crash;
 mod cuts;
+mod edge;
 mod golden;
 mod explain;
 mod parity;
