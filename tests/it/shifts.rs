@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     golden::{SETS, close, golden, load, result_of, window},
-    program::{Target, run_json, shared},
+    program::{Target, run, run_json, shared},
 };
 
 const QUANTILES: [&str; 4] = ["0.05", "0.5", "0.95", "0.99"];
@@ -202,4 +202,42 @@ fn new_categories_and_values_out_of_range_are_shares_of_the_values() {
     }
     println!("{new} shares of new categories and {outside} out of range equal");
     assert!(new > 10 && outside > 10, "{new} {outside}");
+}
+
+/// A reference of more categories than are kept by name leaves some names in doubt, and says how many.
+#[test]
+fn new_categories_beside_too_many_known_ones_have_a_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = Target::DataDir(dir.path().join("db"));
+    let write = |name: &str, categories: &[String]| {
+        let row = |(row, category): (usize, &String)| {
+            let ts = format!("2026-01-01T{:02}:{:02}:00Z", row / 60, row % 60);
+            format!("{name}{row},{ts},{category}\n")
+        };
+        let text: String = categories.iter().enumerate().map(row).collect();
+        let path = dir.path().join(format!("{name}.csv"));
+        std::fs::write(&path, "prediction_id,ts,c\n".to_owned() + &text).unwrap();
+        path.display().to_string()
+    };
+    let names = |from: usize, to: usize| (from..to).map(|n| format!("c{n:04}")).collect::<Vec<_>>();
+    let reference = write("r", &names(0, 1_001));
+    run(&target, &["models", "create", "m", "--task", "binary", "--categorical", "c"]);
+    run(&target, &["reference", "set", "--model", "m", &reference]);
+    // Two are known by name, the last of the reference is not, and one is new.
+    let window = write("w", &[names(0, 2), names(1_000, 1_002)].concat());
+    run(&target, &["import", "predictions", "--model", "m", &window]);
+    let args = ["query", "drift", "--model", "m", "--feature", "c", "--explain"];
+    let day = ["--from", "2026-01-01T00:00:00Z", "--to", "2026-01-02T00:00:00Z"];
+    let method = ["--method", "new_category_share"];
+    let report = run_json(&target, &[&args[..], &day, &method].concat());
+    let result = &report["windows"][0]["results"][0];
+    assert_eq!(
+        (&result["value"], &result["error_bound"]),
+        (&0.25.into(), &0.25.into()),
+        "{result}"
+    );
+    assert_eq!(result["exact"], false);
+    let bins = result["explain"]["bins"].as_array().unwrap();
+    let counts: Vec<u64> = bins.iter().map(|bin| bin["current"].as_u64().unwrap()).collect();
+    assert_eq!(counts, [0, 2, 2], "{result}");
 }
