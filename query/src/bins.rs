@@ -9,15 +9,18 @@ use driftline_storage::{
 };
 
 use crate::{
+    bin_rule::{BinRule, Nulls},
     gather::Selection,
+    reads::RowsFor,
     reference::{FINE_PARTS, finite_sorted},
     stats::{self, Measured, PsiReference},
 };
 
 /// How finely windows are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// The bins of PSI alone.
+    #[default]
     Psi,
     /// The fine bins, of which those of PSI are unions.
     Fine,
@@ -28,7 +31,7 @@ pub(crate) enum Detail {
 pub(crate) struct Compared {
     pub(crate) name: Arc<str>,
     pub(crate) field: Field,
-    /// For a numeric feature, edges of the wanted quantile bins.
+    /// For a numeric feature, edges of the wanted bins.
     pub(crate) edges: Vec<f64>,
     /// The reference's counts by fine bin.
     pub(crate) reference: ColumnTally,
@@ -36,11 +39,15 @@ pub(crate) struct Compared {
     pub(crate) fine: Vec<f64>,
     /// The reference's moments, if they are kept.
     pub(crate) moments: Option<ColumnMoments>,
+    /// Its percentiles 1 to 99, if the fine bins are cut at them.
+    percentiles: Vec<f64>,
     /// For a numeric feature, the fine bins that begin a bin of PSI, but for the first one.
     cuts: Vec<u32>,
     /// Where the bins of PSI begin and end among the bounds of the counted cells.
     bounds: Vec<u32>,
     psi: Measured<PsiReference>,
+    /// Whether nulls and NaN are a bin.
+    pub(crate) nulls: bool,
 }
 
 /// The features of a query, and what to gather for them.
@@ -50,24 +57,60 @@ pub(crate) struct Comparison {
     /// The place of each in the binning of the selection.
     pub(crate) places: Vec<usize>,
     pub(crate) selection: Selection,
+    /// Rows of the reference.
+    pub(crate) rows: u64,
 }
 
 /// What a query asks of a comparison.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asked<'a> {
     /// Features by name; none means all.
     pub(crate) names: &'a [String],
-    /// Quantile bins of PSI.
+    /// Bins of PSI.
     pub(crate) parts: usize,
+    /// How they follow from the reference.
+    pub(crate) rule: BinRule,
+    /// Their edges instead, if there are any.
+    pub(crate) edges: &'a [f64],
     /// The floor of PSI.
     pub(crate) epsilon: f64,
+    /// Nulls can be a bin only beside fine ones.
+    pub(crate) nulls: Nulls,
     pub(crate) detail: Detail,
 }
 
-/// Prepares the comparison of features by some number of quantile bins.
+impl Asked<'_> {
+    /// Whether the fine bins of a reference join into the wanted ones.
+    fn are_unions(&self, reference: &Reference, places: &[usize]) -> bool {
+        if self.edges.is_empty() {
+            return self.rule == BinRule::Quantiles && FINE_PARTS.is_multiple_of(self.parts);
+        }
+        let known = |place: &usize| match reference.binning.columns().get(*place) {
+            Some((_, ColumnBins::Numeric { edges: fine })) => {
+                self.edges.iter().all(|edge| fine.contains(edge))
+            }
+            _ => true,
+        };
+        places.iter().all(known)
+    }
+
+    /// The wanted edges of a column, from the sorted values of the reference.
+    fn edges_of(&self, sorted: &[f64]) -> Vec<f64> {
+        match (self.edges, self.rule) {
+            ([], BinRule::Quantiles) => stats::interior_quantile_edges(sorted, self.parts),
+            ([], _) => match (sorted.first(), sorted.last()) {
+                (Some(low), Some(high)) => stats::equal_width_edges(*low, *high, self.parts),
+                _ => Vec::new(),
+            },
+            (edges, _) => edges.to_vec(),
+        }
+    }
+}
+
+/// Prepares the comparison of features in the wanted bins.
 ///
-/// The reference's own binning serves when its percentiles hold the wanted quantiles; otherwise
-/// the quantiles are computed from its rows, and the windows must be read from rows as well.
+/// The reference's own binning serves when its fine bins hold the wanted edges; otherwise the edges
+/// are computed from its rows, and the windows must be read from rows as well.
 pub(crate) fn compare(db: &Db, reference: &Reference, asked: Asked<'_>) -> Result<Comparison> {
     let fields = reference.record.schema.monitored();
     let mut places = Vec::with_capacity(asked.names.len());
@@ -83,7 +126,7 @@ pub(crate) fn compare(db: &Db, reference: &Reference, asked: Asked<'_>) -> Resul
     if places.is_empty() {
         places = (0..fields.len()).collect();
     }
-    if FINE_PARTS.is_multiple_of(asked.parts) {
+    if asked.are_unions(reference, &places) {
         return Ok(by_percentiles(reference, &fields, &places, asked));
     }
     by_rows(db, reference, &fields, &places, asked)
@@ -98,20 +141,25 @@ fn by_percentiles(
     let stride = FINE_PARTS / asked.parts;
     let feature = |place: &usize| {
         let percentiles = reference.percentiles.get(*place)?;
-        let mut edges: Vec<f64> = (1..asked.parts)
-            .filter_map(|part| percentiles.get(part * stride - 1).copied())
-            .collect();
-        edges.dedup();
         let (_, bins) = reference.binning.columns().get(*place)?;
+        let quantile = |part: usize| percentiles.get((part * stride).checked_sub(1)?).copied();
+        let mut edges: Vec<f64> = match (asked.edges, bins) {
+            ([], _) => (1..asked.parts).filter_map(quantile).collect(),
+            (_, ColumnBins::Categories { .. }) => Vec::new(),
+            (edges, ColumnBins::Numeric { .. } | ColumnBins::Latency) => edges.to_vec(),
+        };
+        edges.dedup();
         let counts = reference.tally.columns.get(*place)?.clone();
         let mut compared = Compared::new(fields.get(*place)?, bins, edges, counts, asked);
         if asked.detail == Detail::Fine {
             compared.moments = reference.moments.as_ref().and_then(|all| all.get(*place).cloned());
+            compared.percentiles = percentiles.clone();
         }
         Some(compared)
     };
     let features: Vec<Compared> = places.iter().filter_map(feature).collect();
-    comparison(reference.binning.clone(), places, features, asked.detail)
+    let rows = reference.tally.rows;
+    comparison(reference.binning.clone(), places, features, asked.detail, rows)
 }
 
 fn by_rows(
@@ -134,7 +182,7 @@ fn by_rows(
         };
         let (bins, edges, counts) = match known {
             ColumnBins::Numeric { .. } | ColumnBins::Latency => {
-                count_quantiles(rows.column(field)?, asked.parts)
+                count_between(rows.column(field)?, asked)
             }
             ColumnBins::Categories { .. } => (known.clone(), Vec::new(), counts.clone()),
         };
@@ -142,13 +190,14 @@ fn by_rows(
         columns.push((field.name.clone(), bins));
     }
     let places: Vec<usize> = (0..features.len()).collect();
-    Ok(comparison(Arc::new(Binning::new(columns)), &places, features, asked.detail))
+    let binning = Arc::new(Binning::new(columns));
+    Ok(comparison(binning, &places, features, asked.detail, reference.tally.rows))
 }
 
-/// The quantile bins of a column, and its counts in them.
-fn count_quantiles(column: Column, parts: usize) -> (ColumnBins, Vec<f64>, ColumnTally) {
+/// The wanted bins of a column, and its counts in them.
+fn count_between(column: Column, asked: Asked<'_>) -> (ColumnBins, Vec<f64>, ColumnTally) {
     let edges = match &column {
-        Column::Numeric(values) => stats::interior_quantile_edges(&finite_sorted(values), parts),
+        Column::Numeric(values) => asked.edges_of(&finite_sorted(values)),
         Column::Categories(_) => Vec::new(),
     };
     let bins = ColumnBins::Numeric { edges: edges.clone() };
@@ -163,6 +212,7 @@ fn comparison(
     places: &[usize],
     features: Vec<Compared>,
     detail: Detail,
+    rows: u64,
 ) -> Comparison {
     let cuts = |feature: &Compared| match detail {
         Detail::Psi if feature.field.kind.is_numeric() => Wanted::Runs(feature.cuts.clone()),
@@ -172,7 +222,18 @@ fn comparison(
         places.iter().copied().zip(&features).map(|(place, f)| (place, cuts(f))).collect();
     let fields = features.iter().map(|feature| feature.field.clone()).collect();
     let selection = Selection { cells: Arc::new(Cells::new(binning, &cells)), fields };
-    Comparison { features, places: places.to_vec(), selection }
+    Comparison { features, places: places.to_vec(), selection, rows }
+}
+
+impl Comparison {
+    /// Why parts whose counts are in other bins are read by their rows.
+    pub(crate) fn rows_for(&self, reference: &Reference) -> RowsFor {
+        if Arc::ptr_eq(self.selection.cells.binning(), &reference.binning) {
+            RowsFor::OtherBinning
+        } else {
+            RowsFor::AskedBins
+        }
+    }
 }
 
 impl Compared {
@@ -202,14 +263,16 @@ impl Compared {
             edges,
             fine: bins.edges().unwrap_or_default().to_vec(),
             moments: None,
+            percentiles: Vec::new(),
             reference,
             cuts,
             bounds,
             psi: Err(stats::Undefined::NoReference),
+            nulls: asked.nulls == Nulls::Bin,
         };
         compared.psi = PsiReference::new(
             compared.reference_counts().into_iter(),
-            compared.reference_other(),
+            compared.reference_other() + compared.reference_nulls().unwrap_or(0),
             asked.epsilon,
         );
         compared
@@ -218,6 +281,17 @@ impl Compared {
     /// Rows of the reference that stand beside the bins of PSI.
     fn reference_other(&self) -> u64 {
         if self.field.kind.is_numeric() { 0 } else { self.reference.special(Special::Other) }
+    }
+
+    /// Nulls and NaN of the reference, if they are a bin.
+    fn reference_nulls(&self) -> Option<u64> {
+        let of = |special| self.reference.special(special);
+        self.nulls.then(|| of(Special::Null) + of(Special::Nan))
+    }
+
+    /// A percentile of the reference, 1 to 99, if it is kept.
+    pub(crate) fn percentile(&self, percent: usize) -> Option<f64> {
+        self.percentiles.get(percent.checked_sub(1)?).copied()
     }
 
     /// The reference's counts in the bins of PSI.
@@ -245,7 +319,7 @@ impl Compared {
     }
 
     /// Counts of reference and window beside those bins: of categories new ones by name, then
-    /// *other* if it occurs.
+    /// *other* if it occurs; then nulls and NaN if they are a bin.
     pub(crate) fn beside<'a>(
         &'a self,
         current: ColumnCounts<'a>,
@@ -254,7 +328,10 @@ impl Compared {
         let other = (self.reference_other(), current.special(Special::Other));
         let occurs = !numeric && other != (0, 0);
         let new = current.new_names().map(|(_, count)| (0, count));
-        new.chain(occurs.then_some(other))
+        let nulls = self.reference_nulls().map(|reference| {
+            (reference, current.special(Special::Null) + current.special(Special::Nan))
+        });
+        new.chain(occurs.then_some(other)).chain(nulls)
     }
 
     /// The values of a window that are compared: all but nulls, NaN and infinities.
@@ -287,7 +364,7 @@ mod tests {
         let fine = vec![0.0, 1.0, 2.0, 3.0];
         let field = Field { name: "x".to_owned(), kind: driftline_storage::Kind::Numeric };
         let counts = ColumnTally { bins: vec![1, 10, 100, 1000, 10_000], ..ColumnTally::default() };
-        let asked = Asked { names: &[], parts: 10, epsilon: 1e-4, detail: Detail::Fine };
+        let asked = Asked { parts: 10, epsilon: 1e-4, detail: Detail::Fine, ..Asked::default() };
         let check = |coarse: &[f64], want: &[u64]| {
             let bins = ColumnBins::Numeric { edges: fine.clone() };
             let compared = Compared::new(&field, &bins, coarse.to_vec(), counts.clone(), asked);

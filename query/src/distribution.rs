@@ -35,6 +35,7 @@ pub fn distribution(db: &Db, request: &DistributionRequest) -> Result<Distributi
         parts: PARTS,
         epsilon: PSI_EPSILON,
         detail: Detail::Fine,
+        ..Asked::default()
     };
     let comparison = compare(db, &reference, asked)?;
     let gathered = tallies(&snapshot, &windows, &comparison.selection)?;

@@ -1,10 +1,11 @@
 //! Drift: how far the features of windows moved from a reference.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use driftline_storage::{ColumnCounts, Db, Error, Reference, Result, Snapshot, TimeRange};
 
 use crate::{
+    bin_rule::{BinRule, Nulls},
     bins::{Asked, Compared, Comparison, Detail, compare},
     exact::{Exact, exact},
     explain,
@@ -14,9 +15,10 @@ use crate::{
     method::{Basis, Method},
     moments::{self, Sums},
     parity,
+    peer::Peer,
     reads::RowsFor,
     report::{DriftReport, DriftRequest, DriftResult, DriftWindow, Scope},
-    slice,
+    shares, shifts, slice,
     statistic::{Statistic, WindowSums, details_of_bins, of_bins, of_fine_bins},
     stats::Measured,
     verdict,
@@ -66,11 +68,17 @@ fn of_rows(
     }
     let of_values: Vec<Method> =
         methods.iter().copied().filter(|method| method.basis() == Basis::Values).collect();
+    let of_counts = methods.iter().any(|method| method.basis() == Basis::Counts);
+    let fine = request.nulls == Nulls::Bin || of_counts;
+    let fine = fine || !(of_values.is_empty() || request.exact);
     let asked = Asked {
         names: &request.features,
         parts: request.bins,
+        rule: request.binning,
+        edges: &request.edges,
         epsilon: request.epsilon,
-        detail: if of_values.is_empty() || request.exact { Detail::Psi } else { Detail::Fine },
+        nulls: request.nulls,
+        detail: if fine { Detail::Fine } else { Detail::Psi },
     };
     let comparison = compare(db, reference, asked)?;
     limits::check_size(windows.len(), comparison.features.len() * methods.len())?;
@@ -79,13 +87,14 @@ fn of_rows(
     }
     let gathered = tallies(snapshot, windows, &comparison.selection)?;
     let exact = if request.exact && !of_values.is_empty() {
-        exact(db, snapshot, windows, reference, &comparison, &of_values)?
+        exact(db, snapshot, windows, reference, &comparison, &of_values, request.quantile)?
     } else {
         Exact::default()
     };
     let mut reads = gathered.reads.clone();
-    if !Arc::ptr_eq(comparison.selection.cells.binning(), &reference.binning) {
-        reads.rename(RowsFor::OtherBinning, RowsFor::AskedBins);
+    let because = comparison.rows_for(&reference);
+    reads.rename(RowsFor::OtherBinning, because);
+    if because == RowsFor::AskedBins {
         reads.reference_rows = reference.tally.rows;
     }
     reads.add_rows(RowsFor::Exact, exact.rows_scanned);
@@ -127,7 +136,42 @@ fn check_options(request: &DriftRequest) -> Result<()> {
         let text = format!("{} must be above 0 and at most 1", request.epsilon);
         return Err(Error::invalid("epsilon", text));
     }
+    check_edges(request)?;
+    if !(0.0..=1.0).contains(&request.quantile) {
+        let text = format!("{} must be from 0 to 1", request.quantile);
+        return Err(Error::invalid("quantile", text));
+    }
+    if request.binning == BinRule::Pooled && request.peer != Some(Peer::Seeds) {
+        let text = "pooled bins move with each window, so that its history is not comparable; take \
+                    equal-width, or the mode seeds";
+        return Err(Error::invalid("binning", text));
+    }
+    if request.chunk_rows.is_some() && request.peer != Some(Peer::Nannyml) {
+        let text = "are of NannyML's thresholds; leave them out, or ask as nannyml";
+        return Err(Error::invalid("chunk_rows", text));
+    }
     Ok(())
+}
+
+/// Edges are of one feature, instead of a number of bins and a rule.
+fn check_edges(request: &DriftRequest) -> Result<()> {
+    let edges = request.edges.as_slice();
+    if edges.is_empty() {
+        return Ok(());
+    }
+    let default = DriftRequest::default();
+    let text = if !(edges.iter().all(|edge| edge.is_finite()) && edges.is_sorted_by(|a, b| a < b)) {
+        "must be numbers that ascend, such as 10,20,50".to_owned()
+    } else if edges.len() >= limits::BINS_MAX {
+        format!("{} edges are more than {}", edges.len(), limits::BINS_MAX - 1)
+    } else if request.features.len() != 1 {
+        "are those of one feature; ask for that feature alone".to_owned()
+    } else if request.bins != default.bins || request.binning != default.binning {
+        "say which bins there are; leave their number and rule out".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid("edges", text))
 }
 
 /// What statistics of values come from: rows, or sums by bin.
@@ -149,15 +193,24 @@ fn report_windows(
     let one = |(here, window): (usize, &TimeRange)| {
         let place = first + here;
         let mut results = Vec::with_capacity(comparison.features.len() * methods.len());
+        let rows = Both { reference: comparison.rows, current: gathered.tallies.rows(place) };
         for (column, feature) in comparison.features.iter().enumerate() {
             let current = gathered.tallies.column(place, column);
             for method in methods {
                 let measured = match method.basis() {
                     Basis::Bins => of_bins(*method, feature, current),
+                    Basis::Counts => shares::of_counts(*method, feature, current, rows),
                     Basis::Values if request.exact => exact.result(place, column, *method),
                     Basis::Values => {
                         let window = WindowSums { sums: *sums, window: here, feature: column };
-                        of_fine_bins(*method, feature, current, &window)
+                        match method {
+                            Method::VarianceRatio | Method::QuantileShift => {
+                                let counts: Vec<u64> = current.bins().collect();
+                                let p = request.quantile;
+                                shifts::of_fine_bins(*method, feature, &counts, &window, p)
+                            }
+                            _ => of_fine_bins(*method, feature, current, &window),
+                        }
                     }
                 };
                 let details = match method.basis() {
@@ -165,6 +218,10 @@ fn report_windows(
                     _ => Vec::new(),
                 };
                 let explanation = request.explain.then(|| {
+                    if method.basis() == Basis::Counts {
+                        let bins = shares::bins(*method, feature, current, rows);
+                        return explain::of_shares(*method, bins);
+                    }
                     let exact = exact.rows_of(place, column);
                     explanation(*method, (column, feature), current, comparison, exact, request)
                 });

@@ -57,6 +57,7 @@ pub(crate) fn exact(
     reference: &Reference,
     comparison: &Comparison,
     methods: &[Method],
+    quantile: f64,
 ) -> Result<Exact> {
     let rows = db.reference_rows(reference)?;
     let rows_of_reference = reference.tally.rows;
@@ -87,7 +88,9 @@ pub(crate) fn exact(
             for (of, sample) in results.iter_mut().zip(samples) {
                 let sample = finite_sorted(&sample);
                 sizes.push(Both { reference: size, current: sample.len() as u64 });
-                of.extend(methods.iter().map(|method| of_samples(*method, &reference, &sample)));
+                of.extend(
+                    methods.iter().map(|method| of_samples(*method, &reference, &sample, quantile)),
+                );
             }
         }
         exact.results.push(results);
@@ -168,7 +171,12 @@ pub(crate) fn samples(
 }
 
 /// A statistic of two sorted samples.
-fn of_samples(method: Method, reference: &[f64], sample: &[f64]) -> Measured<Statistic> {
+fn of_samples(
+    method: Method,
+    reference: &[f64],
+    sample: &[f64],
+    quantile: f64,
+) -> Measured<Statistic> {
     let value = |value: Measured<f64>| value.map(Statistic::exact);
     let test = |test: Measured<TwoSampleTest>| {
         test.map(|test| Statistic::exact(test.statistic).with_p(test.p_value))
@@ -183,6 +191,11 @@ fn of_samples(method: Method, reference: &[f64], sample: &[f64]) -> Measured<Sta
         Method::WassersteinNorm => value(stats::wasserstein_norm(reference, sample)),
         Method::Energy => value(stats::energy(reference, sample)),
         Method::MeanShift => value(stats::mean_shift(reference, sample)),
+        Method::VarianceRatio => value(stats::variance_ratio(reference, sample)),
+        Method::QuantileShift => {
+            let shifts = stats::quantile_shifts(reference, sample, &[quantile])?;
+            value(shifts.first().copied().ok_or(Undefined::NoValue))
+        }
         Method::Cvm => test(stats::cvm(reference, sample)),
         Method::Ad => test(stats::ad(reference, sample)),
         Method::MannWhitney => test(stats::mann_whitney(reference, sample)),

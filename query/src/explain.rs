@@ -12,9 +12,12 @@ use crate::{
     stats::{self, Measured},
 };
 
-const SUM: &str = "the contributions add up to the value";
-const SQUARE: &str = "the contributions add up to the square of the value";
-const LARGEST: &str = "the value is the largest contribution";
+/// The name of the bin of nulls and NaN.
+const NULLS: &str = "(null)";
+pub(crate) const SUM: &str = "the contributions add up to the value";
+const SHARE: &str = "no sum over bins: the value is made of the shares of the first";
+pub(crate) const SQUARE: &str = "the contributions add up to the square of the value";
+pub(crate) const LARGEST: &str = "the value is the largest contribution";
 const BOUNDED: &str =
     "no sum over bins: counts and sums by bin only bound it, and the value is the middle";
 const SINGLE: &str = "no sum over bins: single values were compared, and no bins were used";
@@ -27,6 +30,7 @@ pub(crate) fn check(comparison: &Comparison, windows: usize, methods: &[Method])
         let numeric = feature.field.kind.is_numeric();
         let of = |method: &Method| match method.basis() {
             Basis::Bins if numeric => coarse,
+            Basis::Counts => 3,
             _ => fine,
         };
         methods.iter().map(of).sum::<usize>()
@@ -83,6 +87,18 @@ pub(crate) fn rule(method: Method) -> &'static str {
         Method::MeanShift => {
             "mean of the window less that of the reference, over the reference's deviation (ddof 0)"
         }
+        Method::VarianceRatio => "variance of the window over that of the reference (ddof 1)",
+        Method::QuantileShift => {
+            "quantile of the window less that of the reference, linear between values"
+        }
+        Method::NullRateChange => "share of nulls in the window less that in the reference",
+        Method::NewCategoryShare => {
+            "rows of the window whose category the reference does not have, over those with a category"
+        }
+        Method::OutOfRangeShare => {
+            "rows of the window below the smallest or above the largest value of the reference, over \
+             those with a finite value"
+        }
     }
 }
 
@@ -97,16 +113,30 @@ pub(crate) fn bins(
     let counts = reference.zip(feature.counts(current)).chain(feature.beside(current));
     let counts = counts.map(|(reference, current)| Both { reference, current });
     match known {
-        ColumnBins::Numeric { .. } | ColumnBins::Latency => between(&feature.edges, counts),
+        ColumnBins::Numeric { .. } | ColumnBins::Latency => {
+            let inside = feature.edges.len() + 1;
+            let mut counts = counts;
+            let mut bins = between(&feature.edges, counts.by_ref().take(inside));
+            bins.extend(counts.map(null_bin));
+            bins
+        }
         ColumnBins::Categories { names } => {
             let new = current.new_names().map(|(name, _)| name.to_string());
             let names = names.iter().cloned().chain(new).map(Cow::Owned);
-            let names = names.chain(std::iter::repeat(Cow::Borrowed(OTHER_CLASS)));
+            let beside = feature.beside(current).count() - current.new_names().count();
+            let other = beside > usize::from(feature.nulls);
+            let names = names.chain(other.then_some(Cow::Borrowed(OTHER_CLASS)));
+            let names = names.chain(feature.nulls.then_some(Cow::Borrowed(NULLS)));
             let bin =
                 |(count, name)| ExplainedBin { name: Some(name), count, ..ExplainedBin::default() };
             counts.zip(names).map(bin).collect()
         }
     }
+}
+
+/// The bin of nulls and NaN.
+pub(crate) fn null_bin(count: Both) -> ExplainedBin {
+    ExplainedBin { name: Some(Cow::Borrowed(NULLS)), count, ..ExplainedBin::default() }
 }
 
 /// Bins between ascending edges, the outer ones unbounded.
@@ -153,12 +183,36 @@ pub(crate) fn of_rows(method: Method, rows: Both) -> Explanation {
     }
 }
 
+/// Explains a share of rows by these and the others.
+pub(crate) fn of_shares(method: Method, bins: Vec<ExplainedBin>) -> Explanation {
+    explained(method, bins, 0.0)
+}
+
 /// Adds rule, sizes and contributions to bins.
-fn explained(method: Method, mut bins: Vec<ExplainedBin>, epsilon: f64) -> Explanation {
+fn explained(method: Method, bins: Vec<ExplainedBin>, epsilon: f64) -> Explanation {
     let reference: Vec<u64> = bins.iter().map(|bin| bin.count.reference).collect();
     let current: Vec<u64> = bins.iter().map(|bin| bin.count.current).collect();
-    let rows = Both { reference: reference.iter().sum(), current: current.iter().sum() };
     let (terms, made) = terms(method, &reference, &current, epsilon);
+    let epsilon = match method {
+        Method::Psi => Some(epsilon),
+        Method::Kl => Some(stats::KL_FLOOR),
+        _ => None,
+    };
+    of_terms(rule(method), epsilon, bins, terms, made)
+}
+
+/// Explains a statistic by its rule, its bins and what each adds.
+pub(crate) fn of_terms(
+    rule: &'static str,
+    epsilon: Option<f64>,
+    mut bins: Vec<ExplainedBin>,
+    terms: Option<Measured<Vec<f64>>>,
+    made: &'static str,
+) -> Explanation {
+    let rows = Both {
+        reference: bins.iter().map(|bin| bin.count.reference).sum(),
+        current: bins.iter().map(|bin| bin.count.current).sum(),
+    };
     let contributions = match terms {
         Some(Ok(terms)) => {
             for (bin, term) in bins.iter_mut().zip(terms) {
@@ -170,18 +224,7 @@ fn explained(method: Method, mut bins: Vec<ExplainedBin>, epsilon: f64) -> Expla
         Some(Err(undefined)) => undefined.reason(),
         None => made,
     };
-    let epsilon = match method {
-        Method::Psi => Some(epsilon),
-        Method::Kl => Some(stats::KL_FLOOR),
-        _ => None,
-    };
-    Explanation {
-        rule: rule(method).into(),
-        rows,
-        epsilon,
-        contributions: contributions.into(),
-        bins,
-    }
+    Explanation { rule: rule.into(), rows, epsilon, contributions: contributions.into(), bins }
 }
 
 /// What each bin adds to a method, and how that makes the value.
@@ -213,6 +256,11 @@ fn terms(
         | Method::Ad
         | Method::MannWhitney
         | Method::Energy
-        | Method::MeanShift => (None, BOUNDED),
+        | Method::MeanShift
+        | Method::VarianceRatio
+        | Method::QuantileShift => (None, BOUNDED),
+        Method::NullRateChange | Method::NewCategoryShare | Method::OutOfRangeShare => {
+            (None, SHARE)
+        }
     }
 }

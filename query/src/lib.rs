@@ -12,6 +12,7 @@ mod reads;
 mod method;
 mod metric;
 mod peer;
+mod bin_rule;
 mod explanation;
 mod curves;
 mod report;
@@ -22,6 +23,8 @@ mod bins;
 mod moments;
 mod explain;
 mod statistic;
+mod shares;
+mod shifts;
 mod exact;
 mod verdict;
 mod parity;
@@ -40,6 +43,7 @@ mod asked_class;
 mod fairness;
 
 pub use baseline::{Baseline, Degradation};
+pub use bin_rule::{BinRule, Nulls};
 pub use curves::{Curve, CurveOptions, Curves, ReliabilityPoint, ResidualQuantile, ThresholdPoint};
 pub use data_quality::{
     ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,

@@ -40,6 +40,16 @@ pub enum Method {
     Energy,
     /// Shift of the mean in standard deviations of the reference.
     MeanShift,
+    /// Ratio of the window's variance to the reference's.
+    VarianceRatio,
+    /// Shift of a quantile, in the unit of the feature.
+    QuantileShift,
+    /// Change of the share of nulls.
+    NullRateChange,
+    /// Share of the window's values whose category the reference does not have.
+    NewCategoryShare,
+    /// Share of the window's values outside the range of the reference.
+    OutOfRangeShare,
 }
 
 /// What a statistic is computed from.
@@ -47,13 +57,15 @@ pub enum Method {
 pub(crate) enum Basis {
     /// Counts in the bins of PSI or by category, which partials hold exactly.
     Bins,
+    /// Counts beside those bins, which partials hold as well.
+    Counts,
     /// The values themselves, so that partials give bounds at best; only numbers have it.
     Values,
 }
 
 impl Method {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::Psi,
         Self::Ks,
         Self::Chi2,
@@ -71,6 +83,11 @@ impl Method {
         Self::MannWhitney,
         Self::Energy,
         Self::MeanShift,
+        Self::VarianceRatio,
+        Self::QuantileShift,
+        Self::NullRateChange,
+        Self::NewCategoryShare,
+        Self::OutOfRangeShare,
     ];
 
     /// Name in flags and reports.
@@ -93,6 +110,11 @@ impl Method {
             Self::MannWhitney => "mann_whitney",
             Self::Energy => "energy",
             Self::MeanShift => "mean_shift",
+            Self::VarianceRatio => "variance_ratio",
+            Self::QuantileShift => "quantile_shift",
+            Self::NullRateChange => "null_rate_change",
+            Self::NewCategoryShare => "new_category_share",
+            Self::OutOfRangeShare => "out_of_range_share",
         }
     }
 
@@ -114,7 +136,10 @@ impl Method {
             | Self::Ad
             | Self::MannWhitney
             | Self::Energy
-            | Self::MeanShift => Basis::Values,
+            | Self::MeanShift
+            | Self::VarianceRatio
+            | Self::QuantileShift => Basis::Values,
+            Self::NullRateChange | Self::NewCategoryShare | Self::OutOfRangeShare => Basis::Counts,
         }
     }
 

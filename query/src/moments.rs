@@ -10,7 +10,10 @@ use driftline_storage::{
     TimeRange, centre,
 };
 
-use crate::bins::Comparison;
+use crate::{
+    bins::Comparison,
+    stats::{Bounds, SpreadSums},
+};
 
 /// Rounding of a sum, relative to the sum of absolute values: far more than numbers of 53 bits lose.
 const ROUNDING: f64 = 1e-12;
@@ -151,12 +154,51 @@ impl Sums {
     ) -> Option<BinSums> {
         let kept = self.kept.get(window)?.get(feature)?;
         let covered: Vec<u64> = self.covered.column(window, feature).bins().collect();
-        let whole = self.whole.get(window).copied().unwrap_or(false);
-        let mut outline = kept.moments.outline;
-        outline.min = outline.min.min(kept.cut.outline.min);
-        outline.max = outline.max.max(kept.cut.outline.max);
-        let range = (whole && outline.min <= outline.max).then_some((outline.min, outline.max));
+        let range = self.range(window, feature);
         bin_sums(edges, counts, &covered, &kept.moments, range)
+    }
+
+    /// The smallest and largest value of a window, perhaps of more rows than its own; nothing where some
+    /// rows are in no hour that moments are kept of.
+    pub(crate) fn range(&self, window: usize, feature: usize) -> Option<(f64, f64)> {
+        let kept = self.kept.get(window)?.get(feature)?;
+        let whole = self.whole.get(window).copied().unwrap_or(false);
+        let low = kept.moments.outline.min.min(kept.cut.outline.min);
+        let high = kept.moments.outline.max.max(kept.cut.outline.max);
+        (whole && low <= high).then_some((low, high))
+    }
+
+    /// What is known of the spread around the centre of a feature in a window, whose counts by fine bin
+    /// are given: sums of whole hours, and for the other values the ends of their bins. Nothing if an
+    /// outer bin has such values between unknown ends.
+    pub(crate) fn spread(
+        &self,
+        window: usize,
+        feature: usize,
+        edges: &[f64],
+        counts: &[u64],
+    ) -> Option<SpreadSums> {
+        let outline = self.kept.get(window)?.get(feature)?.moments.outline;
+        let range = self.range(window, feature);
+        let covered = self.covered.column(window, feature).bins();
+        let centre = centre(edges);
+        let at = |value: f64| Bounds { lower: value, upper: value };
+        let (mut sum, mut squares) = (at(outline.sum.value()), at(outline.squares.value()));
+        for (bin, (count, covered)) in counts.iter().zip(covered).enumerate() {
+            let rest = count.checked_sub(covered).filter(|rest| *rest > 0);
+            let Some(rest) = rest.map(|rest| rest as f64) else { continue };
+            let low = bin.checked_sub(1).and_then(|edge| edges.get(edge)).copied();
+            let low = low.or(range.map(|range| range.0))? - centre;
+            let high = edges.get(bin).copied().or(range.map(|range| range.1))? - centre;
+            let least = if low <= 0.0 && high >= 0.0 { 0.0 } else { low.abs().min(high.abs()) };
+            sum.lower += rest * low;
+            sum.upper += rest * high;
+            squares.lower += rest * least * least;
+            squares.upper += rest * (low * low).max(high * high);
+        }
+        let known = [sum.lower, sum.upper, squares.lower, squares.upper];
+        let n = counts.iter().sum();
+        known.iter().all(|end| end.is_finite()).then_some(SpreadSums { n, sum, squares })
     }
 
     /// Sum of the differences from the centre over the values of whole hours, and how many.

@@ -9,17 +9,27 @@ pub enum Peer {
     Credit,
     /// Evidently.
     Evidently,
+    /// NannyML.
+    Nannyml,
+    /// Scouter.
+    Scouter,
+    /// The formulas of the documents that Driftline began with.
+    Seeds,
 }
 
 impl Peer {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Credit, Self::Evidently];
+    pub const ALL: [Self; 5] =
+        [Self::Credit, Self::Evidently, Self::Nannyml, Self::Scouter, Self::Seeds];
 
     /// Name in flags.
     pub fn name(self) -> &'static str {
         match self {
             Self::Credit => "credit",
             Self::Evidently => "evidently",
+            Self::Nannyml => "nannyml",
+            Self::Scouter => "scouter",
+            Self::Seeds => "seeds",
         }
     }
 

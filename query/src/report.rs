@@ -7,6 +7,7 @@ use driftline_storage::{Error, Kind, Result, near_misses};
 
 use crate::{
     baseline::{Baseline, Degradation},
+    bin_rule::{BinRule, Nulls},
     curves::{CurveOptions, Curves},
     explanation::{Both, Explanation},
     method::Method,
@@ -48,8 +49,16 @@ pub struct DriftRequest {
     pub features: Vec<String>,
     /// Name of the reference; none means the default one.
     pub reference: Option<String>,
-    /// Quantile bins of PSI, 2 or more.
+    /// Bins of statistics of counts over numbers, 2 or more.
     pub bins: usize,
+    /// How those bins follow from the reference.
+    pub binning: BinRule,
+    /// Edges of those bins instead, ascending, of the one feature that is asked for.
+    pub edges: Vec<f64>,
+    /// Where nulls and NaN stand in statistics of counts.
+    pub nulls: Nulls,
+    /// Which quantile a quantile shift is of, from 0 to 1.
+    pub quantile: f64,
     /// What shares are raised to in PSI, above 0.
     pub epsilon: f64,
     /// Whether statistics of values read rows: exact, with p-values.
@@ -60,6 +69,9 @@ pub struct DriftRequest {
     pub share: Option<ShareOptions>,
     /// Whose numbers to reproduce, and whose verdicts; no method then means its own choice.
     pub peer: Option<Peer>,
+    /// Rows of each chunk of the reference that NannyML's thresholds come from; none means that it is
+    /// cut into ten.
+    pub chunk_rows: Option<u64>,
     /// Whether each result says how it came about, see [`DriftResult::explanation`].
     pub explain: bool,
 }
@@ -129,11 +141,16 @@ impl Default for DriftRequest {
             features: Vec::new(),
             reference: None,
             bins: 10,
+            binning: BinRule::default(),
+            edges: Vec::new(),
+            nulls: Nulls::default(),
+            quantile: 0.5,
             epsilon: 1e-4,
             exact: false,
             details: false,
             share: None,
             peer: None,
+            chunk_rows: None,
             explain: false,
         }
     }

@@ -39,6 +39,12 @@ impl Statistic {
         Self { value, p_value: None, error_bound, exact: error_bound == 0.0 }
     }
 
+    /// The same without its p-value where that of rows is exact: bounds are those of the limit, which
+    /// may be below it among few rows.
+    fn unless(self, exact: bool) -> Self {
+        Self { p_value: self.p_value.filter(|_| !exact), ..self }
+    }
+
     /// The middle of what counts say of a test.
     fn of_test(test: BinnedTest) -> Self {
         let bounded = Self::bounded(test.statistic.midpoint(), test.statistic.error_bound());
@@ -137,15 +143,22 @@ pub(crate) fn of_fine_bins(
     }
     let counts: Vec<u64> = current.bins().collect();
     let reference = &feature.reference.bins;
+    let rows = (reference.iter().sum::<u64>(), counts.iter().sum::<u64>());
     match method {
         Method::Ks => {
             let ks = stats::binned_ks(reference, &counts)?;
             Ok(Statistic::bounded(ks.at_edges, ks.error_bound))
         }
-        Method::Cvm => stats::binned_cvm(reference, &counts).map(Statistic::of_test),
+        Method::Cvm => {
+            let test = stats::binned_cvm(reference, &counts).map(Statistic::of_test);
+            let exact = rows.0.max(rows.1) <= stats::CVM_EXACT_MAX_SIDE;
+            test.map(|test| test.unless(exact))
+        }
         Method::Ad => stats::binned_ad(reference, &counts).map(Statistic::of_test),
         Method::MannWhitney => {
-            stats::binned_mann_whitney(reference, &counts).map(Statistic::of_test)
+            let test = stats::binned_mann_whitney(reference, &counts).map(Statistic::of_test);
+            let exact = rows.0.min(rows.1) <= stats::MANN_WHITNEY_EXACT_MAX;
+            test.map(|test| test.unless(exact))
         }
         _ => of_sums(method, feature, &counts, window),
     }

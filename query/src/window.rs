@@ -5,10 +5,11 @@ use driftline_storage::{Error, MINUTE_MICROS, Result, TIME_MAX, TIME_MIN, TimeRa
 use crate::limits;
 
 /// The windows of a query: `[from, to)`, or `[from + k step, from + (k + 1) step)` for k = 0, 1, ..
-/// with the last cut at `to`. Times and step are microseconds.
+/// with the last cut at `to`. Times and step are microseconds. Where `from` is `to` there is one window,
+/// which holds nothing.
 ///
 /// # Errors
-/// `InvalidArgument` if `to` is not after `from`, a time is outside the years 0001 to 9999, `step`
+/// `InvalidArgument` if `to` is before `from`, a time is outside the years 0001 to 9999, `step`
 /// is not positive, or there would be more than [`limits::WINDOWS_MAX`] windows.
 pub fn windows(from: i64, to: i64, step: Option<i64>) -> Result<Vec<TimeRange>> {
     for (field, time) in [("from", from), ("to", to)] {
@@ -17,11 +18,13 @@ pub fn windows(from: i64, to: i64, step: Option<i64>) -> Result<Vec<TimeRange>> 
             return Err(Error::invalid(field, text));
         }
     }
-    if to <= from {
-        let text = "the window ends before it starts; its end must be after its start";
+    if to < from {
+        let text = "the window ends before it starts; its end must not be before its start";
         return Err(Error::invalid("to", text));
     }
-    let Some(step) = step else { return Ok(vec![TimeRange { start: from, end: to }]) };
+    let Some(step) = step.filter(|step| *step <= 0 || to > from) else {
+        return Ok(vec![TimeRange { start: from, end: to }]);
+    };
     if step <= 0 {
         return Err(Error::invalid("step", "must be longer than 0"));
     }
@@ -64,11 +67,13 @@ mod tests {
         check(Some(5), &[range(0, 5), range(5, 10)]);
         check(Some(4), &[range(0, 4), range(4, 8), range(8, 10)]);
         check(Some(i64::MAX), &[range(0, 10)]);
+        for step in [None, Some(7)] {
+            assert_eq!(windows(5, 5, step).ok().as_deref(), Some(&[range(5, 5)][..]), "nothing");
+        }
     }
 
     #[test]
     fn an_interval_that_ends_before_it_starts_is_refused() {
-        assert!(windows(5, 5, None).is_err());
         assert!(windows(5, 4, None).is_err());
         assert!(windows(0, 5, Some(0)).is_err());
         assert!(windows(0, i64::MAX, None).is_err());

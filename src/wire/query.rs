@@ -17,7 +17,10 @@ use super::{
     model, performance,
     scope::{scope, write_scope},
     time,
-    verdict::{peer, share_options, verdict, write_peer, write_share_options, write_verdict},
+    verdict::{
+        binning, nulls, peer, share_options, verdict, write_binning, write_nulls, write_peer,
+        write_share_options, write_verdict,
+    },
 };
 
 /// Names of request fields by the names that queries give them.
@@ -39,7 +42,7 @@ pub(crate) const QUERY_FIELDS: &[(&str, &str)] = &[
 ];
 
 /// Statistics and their numbers on the wire.
-const METHODS: [(Method, v1::DriftMethod); 17] = [
+const METHODS: [(Method, v1::DriftMethod); 22] = [
     (Method::Psi, v1::DriftMethod::Psi),
     (Method::Ks, v1::DriftMethod::Ks),
     (Method::Chi2, v1::DriftMethod::Chi2),
@@ -57,6 +60,11 @@ const METHODS: [(Method, v1::DriftMethod); 17] = [
     (Method::MannWhitney, v1::DriftMethod::MannWhitney),
     (Method::Energy, v1::DriftMethod::Energy),
     (Method::MeanShift, v1::DriftMethod::MeanShift),
+    (Method::VarianceRatio, v1::DriftMethod::VarianceRatio),
+    (Method::QuantileShift, v1::DriftMethod::QuantileShift),
+    (Method::NullRateChange, v1::DriftMethod::NullRateChange),
+    (Method::NewCategoryShare, v1::DriftMethod::NewCategoryShare),
+    (Method::OutOfRangeShare, v1::DriftMethod::OutOfRangeShare),
 ];
 
 fn method(field: &str, method: i32) -> Result<Method> {
@@ -96,6 +104,11 @@ pub(crate) fn drift_request(request: v1::QueryDriftRequest) -> Result<DriftReque
         share: request.share.map(share_options).transpose()?,
         peer: peer(request.peer)?,
         explain: request.explain,
+        nulls: nulls(request.nulls)?,
+        binning: binning(request.binning)?,
+        edges: request.edges,
+        chunk_rows: request.chunk_rows,
+        quantile: request.quantile.unwrap_or(default.quantile),
     })
 }
 
@@ -113,6 +126,11 @@ pub(crate) fn write_drift_request(request: &DriftRequest) -> v1::QueryDriftReque
         share: request.share.as_ref().map(write_share_options),
         peer: write_peer(request.peer),
         explain: request.explain,
+        nulls: write_nulls(request.nulls),
+        binning: write_binning(request.binning),
+        edges: request.edges.clone(),
+        chunk_rows: request.chunk_rows,
+        quantile: Some(request.quantile),
     }
 }
 
@@ -443,8 +461,8 @@ pub(crate) fn write_distribution_report(
 #[cfg(test)]
 mod tests {
     use driftline_query::{
-        Baseline, Correction, CurveOptions, Curves, Degradation, Metric, Peer, Scope, ShareOptions,
-        Verdict,
+        Baseline, BinRule, Correction, CurveOptions, Curves, Degradation, Metric, Nulls, Peer,
+        Scope, ShareOptions, Verdict,
     };
 
     use super::*;
@@ -476,6 +494,16 @@ mod tests {
             drift.peer = Some(peer);
             assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);
         }
+        drift.explain = true;
+        drift.nulls = Nulls::Bin;
+        drift.edges = vec![1.0, 2.5];
+        drift.chunk_rows = Some(2_000);
+        drift.quantile = 0.95;
+        for rule in BinRule::ALL {
+            drift.binning = rule;
+            assert_eq!(drift_request(write_drift_request(&drift)).expect("valid"), drift);
+        }
+        assert!(binning(9).is_err() && nulls(9).is_err());
         let baselines = [
             None,
             Some(Baseline::Value(0.5)),

@@ -1,9 +1,9 @@
-//! How columns are judged, and what was found.
+//! How columns are binned and judged, and what was found.
 
 use std::borrow::Cow;
 
 use driftline_proto::v1;
-use driftline_query::{Correction, Peer, ShareOptions, Verdict};
+use driftline_query::{BinRule, Correction, Nulls, Peer, ShareOptions, Verdict};
 use driftline_storage::{Error, Result};
 
 pub(super) fn share_options(options: v1::DriftShareOptions) -> Result<ShareOptions> {
@@ -49,20 +49,59 @@ pub(super) fn write_verdict(verdict: Verdict) -> v1::DriftVerdict {
     }
 }
 
+/// Peers and their numbers on the wire.
+const PEERS: [(Peer, v1::DriftPeer); 5] = [
+    (Peer::Credit, v1::DriftPeer::Credit),
+    (Peer::Evidently, v1::DriftPeer::Evidently),
+    (Peer::Nannyml, v1::DriftPeer::Nannyml),
+    (Peer::Scouter, v1::DriftPeer::Scouter),
+    (Peer::Seeds, v1::DriftPeer::Seeds),
+];
+
 pub(super) fn peer(peer: i32) -> Result<Option<Peer>> {
-    match v1::DriftPeer::try_from(peer) {
-        Ok(v1::DriftPeer::Unspecified) => Ok(None),
-        Ok(v1::DriftPeer::Credit) => Ok(Some(Peer::Credit)),
-        Ok(v1::DriftPeer::Evidently) => Ok(Some(Peer::Evidently)),
-        Err(_) => Err(Error::invalid("peer", format!("{peer} is not a peer"))),
+    if peer == v1::DriftPeer::Unspecified as i32 {
+        return Ok(None);
     }
+    let known = PEERS.iter().find(|(_, known)| *known as i32 == peer);
+    let unknown = || Error::invalid("peer", format!("{peer} is not a peer"));
+    known.map(|(known, _)| Some(*known)).ok_or_else(unknown)
 }
 
 pub(super) fn write_peer(peer: Option<Peer>) -> i32 {
-    let peer = match peer {
-        None => v1::DriftPeer::Unspecified,
-        Some(Peer::Credit) => v1::DriftPeer::Credit,
-        Some(Peer::Evidently) => v1::DriftPeer::Evidently,
+    let known = PEERS.iter().find(|(known, _)| Some(*known) == peer);
+    known.map_or(v1::DriftPeer::Unspecified, |(_, known)| *known).into()
+}
+
+pub(super) fn binning(binning: i32) -> Result<BinRule> {
+    match v1::DriftBinning::try_from(binning) {
+        Ok(v1::DriftBinning::Unspecified) => Ok(BinRule::Quantiles),
+        Ok(v1::DriftBinning::EqualWidth) => Ok(BinRule::EqualWidth),
+        Ok(v1::DriftBinning::Pooled) => Ok(BinRule::Pooled),
+        Err(_) => Err(Error::invalid("binning", format!("{binning} is not a binning"))),
+    }
+}
+
+pub(super) fn write_binning(rule: BinRule) -> i32 {
+    let binning = match rule {
+        BinRule::Quantiles => v1::DriftBinning::Unspecified,
+        BinRule::EqualWidth => v1::DriftBinning::EqualWidth,
+        BinRule::Pooled => v1::DriftBinning::Pooled,
     };
-    peer.into()
+    binning.into()
+}
+
+pub(super) fn nulls(nulls: i32) -> Result<Nulls> {
+    match v1::DriftNulls::try_from(nulls) {
+        Ok(v1::DriftNulls::Unspecified) => Ok(Nulls::Apart),
+        Ok(v1::DriftNulls::Bin) => Ok(Nulls::Bin),
+        Err(_) => Err(Error::invalid("nulls", format!("{nulls} is not a place of nulls"))),
+    }
+}
+
+pub(super) fn write_nulls(nulls: Nulls) -> i32 {
+    let nulls = match nulls {
+        Nulls::Apart => v1::DriftNulls::Unspecified,
+        Nulls::Bin => v1::DriftNulls::Bin,
+    };
+    nulls.into()
 }

@@ -81,6 +81,14 @@ fn bins_and_contributions_add_up_to_the_answer() {
     assert!(parts > 0 && read["partials"] == parts && read["sums"] == parts, "{read}");
     assert!(read["cells"].as_u64().unwrap() > 100, "{read}");
 
+    for peer in ["credit", "evidently", "nannyml", "scouter", "seeds"] {
+        let answer = ask(&target, &["--as", peer]);
+        let results = answer["windows"][0]["results"].as_array().unwrap();
+        let checked = results.iter().filter(|result| check_result(result)).count();
+        println!("{peer}: {checked} values are made of what their bins add");
+        assert!(checked > 3, "{peer}: {checked}");
+    }
+
     let said =
         run(&target, &[&["query", "drift", "--model", SET, "--explain"], &WINDOW[..]].concat());
     for part in ["sum of (q - p) ln(q / p)", "epsilon 0.0001", "adds", "█", "Read: ", "rows: none"]

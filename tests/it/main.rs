@@ -5,12 +5,14 @@
 
 mod bad_days;
 mod bench;
+mod bins;
 mod cli;
 mod compat;
 mod corpus;
 mod crash;
 mod cuts;
 mod fairness;
+mod edge;
 mod golden;
 mod explain;
 mod parity;
@@ -20,4 +22,5 @@ mod operations;
 mod program;
 mod quality;
 mod tags;
+mod shifts;
 mod tidy;

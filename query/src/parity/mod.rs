@@ -1,19 +1,27 @@
 //! Parity modes: drift as another tool computes it, with its bins, its zero rule, its default choice
 //! of method and its threshold. One file per tool; what cannot be reproduced is refused.
 
+mod equal_width;
+mod pooled;
+mod binned;
 mod credit;
 mod evidently;
-mod pooled;
+mod nannyml;
+mod scouter;
+mod seeds;
 
 use std::borrow::Cow;
 
 use driftline_storage::{
-    Column, ColumnCounts, Db, Error, Reference, Result, Snapshot, Special, TimeRange,
+    Column, ColumnBins, ColumnCounts, Db, Error, Reference, Result, Snapshot, Special, TimeRange,
 };
 
 use crate::{
+    bin_rule::Nulls,
     bins::{Asked, Compared, Detail, compare},
     exact::{Exact, samples},
+    explain,
+    explanation::{ExplainedBin, Explanation},
     gather::{Missing, missing_in, tallies},
     limits,
     method::Method,
@@ -21,33 +29,49 @@ use crate::{
     reads::RowsFor,
     reference::finite_sorted,
     report::{DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow, Verdict},
-    statistic::Histograms,
-    stats::{Measured, Undefined},
+    stats::{Measured, PSI_EPSILON, Undefined},
     verdict::share_of,
 };
 
-fn offers(peer: Peer, method: Method) -> bool {
+use nannyml::Fitted;
+
+/// What is reproduced of a peer.
+fn offered(peer: Peer) -> &'static [Method] {
     match peer {
-        Peer::Credit => method == Method::Psi,
-        Peer::Evidently => evidently::METHODS.contains(&method),
+        Peer::Credit | Peer::Scouter => &[Method::Psi],
+        Peer::Evidently => &evidently::METHODS,
+        Peer::Nannyml => &nannyml::METHODS,
+        Peer::Seeds => &seeds::METHODS,
     }
 }
 
 /// What a refused method is answered.
 fn refusal(peer: Peer, method: Method) -> String {
     let name = method.name();
-    match peer {
-        Peer::Credit => {
+    let known = || offered(peer).iter().map(|known| known.name()).collect::<Vec<_>>().join(", ");
+    match (peer, method) {
+        (Peer::Credit, _) => {
             format!("credit scoring's custom defines psi only; ask for {name} without the mode")
         }
-        Peer::Evidently if method == Method::Wasserstein => {
-            "Evidently divides the distance by the reference's deviation; ask for \
-                 wasserstein_norm"
+        (Peer::Scouter, _) => {
+            format!("of Scouter psi is reproduced only; ask for {name} without the mode")
+        }
+        (Peer::Evidently, Method::Wasserstein) => {
+            "Evidently divides the distance by the reference's deviation; ask for wasserstein_norm"
                 .to_owned()
         }
-        Peer::Evidently => {
-            let known = evidently::METHODS.map(Method::name).join(", ");
-            format!("{name} is not reproduced as Evidently has it; ask for one of {known}")
+        (Peer::Nannyml, Method::WassersteinNorm) => {
+            "NannyML leaves the distance in the unit of the feature; ask for wasserstein".to_owned()
+        }
+        (Peer::Nannyml, Method::Psi) => {
+            "NannyML has no psi; ask for js, or for psi with --as credit".to_owned()
+        }
+        (Peer::Evidently, _) => {
+            format!("{name} is not reproduced as Evidently has it; ask for one of {}", known())
+        }
+        (Peer::Nannyml, _) => format!("NannyML has no {name}; ask for one of {}", known()),
+        (Peer::Seeds, _) => {
+            format!("the documents define no {name}; ask for one of {}", known())
         }
     }
 }
@@ -57,23 +81,25 @@ fn refusal(peer: Peer, method: Method) -> String {
 enum Sides<'a> {
     /// Sorted values.
     Numbers { reference: &'a [f64], window: &'a [f64] },
-    /// Rows by category, over the categories of either side.
-    Names { reference: &'a [u64], window: &'a [u64] },
+    /// Rows by category, over the categories of either side; or by quantile, of a number whose values
+    /// are not needed.
+    Names(&'a [ExplainedBin]),
 }
 
 /// A statistic with its verdict.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Judged {
     value: Measured<f64>,
     p_value: Option<f64>,
     threshold: f64,
-    detected: bool,
+    /// Whether it drifts, or why nothing can be said.
+    detected: std::result::Result<bool, Cow<'static, str>>,
 }
 
 impl Judged {
     /// A distance.
     fn distance(value: f64, threshold: f64, detected: bool) -> Self {
-        Self { value: Ok(value), p_value: None, threshold, detected }
+        Self { value: Ok(value), p_value: None, threshold, detected: Ok(detected) }
     }
 }
 
@@ -85,13 +111,22 @@ fn reason(undefined: Undefined) -> Cow<'static, str> {
 }
 
 fn check(request: &DriftRequest, peer: Peer) -> Result<()> {
-    if let Some(method) = request.methods.iter().find(|method| !offers(peer, **method)) {
+    let offered = offered(peer);
+    if let Some(method) = request.methods.iter().find(|method| !offered.contains(method)) {
         return Err(Error::invalid("method", refusal(peer, *method)));
     }
     let default = DriftRequest::default();
-    if request.bins != default.bins || request.epsilon != default.epsilon {
+    // The documents of seeds leave the bins open.
+    let own_bins =
+        peer != Peer::Seeds && (request.bins != default.bins || request.binning != default.binning);
+    let others = !request.edges.is_empty() || request.nulls != default.nulls;
+    let others = others || request.quantile != default.quantile;
+    if own_bins || others || request.epsilon != default.epsilon {
         let text = format!("{} has its own bins and zero rule; leave them out", peer.name());
         return Err(Error::invalid("as", text));
+    }
+    if request.chunk_rows == Some(0) {
+        return Err(Error::invalid("chunk_rows", "must be at least 1"));
     }
     if request.share.is_some() || request.details || request.exact {
         let text = format!(
@@ -116,50 +151,61 @@ pub(crate) fn drift(
     reference: &Reference,
 ) -> Result<DriftReport> {
     check(request, peer)?;
-    let DriftRequest { features, bins, epsilon, .. } = request;
     // Nulls are counted beside the fine bins only.
-    let detail = if peer == Peer::Credit { Detail::Fine } else { Detail::Psi };
-    let asked = Asked { names: features, parts: *bins, epsilon: *epsilon, detail };
+    let (detail, nulls) = match peer {
+        Peer::Credit => (Detail::Fine, Nulls::Bin),
+        _ => (Detail::Psi, Nulls::Apart),
+    };
+    let asked = Asked {
+        names: &request.features,
+        // Bins of equal width are cut from rows here.
+        parts: request.bins,
+        epsilon: PSI_EPSILON,
+        detail,
+        nulls,
+        ..Asked::default()
+    };
     let comparison = compare(db, reference, asked)?;
     let each = comparison.features.len() * request.methods.len().max(1);
     limits::check_size(windows.len(), each)?;
+    if request.explain {
+        explain::check(&comparison, windows.len(), &request.methods)?;
+    }
     let gathered = tallies(snapshot, windows, &comparison.selection)?;
     let mut read = Exact::default();
     let mut results: Vec<Vec<DriftResult>> = vec![Vec::with_capacity(each); windows.len()];
+    let bins = comparison.selection.cells.binning().columns();
     for (column, feature) in comparison.features.iter().enumerate() {
-        let numbers = if feature.field.kind.is_numeric() && peer == Peer::Evidently {
-            let rows = db.reference_rows(reference)?;
-            read.reference_rows = reference.tally.rows;
-            let of_reference = match rows.column(&feature.field)? {
-                Column::Numeric(values) => finite_sorted(&values),
-                Column::Categories(_) => Vec::new(),
-            };
-            Some((of_reference, samples(snapshot, windows, &feature.field, &mut read)?))
-        } else {
-            None
-        };
+        let place = comparison.places.get(column);
+        let Some((_, known)) = place.and_then(|place| bins.get(*place)) else { continue };
+        let rows = Rows::read(db, request, peer, snapshot, windows, reference, feature, &mut read)?;
         for (place, results) in results.iter_mut().enumerate() {
             let current = gathered.tallies.column(place, column);
-            let window = numbers.as_ref().and_then(|(reference, windows)| {
-                Some((reference.as_slice(), finite_sorted(windows.get(place)?)))
-            });
-            let one = |method: Option<Method>| match (peer, &window) {
-                (Peer::Credit, _) => (Method::Psi, credit::judge(feature, current)),
-                (Peer::Evidently, Some((reference, window))) => {
-                    evidently::judge(method, Sides::Numbers { reference, window })
-                }
-                (Peer::Evidently, None) => of_names(method, feature, current),
+            let window = rows.windows.get(place).map(|values| finite_sorted(values));
+            let counted = explain::bins(feature, known, current);
+            let question = Question {
+                peer,
+                request,
+                feature,
+                current,
+                known,
+                counted: &counted,
+                sides: match &window {
+                    Some(window) => Sides::Numbers { reference: &rows.reference, window },
+                    None => Sides::Names(&counted),
+                },
+                fitted: rows.fitted.as_ref(),
             };
-            let methods: Vec<Option<Method>> = if request.methods.is_empty() {
-                vec![None]
-            } else {
-                request.methods.iter().copied().map(Some).collect()
-            };
-            results.extend(methods.into_iter().map(|asked| result(feature, one(asked))));
+            if request.methods.is_empty() {
+                results.push(question.answer(None));
+            }
+            let asked = request.methods.iter().copied().map(Some);
+            results.extend(asked.map(|method| question.answer(method)));
         }
     }
     let missing: Vec<Missing> = gathered.missing.iter().chain(&read.missing).cloned().collect();
     let mut reads = gathered.reads.clone();
+    reads.rename(RowsFor::OtherBinning, comparison.rows_for(reference));
     reads.add_rows(RowsFor::Peer, read.rows_scanned);
     reads.reference_rows = read.reference_rows;
     let report =
@@ -181,21 +227,124 @@ pub(crate) fn drift(
     })
 }
 
-fn of_names(
-    method: Option<Method>,
-    feature: &Compared,
-    current: ColumnCounts<'_>,
-) -> (Method, Outcome) {
-    let other = feature.reference.special(Special::Other) + current.special(Special::Other);
-    if other > 0 {
-        let text = "more categories than are counted by name; ask without the mode";
-        return (method.unwrap_or(Method::Js), Err(Cow::Borrowed(text)));
-    }
-    let Histograms { reference, window } = Histograms::of(feature, current);
-    evidently::judge(method, Sides::Names { reference: &reference, window: &window })
+/// What rows say of a column, as far as a peer needs them.
+#[derive(Debug, Default)]
+struct Rows {
+    /// Sorted values of the reference, of a number.
+    reference: Vec<f64>,
+    /// Values of each window, of a number.
+    windows: Vec<Vec<f64>>,
+    /// What NannyML keeps of the reference.
+    fitted: Option<Fitted>,
 }
 
-fn result(feature: &Compared, (method, outcome): (Method, Outcome)) -> DriftResult {
+impl Rows {
+    #[expect(clippy::too_many_arguments, reason = "one call, each of them once")]
+    fn read(
+        db: &Db,
+        request: &DriftRequest,
+        peer: Peer,
+        snapshot: &Snapshot,
+        windows: &[TimeRange],
+        reference: &Reference,
+        feature: &Compared,
+        read: &mut Exact,
+    ) -> Result<Self> {
+        let numeric = feature.field.kind.is_numeric();
+        let of_windows = numeric
+            && match peer {
+                Peer::Credit => false,
+                Peer::Seeds => seeds::needs_rows(&request.methods, request.binning),
+                Peer::Evidently | Peer::Nannyml | Peer::Scouter => true,
+            };
+        let fits = peer == Peer::Nannyml;
+        if !(of_windows || fits) {
+            return Ok(Self::default());
+        }
+        let column = db.reference_rows(reference)?.column(&feature.field)?;
+        read.reference_rows = reference.tally.rows;
+        let fitted = fits.then(|| Fitted::new(&column, request.chunk_rows, &request.methods));
+        let reference = match &column {
+            Column::Numeric(values) => finite_sorted(values),
+            Column::Categories(_) => Vec::new(),
+        };
+        let windows = match of_windows {
+            true => samples(snapshot, windows, &feature.field, read)?,
+            false => Vec::new(),
+        };
+        Ok(Self { reference, windows, fitted })
+    }
+}
+
+/// A column of a window, with what a peer may need of it.
+#[derive(Debug, Clone, Copy)]
+struct Question<'a> {
+    peer: Peer,
+    request: &'a DriftRequest,
+    feature: &'a Compared,
+    current: ColumnCounts<'a>,
+    known: &'a ColumnBins,
+    /// Quantiles or categories with their counts.
+    counted: &'a [ExplainedBin],
+    sides: Sides<'a>,
+    fitted: Option<&'a Fitted>,
+}
+
+impl Question<'_> {
+    fn answer(&self, asked: Option<Method>) -> DriftResult {
+        let (method, outcome) = self.judge(asked);
+        let result = result(self.feature, method, outcome);
+        let explanation = self.request.explain.then(|| self.explain(asked));
+        let explanation = match (&result.undefined, explanation) {
+            (Some(reason), Some(known)) => Some(known.undefined(reason.clone())),
+            (_, explanation) => explanation,
+        };
+        DriftResult { explanation, ..result }
+    }
+
+    fn seeds(&self, method: Option<Method>) -> seeds::Asked<'_> {
+        seeds::Asked {
+            method,
+            sides: self.sides,
+            counted: self.counted,
+            rule: self.request.binning,
+            parts: self.request.bins,
+        }
+    }
+
+    fn judge(&self, asked: Option<Method>) -> (Method, Outcome) {
+        let other = Special::Other;
+        let other = self.feature.reference.special(other) + self.current.special(other);
+        if other > 0 && !matches!(self.peer, Peer::Credit | Peer::Seeds) {
+            let text = "more categories than are counted by name; ask without the mode";
+            let method = asked.or(offered(self.peer).first().copied()).unwrap_or(Method::Psi);
+            return (method, Err(Cow::Borrowed(text)));
+        }
+        match (self.peer, self.fitted) {
+            (Peer::Credit, _) => (Method::Psi, credit::judge(self.feature, self.current)),
+            (Peer::Evidently, _) => evidently::judge(asked, self.sides),
+            (Peer::Nannyml, Some(fitted)) => nannyml::judge(asked, self.sides, fitted),
+            (Peer::Nannyml, None) => (Method::Js, Err(reason(Undefined::ReferenceEmpty))),
+            (Peer::Scouter, _) => (Method::Psi, scouter::judge(self.sides)),
+            (Peer::Seeds, _) => self.seeds(asked).judge(),
+        }
+    }
+
+    fn explain(&self, asked: Option<Method>) -> Explanation {
+        match (self.peer, self.fitted) {
+            (Peer::Evidently, _) => evidently::explain(asked, self.sides),
+            (Peer::Nannyml, Some(fitted)) => nannyml::explain(asked, self.sides, fitted),
+            (Peer::Scouter, _) => scouter::explain(self.sides),
+            (Peer::Seeds, _) => self.seeds(asked).explain(),
+            (Peer::Credit | Peer::Nannyml, _) => {
+                let (feature, known) = (self.feature, self.known);
+                explain::of_bins(Method::Psi, feature, known, self.current, PSI_EPSILON)
+            }
+        }
+    }
+}
+
+fn result(feature: &Compared, method: Method, outcome: Outcome) -> DriftResult {
     let judged = outcome.as_ref().ok();
     let value = judged.and_then(|judged| judged.value.ok());
     let undefined = match &outcome {
@@ -211,10 +360,10 @@ fn result(feature: &Compared, (method, outcome): (Method, Outcome)) -> DriftResu
         exact: value.is_some(),
         undefined,
         details: Vec::new(),
-        verdict: judged.map(|judged| Verdict {
-            detected: Some(judged.detected),
+        verdict: outcome.ok().map(|judged| Verdict {
+            detected: judged.detected.as_ref().ok().copied(),
             threshold: judged.threshold,
-            undecided: None,
+            undecided: judged.detected.err(),
         }),
         explanation: None,
     }
@@ -228,8 +377,11 @@ fn shares(results: &[DriftResult], methods: &[Method]) -> Vec<DriftShare> {
             result.verdict.as_ref().and_then(|verdict| verdict.detected).ok_or(Undefined::NoValue)
         };
         let verdicts: Vec<Measured<bool>> = of_method.iter().map(verdict).collect();
-        let undecided = of_method.iter().filter(|result| result.verdict.is_none());
-        let reasons: Vec<_> = undecided.filter_map(|result| result.undefined.clone()).collect();
+        let why = |result: &&DriftResult| match &result.verdict {
+            Some(verdict) => verdict.undecided.clone(),
+            None => result.undefined.clone(),
+        };
+        let reasons: Vec<_> = of_method.iter().filter_map(why).collect();
         share_of(method, &verdicts, &reasons)
     };
     if methods.is_empty() {

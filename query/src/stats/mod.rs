@@ -38,6 +38,7 @@ mod binned_distance;
 mod binned_ranks;
 mod binned_ad;
 mod binned_quantile;
+mod binned_shift;
 #[cfg(test)]
 mod sampling;
 
@@ -47,6 +48,7 @@ pub use self::binned_ad::binned_ad;
 pub use self::binned_distance::{binned_energy, binned_wasserstein, binned_wasserstein_norm};
 pub use self::binned_quantile::{BinnedValues, Bracketed};
 pub use self::binned_ranks::{binned_cvm, binned_cvm_tied, binned_mann_whitney};
+pub use self::binned_shift::{SpreadSums, binned_quantile};
 pub use self::bounds::{BinnedTest, Bounds};
 mod numbers;
 mod proportion;
@@ -96,10 +98,10 @@ pub use self::psi::{PSI_EPSILON, PsiReference, psi, psi_with_epsilon};
 pub use self::psi_significance::{
     PSI_EXPECTED_MIN, PSI_ROWS_PER_BIN_MIN, PsiInterval, psi_debiased, psi_interval, psi_p_value,
 };
-pub use self::quantile::{interior_quantile_edges, quantile};
+pub use self::quantile::{equal_width_edges, interior_quantile_edges, quantile};
 pub use self::regression::{mae, rmse};
 pub use self::shift::{mean_shift, quantile_shifts, variance_ratio};
-pub(crate) use self::tails::chi_square_tail;
+pub(crate) use self::tails::{chi_square_quantile, chi_square_tail};
 pub use self::two_sample::{RANKED_ROWS_MAX, TwoSampleTest};
 pub use self::undefined::{Measured, Undefined};
 pub use self::wasserstein::{energy, wasserstein, wasserstein_norm};

@@ -62,6 +62,24 @@ pub fn interior_quantile_edges(sorted: &[f64], parts: usize) -> Vec<f64> {
     edges
 }
 
+/// The interior edges of bins of equal width between two values, ascending.
+///
+/// `parts = 10` gives at most 9 edges. Formula: `low + i (high - low) / parts` for i in 1..parts, in
+/// the order of operations of `numpy.linspace`; repeats removed.
+///
+/// Shapes: at most `parts - 1` edges, `parts` of 0 or 1 has none. Unit: that of the values.
+///
+/// Edge cases: equal values give one edge, equal to them; a width that overflows gives none.
+///
+/// Source: `width10` in the golden vectors' conventions.
+pub fn equal_width_edges(low: f64, high: f64, parts: usize) -> Vec<f64> {
+    let step = (high - low) / parts as f64;
+    let mut edges: Vec<f64> = (1..parts).map(|i| i as f64 * step + low).collect();
+    edges.retain(|edge| edge.is_finite());
+    edges.dedup();
+    edges
+}
+
 /// `a` and `b` weighted with `1 - t` and `t`.
 pub(super) fn lerp(a: f64, b: f64, t: f64) -> f64 {
     let gap = b - a;
@@ -79,7 +97,7 @@ pub(super) fn lerp(a: f64, b: f64, t: f64) -> f64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Undefined, interior_quantile_edges, quantile};
+    use super::{Undefined, equal_width_edges, interior_quantile_edges, quantile};
 
     #[test]
     fn both_branches_of_the_interpolation_match_numpy() {
@@ -117,6 +135,17 @@ mod tests {
         assert!(interior_quantile_edges(&[], 10).is_empty());
         assert!(interior_quantile_edges(&[1.0, 2.0], 0).is_empty());
         assert!(interior_quantile_edges(&[1.0, 2.0], 1).is_empty());
+    }
+
+    #[test]
+    fn bins_of_equal_width_are_those_of_numpy() {
+        // numpy.linspace(20, 61, 11)[1:-1]
+        let want =
+            [24.1, 28.2, 32.3, 36.4, 40.5, 44.599999999999994, 48.699999999999996, 52.8, 56.9];
+        assert_eq!(equal_width_edges(20.0, 61.0, 10), want);
+        assert_eq!(equal_width_edges(5.0, 5.0, 10), [5.0]);
+        assert!(equal_width_edges(0.0, 1.0, 1).is_empty());
+        assert!(equal_width_edges(f64::MIN, f64::MAX, 10).is_empty());
     }
 
     #[test]

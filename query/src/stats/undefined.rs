@@ -124,11 +124,13 @@ pub enum Undefined {
     NoStatus,
     /// The window lies after now and after every prediction.
     NotBegun,
+    /// A statistic of categories was asked of a number.
+    NotCategorical,
 }
 
 impl Undefined {
     /// Every reason, in declaration order: for tables, wire mappings and tests that cover the set.
-    pub const ALL: [Self; 55] = [
+    pub const ALL: [Self; 56] = [
         Self::NoReference,
         Self::ReferenceEmpty,
         Self::WindowEmpty,
@@ -184,6 +186,7 @@ impl Undefined {
         Self::NoLatency,
         Self::NoStatus,
         Self::NotBegun,
+        Self::NotCategorical,
     ];
 
     /// The reason as an English phrase without a full stop, fit to follow "undefined: ".
@@ -244,6 +247,7 @@ impl Undefined {
             Self::BetaOutOfRange => "beta is not a number of at least 0",
             Self::SplitOutOfRange => "expected split is not of positive shares",
             Self::MeanNotPositive => "mean to compare with is not clearly positive",
+            Self::NotCategorical => "not a categorical feature",
             Self::NoSums => "no whole hour or day inside has sums of the values",
             Self::NoLatency => "no prediction in the window has a latency",
             Self::NoStatus => "no prediction in the window has a status",

@@ -5,8 +5,8 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use driftline_query::{
-    Baseline, By, Correction, DistributionRequest, DriftRequest, Filter, Method, Metric, Peer,
-    PerformanceRequest, QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
+    Baseline, BinRule, By, Correction, DistributionRequest, DriftRequest, Filter, Method, Metric,
+    Nulls, Peer, PerformanceRequest, QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
 };
 
 use super::curves::CurveArgs;
@@ -29,7 +29,9 @@ pub enum QueryCommand {
         driftline query drift --model fraud --from -1d --to now --method ks --exact --format json\n  \
         driftline query drift --model fraud --from -7d --to now --step 1d --method chi2 --share \
         --correction bh\n  \
-        driftline query drift --model fraud --from -1d --to now --as evidently"))]
+        driftline query drift --model fraud --from -1d --to now --as evidently\n  \
+        driftline query drift --model fraud --from -1d --to now --feature amount --edges 10,20,50 \
+        --explain"))]
     Drift(DriftArgs),
     /// How good the predictions were whose labels are known
     #[command(after_help = format!("{TIMES_HELP}\n\n\
@@ -152,10 +154,24 @@ pub struct DriftArgs {
     /// Name of the reference [default: the one named "default", else the oldest]
     #[arg(long, value_name = "NAME")]
     pub reference: Option<String>,
-    /// Quantile bins of PSI
+    /// Bins of psi and the other statistics of counts, over numbers
     #[arg(long, value_name = "N", default_value_t = DriftRequest::default().bins,
           value_parser = parse_bins)]
     pub bins: usize,
+    /// How those bins follow from the reference [default: quantiles]; pooled only with --as seeds
+    #[arg(long, value_name = "RULE", value_parser = binning_parser())]
+    pub binning: Option<BinRule>,
+    /// Edges of those bins instead, ascending, of the one feature that is asked for
+    #[arg(long, value_name = "X,..", value_delimiter = ',', allow_hyphen_values = true,
+          conflicts_with_all = ["bins", "binning"])]
+    pub edges: Vec<f64>,
+    /// Where nulls and NaN stand in statistics of counts [default: apart]
+    #[arg(long, value_parser = nulls_parser())]
+    pub nulls: Option<Nulls>,
+    /// Which quantile quantile_shift is of
+    #[arg(long, value_name = "P", default_value = "0.5", value_parser = parse_quantile,
+          allow_hyphen_values = true)]
+    pub quantile: f64,
     /// Share that empty bins of PSI are raised to
     #[arg(long, value_name = "SHARE", default_value = "1e-4", value_parser = parse_epsilon,
           allow_hyphen_values = true)]
@@ -183,8 +199,12 @@ pub struct DriftArgs {
     /// Reproduce another tool's numbers and verdicts: its bins, zero rule and threshold, and without
     /// --method its choice for each column
     #[arg(long = "as", value_name = "TOOL", value_parser = peer_parser(),
-          conflicts_with_all = ["share", "exact", "details", "bins", "epsilon"])]
+          conflicts_with_all = ["share", "exact", "details", "epsilon", "edges", "nulls"])]
     pub peer: Option<Peer>,
+    /// With --as nannyml, rows of each chunk of the reference that its thresholds come from
+    /// [default: a tenth of them]
+    #[arg(long, value_name = "N", requires = "peer")]
+    pub chunk_rows: Option<u64>,
     /// Say how each value came about - bins, counts, what each bin adds, the rule - and what was read
     #[arg(long)]
     pub explain: bool,
@@ -202,11 +222,16 @@ impl DriftArgs {
             features: self.feature.clone(),
             reference: self.reference.clone(),
             bins: self.bins,
+            binning: self.binning.unwrap_or_default(),
+            edges: self.edges.clone(),
+            nulls: self.nulls.unwrap_or_default(),
+            quantile: self.quantile,
             epsilon: self.epsilon,
             exact: self.exact,
             details: self.details,
             share: self.share.then(|| self.share_options()),
             peer: self.peer,
+            chunk_rows: self.chunk_rows,
             explain: self.explain,
         })
     }
@@ -385,6 +410,14 @@ fn peer_parser() -> impl TypedValueParser<Value = Peer> {
     PossibleValuesParser::new(Peer::ALL.map(Peer::name)).try_map(|name| Peer::parse(&name))
 }
 
+fn binning_parser() -> impl TypedValueParser<Value = BinRule> {
+    PossibleValuesParser::new(BinRule::ALL.map(BinRule::name)).try_map(|name| BinRule::parse(&name))
+}
+
+fn nulls_parser() -> impl TypedValueParser<Value = Nulls> {
+    PossibleValuesParser::new(Nulls::ALL.map(Nulls::name)).try_map(|name| Nulls::parse(&name))
+}
+
 fn correction_parser() -> impl TypedValueParser<Value = Correction> {
     PossibleValuesParser::new(Correction::ALL.map(Correction::name))
         .try_map(|name| Correction::parse(&name))
@@ -408,6 +441,13 @@ fn parse_bins(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(bins) if (2..=BINS_MAX).contains(&bins) => Ok(bins),
         _ => Err(format!("must be a whole number from 2 to {BINS_MAX}")),
+    }
+}
+
+fn parse_quantile(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(quantile) if (0.0..=1.0).contains(&quantile) => Ok(quantile),
+        _ => Err("must be a number from 0 to 1, such as 0.95".to_owned()),
     }
 }
 

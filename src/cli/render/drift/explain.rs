@@ -160,6 +160,7 @@ fn label(bin: &ExplainedBin) -> String {
         (None, None, None) => "all".to_owned(),
         (None, None, upper) => format!("to {}", number(upper)),
         (None, lower, None) => format!("from {}", number(lower)),
+        (None, lower, upper) if lower == upper => number(lower),
         (None, lower, upper) => format!("{} to {}", number(lower), number(upper)),
     }
 }
