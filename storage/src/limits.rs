@@ -8,6 +8,8 @@ pub const ID_BYTES_MAX: usize = 128;
 pub const NAME_BYTES_MAX: usize = 128;
 /// Longest category or class in bytes; longer text is data, not a category.
 pub const CATEGORY_BYTES_MAX: usize = 1024;
+/// Tags of one point of a metric series: they are kept as one text of [`CATEGORY_BYTES_MAX`].
+pub const TAGS_MAX: usize = 16;
 /// Features of one model: each costs a column and its counts in every minute.
 pub const FEATURES_MAX: usize = 2_000;
 /// Rows of one batch: keeps a batch's partials and log record in the cache and the log frame small.
