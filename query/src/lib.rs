@@ -26,6 +26,7 @@ mod labelled;
 mod performance;
 mod distribution;
 mod data_quality;
+mod series;
 
 pub use data_quality::{
     ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
@@ -41,6 +42,10 @@ pub use report::{
     Both, ConfusionReport, Correction, DistributionBin, DistributionReport, DistributionRequest,
     DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow, MetricResult, MissingRows,
     PerformanceReport, PerformanceRequest, PerformanceWindow, Scope, ShareOptions, Verdict,
+};
+pub use series::{
+    SeriesAxis, SeriesInfo, SeriesList, SeriesListRequest, SeriesReport, SeriesRequest,
+    SeriesResult, SeriesWindow, StepRange, list_series, series,
 };
 pub use slice::{By, Filter, GroupValue, Operator};
 pub use window::windows;

@@ -4,12 +4,13 @@ use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
 
 use driftline_query::{
     DistributionReport, DistributionRequest, DriftReport, DriftRequest, PerformanceReport,
-    PerformanceRequest, QualityReport, QualityRequest, ReferenceName,
+    PerformanceRequest, QualityReport, QualityRequest, ReferenceName, SeriesList,
+    SeriesListRequest, SeriesReport, SeriesRequest,
 };
 use driftline_storage::{
     Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Pending, PredictionBatch,
-    PredictionReceipt, ReferenceRows, Result, Retention, Schema, Verified, VersionRecord,
-    limits::BATCH_BYTES_MAX,
+    PredictionReceipt, ReferenceRows, Result, Retention, Schema, SeriesPoint, Verified,
+    VersionRecord, limits::BATCH_BYTES_MAX,
 };
 
 use crate::{
@@ -62,6 +63,17 @@ pub trait Backend {
     fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport>;
     /// See [`Monitor::quality`].
     fn quality(&self, request: &QualityRequest) -> Result<QualityReport>;
+    /// See [`Monitor::series`].
+    fn series(&self, request: &SeriesRequest) -> Result<SeriesReport>;
+    /// See [`Monitor::list_series`].
+    fn list_series(&self, request: &SeriesListRequest) -> Result<SeriesList>;
+    /// See [`Monitor::write_series`]; the points are durable when it returns.
+    fn write_series(
+        &self,
+        model: &str,
+        version: &str,
+        points: &[SeriesPoint],
+    ) -> Result<PredictionReceipt>;
     /// See [`Monitor::set_retention`].
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>>;
     /// See [`Monitor::delete_predictions`].
@@ -153,6 +165,23 @@ impl Backend for Monitor {
 
     fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
         self.quality(request)
+    }
+
+    fn series(&self, request: &SeriesRequest) -> Result<SeriesReport> {
+        self.series(request)
+    }
+
+    fn list_series(&self, request: &SeriesListRequest) -> Result<SeriesList> {
+        self.list_series(request)
+    }
+
+    fn write_series(
+        &self,
+        model: &str,
+        version: &str,
+        points: &[SeriesPoint],
+    ) -> Result<PredictionReceipt> {
+        self.write_series(None, model, version, points)?.wait()
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {
@@ -253,6 +282,23 @@ impl Backend for Client {
 
     fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
         self.quality(request)
+    }
+
+    fn series(&self, request: &SeriesRequest) -> Result<SeriesReport> {
+        self.series(request)
+    }
+
+    fn list_series(&self, request: &SeriesListRequest) -> Result<SeriesList> {
+        self.list_series(request)
+    }
+
+    fn write_series(
+        &self,
+        model: &str,
+        version: &str,
+        points: &[SeriesPoint],
+    ) -> Result<PredictionReceipt> {
+        self.write_series(None, model, version, points)
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {

@@ -14,6 +14,7 @@ mod verdict;
 mod scope;
 pub(crate) mod query;
 pub(crate) mod rows;
+pub(crate) mod series;
 pub(crate) mod time;
 
 use driftline_storage::{Error, Result, Violation};

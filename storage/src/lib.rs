@@ -112,7 +112,9 @@ pub use rows::{EncodedRows, Numbers, RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LATENCY, PREDICTION, ROLES, SCORE, STATUS, Schema, Task, check_name,
 };
-pub use series::{SERIES_NAME, SERIES_STEP, SERIES_TAGS, SERIES_VALUE, STEP_MAX, SeriesPoint};
+pub use series::{
+    SERIES_NAME, SERIES_STEP, SERIES_TAGS, SERIES_VALUE, STEP_MAX, SeriesPoint, read_tags,
+};
 pub use slice::{Condition, GroupKey, Grouping, NumberRange, Slice, Test};
 pub use snapshot::{LabelledChunk, Part, Snapshot};
 pub use special::{SPECIALS, Special};

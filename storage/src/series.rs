@@ -73,13 +73,17 @@ impl SeriesPoint {
         Uuid::from_u128(xxh3_128(&key)).hyphenated().to_string()
     }
 
-    fn check(&self, place: usize, found: &mut Vec<Violation>) {
+    /// The first rule that it breaks.
+    pub fn broken_rule(&self) -> Option<Violation> {
+        let mut found = Vec::new();
+        self.check("", &mut found);
+        found.into_iter().next()
+    }
+
+    fn check(&self, place: &str, found: &mut Vec<Violation>) {
         let mut broken = |field: &str, rule: String| {
             if found.len() < VIOLATIONS_MAX {
-                found.push(Violation {
-                    field: format!("points[{place}].{field}"),
-                    description: rule,
-                });
+                found.push(Violation { field: format!("{place}{field}"), description: rule });
             }
         };
         let legal = |text: &str| {
@@ -122,6 +126,11 @@ impl SeriesPoint {
     }
 }
 
+/// The tags of a point as [`SERIES_TAGS`] has them; none of a text that is not of that form.
+pub fn read_tags(text: &str) -> BTreeMap<String, String> {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
 fn clip(text: &str) -> &str {
     text.get(..text.floor_char_boundary(limits::NAME_BYTES_MAX)).unwrap_or(text)
 }
@@ -151,7 +160,10 @@ pub(crate) fn rows(points: &[SeriesPoint]) -> Result<PredictionBatch> {
         return Err(Error::invalid("points", text));
     }
     let mut found = Vec::new();
-    points.iter().enumerate().for_each(|(place, point)| point.check(place, &mut found));
+    points
+        .iter()
+        .enumerate()
+        .for_each(|(place, point)| point.check(&format!("points[{place}]."), &mut found));
     if !found.is_empty() {
         return Err(Error::violations(found));
     }
@@ -199,6 +211,8 @@ mod tests {
         rows.validate(&schema()).expect("rows of the schema");
         let tags = Column::categories([Some(r#"{"host":"a"}"#); 2]);
         assert_eq!(rows.columns.get(1), Some(&tags));
+        assert_eq!(read_tags(&point().tag_text().expect("a tag")), point().tags);
+        assert!(read_tags("host=a").is_empty());
     }
 
     #[test]

@@ -116,11 +116,13 @@ pub enum Undefined {
     MeanNotPositive,
     /// There are values, but no hour or day whose sums are kept lies whole in the window.
     NoSums,
+    /// The first and the last value have the same time or step, so there is no rate between them.
+    NoElapsed,
 }
 
 impl Undefined {
     /// Every reason, in declaration order: for tables, wire mappings and tests that cover the set.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 52] = [
         Self::NoReference,
         Self::ReferenceEmpty,
         Self::WindowEmpty,
@@ -172,6 +174,7 @@ impl Undefined {
         Self::SplitOutOfRange,
         Self::MeanNotPositive,
         Self::NoSums,
+        Self::NoElapsed,
     ];
 
     /// The reason as an English phrase without a full stop, fit to follow "undefined: ".
@@ -230,6 +233,7 @@ impl Undefined {
             Self::SplitOutOfRange => "expected split is not of positive shares",
             Self::MeanNotPositive => "mean to compare with is not clearly positive",
             Self::NoSums => "no whole hour or day inside has sums of the values",
+            Self::NoElapsed => "first and last value are of one time or step",
         }
     }
 }

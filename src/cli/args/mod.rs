@@ -6,6 +6,7 @@ mod data;
 mod maintenance;
 mod models;
 mod query;
+mod series;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
@@ -18,6 +19,7 @@ pub use models::{CreateArgs, ModelsCommand};
 pub use query::{
     DistributionArgs, DriftArgs, PerformanceArgs, QualityArgs, QueryCommand, ScopeArgs,
 };
+pub use series::{Over, SeriesImportArgs, SeriesQueryArgs};
 
 use super::render::Format;
 
@@ -99,10 +101,10 @@ pub enum Command {
     /// Make and list references, the samples that drift is measured from
     #[command(subcommand)]
     Reference(ReferenceCommand),
-    /// Import predictions and labels from files
+    /// Import predictions, labels and metric series from files
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Ask for drift, performance, distributions and data quality
+    /// Ask for drift, performance, distributions, data quality and metric series
     #[command(subcommand)]
     Query(QueryCommand),
     /// Delete stored predictions

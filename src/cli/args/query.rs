@@ -9,6 +9,7 @@ use driftline_query::{
     PerformanceRequest, QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
 };
 
+use super::SeriesQueryArgs;
 use crate::cli::time::{Moment, TimeError, parse_duration};
 
 const TIMES_HELP: &str = "Times are RFC 3339 (2026-01-01T00:00:00Z) or relative (-7d, -90m, now, \
@@ -47,6 +48,18 @@ pub enum QueryCommand {
         driftline query quality --model fraud --from -1d --to now\n  \
         driftline query quality --model fraud --from -7d --to now --step 1d --feature amount"))]
     Quality(QualityArgs),
+    /// Metric series, such as training loss or GPU use, by window of time or of training steps
+    #[command(
+        after_help = "Times are RFC 3339 (2026-01-01T00:00:00Z) or relative (-7d, -90m, now, \
+        now-7d).\nWithout --version all versions count together.\n\
+        --where and --by take name, step, value, version and the keys of tags.\n\n\
+        Examples:\n  \
+        driftline query series --model fraud --list\n  \
+        driftline query series --model fraud --name training_loss --from -1d --to now --step 1h\n  \
+        driftline query series --model fraud --name training_loss --version v2 --from -30d --to now \
+        \\\n    --over step --step-size 1000 --quantile 0.5 --by host"
+    )]
+    Series(SeriesQueryArgs),
 }
 
 /// Model, version and interval.

@@ -16,6 +16,7 @@ mod models;
 mod performance;
 mod quality;
 mod references;
+mod series;
 mod slice;
 mod stats;
 mod table;
@@ -31,6 +32,7 @@ pub use models::{model, models, retention};
 pub use performance::performance;
 pub use quality::quality;
 pub use references::{reference, references};
+pub use series::{series, series_list};
 pub use stats::{all_stats, model_stats};
 
 /// The form of an answer.

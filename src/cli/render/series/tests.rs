@@ -1,0 +1,1 @@
+//! What metric series look like in each form.
