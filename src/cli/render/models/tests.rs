@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use driftline_query::ReferenceName;
-use driftline_storage::{Field, Kind, ReferenceSource, Retention, VersionRecord};
+use driftline_storage::{Field, Kind, ModelKind, ReferenceSource, Retention, VersionRecord};
 
 use super::*;
 use crate::cli::render::tests::text;
