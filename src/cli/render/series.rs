@@ -331,14 +331,13 @@ fn windows_tables(
             Some((low.min(*mean), high.max(*mean)))
         });
         let points = results().fold(0_u64, |points, result| points.saturating_add(result.count));
-        let of =
-            |figure: fn(&SeriesResult) -> Option<f64>| results().filter_map(move |r| figure(r));
+        let of = |figure: fn(&SeriesResult) -> Option<f64>| results().filter_map(figure);
         table.row([
             name(&series.name),
             chart::sparkline(&means, ends.unwrap_or((0.0, 0.0)), SPARK_CELLS, style),
             count(points),
             cell(of(|result| result.first).next()),
-            cell(of(|result| result.last).last()),
+            cell(of(|result| result.last).next_back()),
             cell(of(|result| result.min).reduce(f64::min)),
             cell(of(|result| result.max).reduce(f64::max)),
         ]);
