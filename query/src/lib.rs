@@ -29,7 +29,8 @@ mod data_quality;
 mod series;
 
 pub use data_quality::{
-    ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
+    ColumnChange, ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow,
+    SchemaChange, UnseenName, quality,
 };
 pub use distribution::distribution;
 pub use drift::drift;

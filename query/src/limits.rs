@@ -26,6 +26,8 @@ pub const SUMS_AT_ONCE_MAX: usize = 20_000;
 /// as many again while they are sorted).
 pub const LABELLED_ROWS_MAX: usize = 10_000_000;
 
+/// Sketches of different values that are held at a time (16 KiB each, when they have seen many).
+pub const SKETCHES_AT_ONCE_MAX: usize = 1_000;
 /// Points of metric series that one query holds in memory (48 bytes each, twice with groups).
 pub const SERIES_POINTS_MAX: usize = 2_000_000;
 /// Series of one answer: each has a result in every window.

@@ -127,8 +127,7 @@ fn answers(db: &Db, scope: &Scope) -> Option<Answers> {
         DriftRequest { scope: scope.clone(), methods, exact: true, ..DriftRequest::default() };
     let metrics = vec![Metric::Accuracy, Metric::Recall, Metric::RocAuc, Metric::Brier];
     let performance_request = PerformanceRequest { scope: scope.clone(), metrics };
-    let quality_request =
-        QualityRequest { scope: scope.clone(), features: Vec::new(), reference: None };
+    let quality_request = QualityRequest { scope: scope.clone(), ..QualityRequest::default() };
     Some(Answers {
         drift: drift(db, &request).ok()?,
         performance: performance(db, &performance_request).unwrap(),

@@ -267,6 +267,9 @@ pub struct QualityArgs {
     /// Name of the reference [default: the one named "default", else the oldest, else none]
     #[arg(long, value_name = "NAME")]
     pub reference: Option<String>,
+    /// Read rows for what counts do not tell: how many different values numbers have
+    #[arg(long)]
+    pub exact: bool,
 }
 
 impl QualityArgs {
@@ -279,6 +282,7 @@ impl QualityArgs {
             scope: self.series.scope(now_micros)?,
             features: self.feature.clone(),
             reference: self.reference.clone(),
+            exact: self.exact,
         })
     }
 }
