@@ -6,13 +6,14 @@ use std::{ops::ControlFlow, path::Path, sync::Arc, time::SystemTime};
 use driftline_query::{
     DistributionReport, DistributionRequest, DriftReport, DriftRequest, FairnessReport,
     FairnessRequest, OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest,
-    QualityReport, QualityRequest, ReferenceName, distribution, drift, fairness, operations,
-    performance, pin_reference, quality, set_reference,
+    QualityReport, QualityRequest, ReferenceName, SeriesList, SeriesListRequest, SeriesReport,
+    SeriesRequest, distribution, drift, fairness, list_series, operations, performance,
+    pin_reference, quality, series, set_reference,
 };
 use driftline_storage::{
     Damage, Db, Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Options,
     Pending, PredictionBatch, PredictionReceipt, Producer, Reference, ReferenceRows,
-    ReferenceSource, Result, Retention, Schema, Stats, Verified, VersionRecord,
+    ReferenceSource, Result, Retention, Schema, SeriesPoint, Stats, Verified, VersionRecord,
 };
 
 /// What is told of a reference.
@@ -205,6 +206,25 @@ impl Monitor {
         self.db.write_labels_from(producer, model, batch)
     }
 
+    /// Stores points of metric series, such as the training loss or the use of a GPU: durable and
+    /// visible once the returned [`Pending`] was waited for. The model may have no predictions yet.
+    ///
+    /// A point is known by version, name, tags, time and step: one sent again is a duplicate, and
+    /// the first value stays.
+    ///
+    /// # Errors
+    /// `InvalidArgument` with the broken rules; then nothing of the points is stored. `NotFound`,
+    /// `ResourceExhausted`, `Unavailable`, `Poisoned`.
+    pub fn write_series(
+        &self,
+        producer: Option<Producer>,
+        model: &str,
+        version: &str,
+        points: &[SeriesPoint],
+    ) -> Result<Pending<PredictionReceipt>> {
+        self.db.write_series(producer, model, version, points)
+    }
+
     /// Deletes the predictions of a model that have these ids, in all versions, with their labels
     /// and the labels that wait for them. Returns how many predictions there were.
     ///
@@ -314,6 +334,23 @@ impl Monitor {
     /// As [`Monitor::drift`]; `FailedPrecondition` where there are not two groups.
     pub fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport> {
         fairness(&self.db, request)
+    }
+
+    /// The metric series of a model by window of time or of training steps.
+    ///
+    /// # Errors
+    /// `NotFound` for a model, version, name or tag that does not exist, `InvalidArgument` for a
+    /// window that ends before it starts, `ResourceExhausted` past the bounds of an answer.
+    pub fn series(&self, request: &SeriesRequest) -> Result<SeriesReport> {
+        series(&self.db, request)
+    }
+
+    /// Which metric series a model has.
+    ///
+    /// # Errors
+    /// As [`Monitor::series`].
+    pub fn list_series(&self, request: &SeriesListRequest) -> Result<SeriesList> {
+        list_series(&self.db, request)
     }
 
     /// Moves what is in memory into segments now, and waits for it.

@@ -92,7 +92,7 @@ fn of_rows(
         Exact::default()
     };
     let mut reads = gathered.reads.clone();
-    let because = comparison.rows_for(&reference);
+    let because = comparison.rows_for(reference);
     reads.rename(RowsFor::OtherBinning, because);
     if because == RowsFor::AskedBins {
         reads.reference_rows = reference.tally.rows;

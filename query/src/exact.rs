@@ -269,7 +269,7 @@ fn count_part(
 }
 
 /// Visits the numbers of a part in each window, by its place. Returns how many rows were read.
-fn visit_part(
+pub(crate) fn visit_part(
     part: &Part,
     windows: &[TimeRange],
     field: &Field,

@@ -41,12 +41,14 @@ mod operations;
 mod columns;
 mod asked_class;
 mod fairness;
+mod series;
 
 pub use baseline::{Baseline, Degradation};
 pub use bin_rule::{BinRule, Nulls};
 pub use curves::{Curve, CurveOptions, Curves, ReliabilityPoint, ResidualQuantile, ThresholdPoint};
 pub use data_quality::{
-    ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
+    ColumnChange, ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow,
+    SchemaChange, UnseenName, quality,
 };
 pub use distribution::distribution;
 pub use drift::drift;
@@ -69,6 +71,10 @@ pub use report::{
     ConfusionReport, Correction, DistributionBin, DistributionReport, DistributionRequest,
     DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow, MetricResult, MissingRows,
     PerformanceReport, PerformanceRequest, PerformanceWindow, Scope, ShareOptions, Verdict,
+};
+pub use series::{
+    SeriesAxis, SeriesInfo, SeriesList, SeriesListRequest, SeriesReport, SeriesRequest,
+    SeriesResult, SeriesWindow, StepRange, list_series, series,
 };
 pub use slice::{By, Filter, GroupValue, Operator};
 pub use window::windows;

@@ -36,6 +36,21 @@ pub const SUMS_AT_ONCE_MAX: usize = 20_000;
 /// as many again while they are sorted).
 pub const LABELLED_ROWS_MAX: usize = 10_000_000;
 
+/// Sketches of different values that are held at a time (16 KiB each, when they have seen many).
+pub const SKETCHES_AT_ONCE_MAX: usize = 1_000;
+/// Points of metric series that one query holds in memory (48 bytes each, twice with groups).
+pub const SERIES_POINTS_MAX: usize = 2_000_000;
+/// Series of one answer: each has a result in every window.
+pub const SERIES_NAMES_MAX: usize = 1_000;
+/// Results of one answer about series, windows times names times groups: some 60 MB as JSON.
+pub const SERIES_RESULTS_MAX: usize = 100_000;
+/// Series that are listed at once, names times versions.
+pub const SERIES_LISTED_MAX: usize = 10_000;
+/// Keys of tags that are listed of a series.
+pub const SERIES_TAGS_LISTED_MAX: usize = 100;
+/// Quantiles of one result.
+pub const SERIES_QUANTILES_MAX: usize = 20;
+
 /// Conditions of one query: each reads a column of the rows that it is about.
 pub const CONDITIONS_MAX: usize = 16;
 /// Groups of one answer: each is answered by itself.

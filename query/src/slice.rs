@@ -124,6 +124,18 @@ impl Filter {
         }
     }
 
+    /// Refuses more conditions than [`CONDITIONS_MAX`].
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub(crate) fn check_count(conditions: &[Self]) -> Result<()> {
+        if conditions.len() > CONDITIONS_MAX {
+            let text = format!("{} conditions, at most {CONDITIONS_MAX}", conditions.len());
+            return Err(Error::invalid("where", text));
+        }
+        Ok(())
+    }
+
     fn new(column: &str, operator: Operator, value: &str) -> Result<Self> {
         let (column, value) = (column.trim().to_owned(), value.trim().to_owned());
         if column.is_empty() {
@@ -133,7 +145,11 @@ impl Filter {
         Ok(Self { column, operator, value })
     }
 
-    fn condition(&self, field: &Field) -> Result<Condition> {
+    /// What it asks of a column.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the column cannot meet it.
+    pub(crate) fn condition(&self, field: &Field) -> Result<Condition> {
         let test = match self.operator {
             Operator::IsNull => Test::Null,
             Operator::IsNotNull => Test::NotNull,
@@ -228,7 +244,8 @@ impl By {
         Ok(())
     }
 
-    fn band_name(&self, place: usize) -> String {
+    /// How the band of a place is called.
+    pub(crate) fn band_name(&self, place: usize) -> String {
         let edge = |place: usize| self.bands.get(place).copied().unwrap_or_default();
         match place {
             0 => format!("<{}", edge(0)),
@@ -237,7 +254,11 @@ impl By {
         }
     }
 
-    fn grouping(&self, field: &Field) -> Result<Grouping> {
+    /// How it tells the rows of a column apart.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a number without bands, and for bands of anything else.
+    pub(crate) fn grouping(&self, field: &Field) -> Result<Grouping> {
         match (field.kind.is_numeric(), self.bands.as_slice()) {
             (true, []) => {
                 let text = format!(
@@ -299,10 +320,7 @@ pub(crate) fn snapshot_in(db: &Db, scope: &Scope, range: TimeRange) -> Result<Sn
     if scope.conditions.is_empty() {
         return Ok(snapshot);
     }
-    if scope.conditions.len() > CONDITIONS_MAX {
-        let text = format!("{} conditions, at most {CONDITIONS_MAX}", scope.conditions.len());
-        return Err(Error::invalid("where", text));
-    }
+    Filter::check_count(&scope.conditions)?;
     let mut slice = Slice::default();
     for filter in &scope.conditions {
         let field = field("where", &filter.column, &snapshot, scope)?;

@@ -5,12 +5,12 @@
 use std::path::Path;
 
 use driftline_query::{
-    ColumnQuality, QualityReport, QualityRequest, ReferenceName, Scope, UnseenName, quality,
-    set_reference,
+    ColumnChange, ColumnQuality, QualityReport, QualityRequest, ReferenceName, SchemaChange, Scope,
+    UnseenName, quality, set_reference,
 };
 use driftline_storage::{
     CategoriesBuilder, Column, DAY_MICROS, Db, Declaration, Drive, Field, HOUR_MICROS, Ids, Kind,
-    MINUTE_MICROS, NULL, Options, PredictionBatch, ReferenceRows, Schema, Task,
+    MINUTE_MICROS, NULL, Options, PredictionBatch, ReferenceRows, Schema, Task, VersionRecord,
 };
 
 use proptest::prelude::*;
@@ -118,7 +118,9 @@ fn every_kind_of_trouble_is_counted_by_itself() {
         // One of 7 beside ten of 20: z is -1.655, both sides of the normal by Python's math.erfc.
         assert!((x.null_change.unwrap() - 100.0 * (1.0 / 7.0 - 0.5)).abs() < 1e-12);
         assert!((x.null_p_value.unwrap() - 0.097_898_575_738).abs() < 1e-10, "{x:?}");
-        assert!(x.undefined.is_empty(), "{x:?}");
+        // How many different numbers there are takes rows.
+        let absent: Vec<&String> = x.undefined.keys().collect();
+        assert_eq!(absent, ["cardinality", "reference.cardinality"]);
 
         let c = column(&report, "c");
         let now = &c.current;
@@ -372,4 +374,111 @@ proptest! {
             prop_assert!((x.std.unwrap() - variance.sqrt()).abs() < 1e-7);
         }
     }
+}
+
+#[test]
+fn different_values_come_from_rows_where_counts_do_not_tell_them() {
+    for sealed in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let db = made(dir.path());
+        refer(&db);
+        write(&db, 0, &ODD, &NEW);
+        write(&db, HOUR_MICROS, &[0.5, 0.5, 4.0, -0.0, 0.0], &[Some("a"); 5]);
+        if sealed {
+            db.seal().unwrap();
+        }
+        let report = ask(&db, 0, DAY_MICROS);
+        let (x, c) = (column(&report, "x"), column(&report, "c"));
+        assert_eq!((x.current.cardinality, x.current.cardinality_error), (None, None));
+        assert!(why(x, "cardinality").contains("ask for the exact value from rows"));
+        assert!(why(x, "reference.cardinality").contains("from rows"));
+        // Categories that are all counted by name need no rows.
+        assert_eq!((c.current.cardinality, c.current.cardinality_error), (Some(3), Some(0.0)));
+        assert_eq!(c.reference.as_deref().unwrap().cardinality, Some(2));
+
+        let request =
+            QualityRequest { exact: true, ..asked(0, 2 * HOUR_MICROS, Some(HOUR_MICROS)) };
+        let exact = quality(&db, &request).unwrap();
+        let of = |window: usize| {
+            let columns = &exact.windows[window].columns;
+            columns.iter().find(|column| &*column.feature == "x").unwrap()
+        };
+        assert_eq!((of(0).current.cardinality, of(1).current.cardinality), (Some(2), Some(3)));
+        let error = of(0).current.cardinality_error.unwrap();
+        assert!(error > 0.008 && error < 0.0082, "{error}");
+        assert_eq!(of(0).reference.as_deref().unwrap().cardinality, Some(10));
+        assert_eq!(why(of(0), "cardinality"), "there is a figure");
+        assert_eq!(why(of(0), "reference.cardinality"), "there is a figure");
+        // The numbers of both windows: x, score and prediction.
+        assert_eq!(exact.rows_scanned, 3 * 11);
+        // No value at all is no estimate.
+        let score = exact.windows[0].columns.iter().find(|c| &*c.feature == "score").unwrap();
+        assert_eq!(
+            (score.current.cardinality, score.current.cardinality_error),
+            (Some(0), Some(0.0))
+        );
+    }
+}
+
+#[test]
+fn categories_past_the_bound_on_names_are_estimated_from_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = made(dir.path());
+    let names: Vec<String> = (0..1_400).map(|n| format!("c{n}")).collect();
+    let c: Vec<Option<&str>> = names.iter().map(|name| Some(name.as_str())).collect();
+    write(&db, 0, &vec![1.0; c.len()], &c);
+    db.seal().unwrap();
+    let report = ask(&db, 0, 2 * DAY_MICROS);
+    assert_eq!(column(&report, "c").current.cardinality, None);
+    let request = QualityRequest { exact: true, ..asked(0, 2 * DAY_MICROS, None) };
+    let exact = quality(&db, &request).unwrap();
+    let found = column(&exact, "c").current.cardinality.unwrap();
+    assert!(found.abs_diff(1_400) < 30, "{found}");
+}
+
+#[test]
+fn a_version_with_other_columns_is_told_beside_the_reference() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = made(dir.path());
+    refer(&db);
+    write(&db, 0, &[1.0], &[Some("a")]);
+    assert_eq!(ask(&db, 0, DAY_MICROS).schema_changes, []);
+    let field = |name: &str, kind| Field { name: name.to_owned(), kind };
+    let features = vec![field("x", Kind::Categorical), field("y", Kind::Boolean)];
+    let schema = Schema::new(Task::Regression, features, None).unwrap();
+    let record = VersionRecord {
+        schema: Some(std::sync::Arc::new(schema)),
+        declaration: Some(Declaration::default()),
+    };
+    db.create_version("m", "2", record).unwrap();
+    let columns = vec![
+        Column::categories([Some("1")]),
+        Column::categories([Some("true")]),
+        Column::nulls(true, 1),
+        Column::Numeric(vec![7.0]),
+        Column::nulls(true, 1),
+        Column::nulls(false, 1),
+    ];
+    let batch = PredictionBatch { ids: Ids::from_iter(["p"]), times: vec![HOUR_MICROS], columns };
+    db.write_predictions("m", "2", batch).unwrap().wait().unwrap();
+    let change = |column: &str, change| SchemaChange {
+        version: "2".to_owned(),
+        column: column.to_owned(),
+        change,
+    };
+    let want = [
+        change("x", ColumnChange::Kind { was: Kind::Numeric, now: Kind::Categorical }),
+        change("y", ColumnChange::Added(Kind::Boolean)),
+        change("c", ColumnChange::Removed(Kind::Categorical)),
+    ];
+    assert_eq!(ask(&db, 0, DAY_MICROS).schema_changes, want);
+    // Before its rows it is not among those that the answer is about.
+    assert_eq!(ask(&db, 0, HOUR_MICROS).schema_changes, []);
+    let mut of_version = asked(0, MINUTE_MICROS, None);
+    of_version.scope.version = Some("2".to_owned());
+    assert_eq!(
+        quality(&db, &of_version).unwrap().schema_changes,
+        want,
+        "without rows by its schema"
+    );
 }

@@ -5,12 +5,13 @@ use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
 use driftline_query::{
     DistributionReport, DistributionRequest, DriftReport, DriftRequest, FairnessReport,
     FairnessRequest, OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest,
-    QualityReport, QualityRequest, ReferenceName,
+    QualityReport, QualityRequest, ReferenceName, SeriesList, SeriesListRequest, SeriesReport,
+    SeriesRequest,
 };
 use driftline_storage::{
     Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Pending, PredictionBatch,
-    PredictionReceipt, ReferenceRows, Result, Retention, Schema, Verified, VersionRecord,
-    limits::BATCH_BYTES_MAX,
+    PredictionReceipt, ReferenceRows, Result, Retention, Schema, SeriesPoint, Verified,
+    VersionRecord, limits::BATCH_BYTES_MAX,
 };
 
 use crate::{
@@ -69,6 +70,17 @@ pub trait Backend {
     fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport>;
     /// See [`Monitor::fairness`].
     fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport>;
+    /// See [`Monitor::series`].
+    fn series(&self, request: &SeriesRequest) -> Result<SeriesReport>;
+    /// See [`Monitor::list_series`].
+    fn list_series(&self, request: &SeriesListRequest) -> Result<SeriesList>;
+    /// See [`Monitor::write_series`]; the points are durable when it returns.
+    fn write_series(
+        &self,
+        model: &str,
+        version: &str,
+        points: &[SeriesPoint],
+    ) -> Result<PredictionReceipt>;
     /// See [`Monitor::set_retention`].
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>>;
     /// See [`Monitor::delete_predictions`].
@@ -172,6 +184,23 @@ impl Backend for Monitor {
 
     fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport> {
         self.fairness(request)
+    }
+
+    fn series(&self, request: &SeriesRequest) -> Result<SeriesReport> {
+        self.series(request)
+    }
+
+    fn list_series(&self, request: &SeriesListRequest) -> Result<SeriesList> {
+        self.list_series(request)
+    }
+
+    fn write_series(
+        &self,
+        model: &str,
+        version: &str,
+        points: &[SeriesPoint],
+    ) -> Result<PredictionReceipt> {
+        self.write_series(None, model, version, points)?.wait()
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {
@@ -284,6 +313,23 @@ impl Backend for Client {
 
     fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport> {
         self.fairness(request)
+    }
+
+    fn series(&self, request: &SeriesRequest) -> Result<SeriesReport> {
+        self.series(request)
+    }
+
+    fn list_series(&self, request: &SeriesListRequest) -> Result<SeriesList> {
+        self.list_series(request)
+    }
+
+    fn write_series(
+        &self,
+        model: &str,
+        version: &str,
+        points: &[SeriesPoint],
+    ) -> Result<PredictionReceipt> {
+        self.write_series(None, model, version, points)
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {

@@ -15,6 +15,7 @@ mod models;
 mod outcome;
 mod progress;
 mod run;
+mod series;
 mod serve;
 
 pub use run::main;

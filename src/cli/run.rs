@@ -22,7 +22,7 @@ use super::{
     models::models,
     outcome::{Failure, Outcome},
     render::{self, Format, ImportReport, Imported, RefusedRow, Style},
-    serve,
+    series, serve,
 };
 use crate::{
     Monitor,
@@ -69,6 +69,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Reference(command) => reference(global, command),
         Command::Import(ImportCommand::Predictions(args)) => predictions(global, args),
         Command::Import(ImportCommand::Labels(args)) => labels(global, args),
+        Command::Import(ImportCommand::Series(args)) => series::import(global, args),
         Command::Query(command) => query(global, command),
         Command::Predictions(PredictionsCommand::Delete(args)) => delete(global, args),
         Command::Verify => maintenance::verify(global),
@@ -206,7 +207,7 @@ fn labels(global: &GlobalArgs, args: &LabelImportArgs) -> Outcome {
 }
 
 /// Shows what an import took, also when it then failed.
-fn imported(
+pub(super) fn imported(
     global: &GlobalArgs,
     model: &str,
     imported: Imported,
@@ -268,6 +269,7 @@ fn query(global: &GlobalArgs, command: &QueryCommand) -> Outcome {
             let report = open_existing(global)?.distribution(&request).map_err(usage)?;
             show(global, |out, format, style| render::distribution(&report, out, format, style))
         }
+        QueryCommand::Series(args) => series::query(global, args),
         QueryCommand::Quality(args) => {
             let request = args.request(now)?;
             has_place(global, request.explain)?;

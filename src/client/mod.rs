@@ -5,6 +5,7 @@
 
 mod admin;
 mod connect;
+mod series;
 mod split;
 mod unary;
 mod writer;

@@ -1,4 +1,4 @@
-//! Taking predictions and labels: unary rows, and streams that are answered batch by batch.
+//! Taking predictions, labels and metric series: unary rows, and streams that are answered batch by batch.
 //!
 //! A stream is a pipeline of two tasks. One reads a batch, checks it and hands it to the log; the
 //! other waits until it is on disk and answers. Between them at most
@@ -91,6 +91,26 @@ impl IngestService for Ingest {
         request: Request<Streaming<v1::StreamLabelsRequest>>,
     ) -> Result<Response<Self::StreamLabelsStream>, Status> {
         answer(&self.0, request.into_inner())
+    }
+
+    async fn write_series(
+        &self,
+        request: Request<v1::WriteSeriesRequest>,
+    ) -> Result<Response<v1::WriteSeriesResponse>, Status> {
+        let v1::WriteSeriesRequest { model, version, points, producer_id, sequence } =
+            request.into_inner();
+        let about = About::model(&model);
+        let name = model.clone();
+        let work = move |shared: &Shared| {
+            let points = wire::series::points(points)?;
+            let producer = producer(producer_id, sequence);
+            shared.monitor.write_series(producer, &model, or_default(&version), &points)
+        };
+        let pending = self.0.run(about.clone(), work).await?;
+        let receipt = pending.done().await.map_err(|error| self.0.refuse(&error, &about))?;
+        let PredictionReceipt { accepted, duplicates } = receipt;
+        self.0.metrics.points(&name, accepted, duplicates);
+        Ok(Response::new(v1::WriteSeriesResponse { accepted, duplicates }))
     }
 
     async fn delete_predictions(

@@ -34,6 +34,8 @@ pub(super) struct Metrics {
     predictions: Family<ModelLabel, Counter>,
     duplicates: Family<ModelLabel, Counter>,
     labels: Family<ModelLabel, Counter>,
+    points: Family<ModelLabel, Counter>,
+    points_duplicate: Family<ModelLabel, Counter>,
     refused: Family<ReasonLabel, Counter>,
 }
 
@@ -52,11 +54,17 @@ impl Metrics {
         let labels = Family::default();
         let help = "Labels taken since the server started, repeated ones included";
         registry.register("labels_ingested", help, labels.clone());
+        let points = Family::default();
+        let help = "Points of metric series stored since the server started";
+        registry.register("series_points_ingested", help, points.clone());
+        let points_duplicate = Family::default();
+        let help = "Points of metric series not stored because they were known";
+        registry.register("series_points_duplicate", help, points_duplicate.clone());
         let refused = Family::default();
         let help = "Requests answered with an error, by its reason";
         registry.register("requests_refused", help, refused.clone());
         registry.register_collector(Box::new(Sizes(monitor)));
-        Self { registry, predictions, duplicates, labels, refused }
+        Self { registry, predictions, duplicates, labels, points, points_duplicate, refused }
     }
 
     /// Counts stored predictions. Models exist, so their number is bounded.
@@ -69,6 +77,13 @@ impl Metrics {
     /// Counts taken labels.
     pub(super) fn labels(&self, model: &str, labels: u64) {
         self.labels.get_or_create(&ModelLabel { model: model.to_owned() }).inc_by(labels);
+    }
+
+    /// Counts stored points of metric series.
+    pub(super) fn points(&self, model: &str, accepted: u64, duplicates: u64) {
+        let label = ModelLabel { model: model.to_owned() };
+        self.points.get_or_create(&label).inc_by(accepted);
+        self.points_duplicate.get_or_create(&label).inc_by(duplicates);
     }
 
     /// Counts a request that was answered with an error.
@@ -99,6 +114,7 @@ impl Collector for Sizes {
             ("segment_rows", "Predictions in segments", None, stats.segment_rows),
             ("segment", "Size of the files of segments", Some(Unit::Bytes), stats.segment_bytes),
             ("head_rows", "Predictions in memory and in the log", None, stats.head_rows),
+            ("series_points", "Points of metric series", None, stats.series_points),
             ("head", "Approximate size of the head in memory", Some(Unit::Bytes), stats.head_bytes),
             ("labels_waiting", "Labels whose prediction has not come", None, stats.waiting_labels),
             ("files", "Files of segments; small segments share packs", None, stats.files),

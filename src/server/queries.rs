@@ -70,6 +70,32 @@ impl QueryService for Queries {
         .await
     }
 
+    async fn query_series(
+        &self,
+        request: Request<v1::QuerySeriesRequest>,
+    ) -> Result<Response<v1::QuerySeriesResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.series(&wire::series::request(request)?)?;
+            Ok(wire::series::write_report(report))
+        })
+        .await
+    }
+
+    async fn list_series(
+        &self,
+        request: Request<v1::ListSeriesRequest>,
+    ) -> Result<Response<v1::ListSeriesResponse>, Status> {
+        let request = request.into_inner();
+        let about = v1::Scope { model: request.model.clone(), ..v1::Scope::default() };
+        self.ask(Some(&about), move |monitor| {
+            let list = monitor.list_series(&wire::series::list_request(request)?);
+            let list = list.map_err(|e| e.with_fields_renamed(&wire::series::LIST_FIELDS))?;
+            Ok(wire::series::write_list(list))
+        })
+        .await
+    }
+
     async fn query_data_quality(
         &self,
         request: Request<v1::QueryDataQualityRequest>,

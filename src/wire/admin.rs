@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use driftline_proto::v1;
 use driftline_storage::{
-    AgeStats, Checked, Error, FileKind, FileStats, Ids, ModelStats, Problem, Result, Verified,
-    Written,
+    AgeStats, Checked, Error, FileKind, FileStats, Ids, ModelStats, Problem, Result, SeriesStats,
+    Verified, Written,
     limits::{DELETE_IDS_MAX, ID_BYTES_MAX},
 };
 
@@ -64,15 +64,51 @@ pub(crate) fn write_model_stats(stats: &ModelStats) -> v1::ModelStats {
         waiting_labels: stats.waiting_labels,
         files: files.collect(),
         ages: ages.collect(),
-        written: Some(v1::WrittenBytes {
-            ingested_bytes: stats.written.ingested_bytes,
-            log_bytes: stats.written.log_bytes,
-            sealed_bytes: stats.written.sealed_bytes,
-            rewritten_bytes: stats.written.rewritten_bytes,
-        }),
+        written: Some(write_written(&stats.written)),
         write_amplification: amplification.ok(),
         undefined: amplification.err().map(str::to_owned),
+        series: stats.series.as_ref().map(write_series),
     }
+}
+
+fn write_written(written: &Written) -> v1::WrittenBytes {
+    v1::WrittenBytes {
+        ingested_bytes: written.ingested_bytes,
+        log_bytes: written.log_bytes,
+        sealed_bytes: written.sealed_bytes,
+        rewritten_bytes: written.rewritten_bytes,
+    }
+}
+
+fn written(written: v1::WrittenBytes) -> Written {
+    Written {
+        ingested_bytes: written.ingested_bytes,
+        log_bytes: written.log_bytes,
+        sealed_bytes: written.sealed_bytes,
+        rewritten_bytes: written.rewritten_bytes,
+    }
+}
+
+fn write_series(series: &SeriesStats) -> v1::SeriesStats {
+    v1::SeriesStats {
+        versions: series.versions,
+        segment_points: series.segment_points,
+        head_points: series.head_points,
+        segments: series.segments,
+        bytes: series.bytes,
+        written: Some(write_written(&series.written)),
+    }
+}
+
+fn series(series: v1::SeriesStats) -> Result<SeriesStats> {
+    Ok(SeriesStats {
+        versions: series.versions,
+        segment_points: series.segment_points,
+        head_points: series.head_points,
+        segments: series.segments,
+        bytes: series.bytes,
+        written: written(super::required("stats.series.written", series.written)?),
+    })
 }
 
 /// Reads the sizes of a model.
@@ -81,7 +117,6 @@ pub(crate) fn write_model_stats(stats: &ModelStats) -> v1::ModelStats {
 /// `InvalidArgument` for a kind of file that this build does not know.
 pub(crate) fn model_stats(stats: Option<v1::ModelStats>) -> Result<ModelStats> {
     let stats = super::required("stats", stats)?;
-    let written = super::required("stats.written", stats.written)?;
     let mut files = BTreeMap::new();
     for known in stats.files {
         let count = FileStats { files: known.files, bytes: known.bytes };
@@ -107,12 +142,8 @@ pub(crate) fn model_stats(stats: Option<v1::ModelStats>) -> Result<ModelStats> {
         waiting_labels: stats.waiting_labels,
         files,
         ages: stats.ages.into_iter().map(age).collect(),
-        written: Written {
-            ingested_bytes: written.ingested_bytes,
-            log_bytes: written.log_bytes,
-            sealed_bytes: written.sealed_bytes,
-            rewritten_bytes: written.rewritten_bytes,
-        },
+        written: written(super::required("stats.written", stats.written)?),
+        series: stats.series.map(series).transpose()?,
     })
 }
 
@@ -230,6 +261,14 @@ mod tests {
         assert!(wire.write_amplification.is_none() && wire.undefined.is_some());
         assert_eq!(model_stats(Some(wire)).expect("valid"), stats);
         stats.written = Written { ingested_bytes: 2, log_bytes: 3, ..Written::default() };
+        stats.series = Some(SeriesStats {
+            versions: 1,
+            segment_points: 2,
+            head_points: 3,
+            segments: 4,
+            bytes: 5,
+            written: stats.written,
+        });
         let wire = write_model_stats(&stats);
         assert_eq!((wire.write_amplification, &wire.undefined), (Some(1.5), &None));
         assert_eq!(model_stats(Some(wire)).expect("valid"), stats);

@@ -20,6 +20,7 @@ pub(crate) mod query;
 pub(crate) mod operations;
 pub(crate) mod fairness;
 pub(crate) mod rows;
+pub(crate) mod series;
 pub(crate) mod time;
 
 use driftline_storage::{Error, Result, Violation};

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use driftline_proto::v1;
 use driftline_query::ReferenceName;
 use driftline_storage::{
-    Declaration, Error, Field, Kind, ModelRecord, ReferenceSource, Result, Retention, Schema, Task,
-    VersionRecord,
+    Declaration, Error, Field, Kind, ModelKind, ModelRecord, ReferenceSource, Result, Retention,
+    Schema, Task, VersionRecord,
 };
 
 use super::time;
@@ -92,6 +92,7 @@ pub(crate) fn model(model: Option<v1::Model>) -> Result<ModelRecord> {
     }
     Ok(ModelRecord {
         name: model.name,
+        kind: ModelKind::Predictions,
         created: time::micros("model.create_time", model.create_time)?,
         declaration: model.declaration.map(declaration).transpose()?.unwrap_or_default(),
         schema: model.schema.map(schema).transpose()?.map(Arc::new),
@@ -119,14 +120,14 @@ pub(crate) fn write_model(model: &ModelRecord) -> v1::Model {
 
 /// Reads how long data is kept; storage checks the levels against each other.
 pub(crate) fn retention(retention: v1::Retention) -> Retention {
-    let v1::Retention { rows_days, minutes_days, hours_days, days_days } = retention;
-    Retention { rows_days, minutes_days, hours_days, days_days }
+    let v1::Retention { rows_days, minutes_days, hours_days, days_days, series_days } = retention;
+    Retention { rows_days, minutes_days, hours_days, days_days, series_days }
 }
 
 /// How long data is kept, for the wire.
 pub(crate) fn write_retention(retention: &Retention) -> v1::Retention {
-    let Retention { rows_days, minutes_days, hours_days, days_days } = *retention;
-    v1::Retention { rows_days, minutes_days, hours_days, days_days }
+    let Retention { rows_days, minutes_days, hours_days, days_days, series_days } = *retention;
+    v1::Retention { rows_days, minutes_days, hours_days, days_days, series_days }
 }
 
 /// Fields of a broken retention as requests know them.
@@ -253,6 +254,7 @@ mod tests {
         let own = VersionRecord { schema: Some(schema.clone()), declaration: None };
         let record = ModelRecord {
             name: "fraud".to_owned(),
+            kind: ModelKind::Predictions,
             created: 5,
             declaration,
             schema: Some(schema),

@@ -4,9 +4,10 @@ use std::{borrow::Cow, sync::Arc};
 
 use driftline_proto::v1;
 use driftline_query::{
-    ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName,
+    ColumnChange, ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow,
+    SchemaChange, UnseenName,
 };
-use driftline_storage::Result;
+use driftline_storage::{Error, Kind, Result};
 
 use super::{
     explain, model,
@@ -25,6 +26,7 @@ pub(crate) fn request(request: v1::QueryDataQualityRequest) -> Result<QualityReq
         features: request.features,
         reference: request.reference,
         explain: request.explain,
+        exact: request.exact,
     })
 }
 
@@ -35,6 +37,7 @@ pub(crate) fn write_request(request: &QualityRequest) -> v1::QueryDataQualityReq
         features: request.features.clone(),
         reference: request.reference.clone(),
         explain: request.explain,
+        exact: request.exact,
     }
 }
 
@@ -61,6 +64,7 @@ pub(crate) fn report(report: v1::QueryDataQualityResponse) -> Result<QualityRepo
         newest: newest.transpose()?,
         rows_scanned: report.rows_scanned,
         reads: report.reads.map(explain::reads),
+        schema_changes: each(report.schema_changes, change)?,
         windows: each(report.windows, window)?,
         groups: each(report.groups, self::report)?,
     })
@@ -83,7 +87,32 @@ pub(crate) fn write_report(report: QualityReport) -> v1::QueryDataQualityRespons
         reads: report.reads.map(explain::write_reads),
         windows: report.windows.into_iter().map(window).collect(),
         groups: report.groups.into_iter().map(write_report).collect(),
+        schema_changes: report.schema_changes.into_iter().map(write_change).collect(),
     }
+}
+
+fn change(change: v1::SchemaChange) -> Result<SchemaChange> {
+    let kind = |field, kind: Option<i32>| kind.map(|kind| model::kind(field, kind)).transpose();
+    let was = kind("schema_changes.reference_kind", change.reference_kind)?;
+    let now = kind("schema_changes.version_kind", change.version_kind)?;
+    let what = match (was, now) {
+        (None, Some(now)) => ColumnChange::Added(now),
+        (Some(was), None) => ColumnChange::Removed(was),
+        (Some(was), Some(now)) => ColumnChange::Kind { was, now },
+        (None, None) => return Err(Error::invalid("schema_changes", "a change has a kind")),
+    };
+    Ok(SchemaChange { version: change.version, column: change.column, change: what })
+}
+
+fn write_change(change: SchemaChange) -> v1::SchemaChange {
+    let kind = |kind: Kind| Some(i32::from(model::write_kind(kind)));
+    let (reference_kind, version_kind) = match change.change {
+        ColumnChange::Added(now) => (None, kind(now)),
+        ColumnChange::Removed(was) => (kind(was), None),
+        ColumnChange::Kind { was, now } => (kind(was), kind(now)),
+    };
+    let SchemaChange { version, column, .. } = change;
+    v1::SchemaChange { version, column, reference_kind, version_kind }
 }
 
 fn column(column: v1::ColumnQuality) -> Result<ColumnQuality> {
@@ -134,6 +163,8 @@ fn profile(profile: v1::ColumnProfile) -> ColumnProfile {
         mean: profile.mean,
         std: profile.std,
         covered: profile.covered,
+        cardinality: profile.cardinality,
+        cardinality_error: profile.cardinality_error,
     }
 }
 
@@ -159,15 +190,15 @@ fn write_profile(profile: ColumnProfile) -> v1::ColumnProfile {
         mean: profile.mean,
         std: profile.std,
         covered: profile.covered,
+        cardinality: profile.cardinality,
+        cardinality_error: profile.cardinality_error,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use driftline_query::{MissingRows, Scope};
-    use driftline_storage::Kind;
-
     use super::*;
+    use driftline_query::{MissingRows, Scope};
 
     fn asked() -> Scope {
         let (model, version) = ("m".to_owned(), Some("v".to_owned()));
@@ -203,6 +234,8 @@ mod tests {
             mean: Some(16.0),
             std: Some(17.0),
             covered: Some(0.5),
+            cardinality: Some(18),
+            cardinality_error: Some(0.25),
         }
     }
 
@@ -214,6 +247,7 @@ mod tests {
             features,
             reference: Some("train".to_owned()),
             explain: true,
+            exact: true,
         };
         assert_eq!(request(write_request(&asked)).expect("valid"), asked);
     }
@@ -243,7 +277,18 @@ mod tests {
             QualityWindow { start: 0, end: 1, predictions: 2, columns: vec![whole, bare], missing };
         for (reference, newest) in [(Some("train".to_owned()), Some(-7)), (None, None)] {
             let windows = vec![window.clone()];
+            let change = |column: &str, change| SchemaChange {
+                version: "v".to_owned(),
+                column: column.to_owned(),
+                change,
+            };
+            let schema_changes = vec![
+                change("a", ColumnChange::Added(Kind::Numeric)),
+                change("b", ColumnChange::Removed(Kind::Boolean)),
+                change("c", ColumnChange::Kind { was: Kind::Numeric, now: Kind::Categorical }),
+            ];
             let answer = QualityReport {
+                schema_changes,
                 scope: asked(),
                 reference,
                 asked: 11,

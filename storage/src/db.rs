@@ -21,7 +21,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     keeper::Keeper,
     limits,
-    manifest::{ReferenceRecord, VersionRecord, Written},
+    manifest::{ModelRecord, ReferenceRecord, VersionRecord, Written},
     producers::Producer,
     record::LoggedLabels,
     recover::{
@@ -119,14 +119,16 @@ impl<T> Pending<T> {
 /// Sizes of a database.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Rows in segments.
+    /// Predictions in segments.
     pub segment_rows: u64,
     /// Segments.
     pub segments: u64,
     /// Bytes of the files of segments.
     pub segment_bytes: u64,
-    /// Rows in the head.
+    /// Predictions in the head.
     pub head_rows: u64,
+    /// Points of metric series, wherever they are.
+    pub series_points: u64,
     /// Approximate bytes of the head.
     pub head_bytes: u64,
     /// Labels that wait for their prediction.
@@ -259,17 +261,28 @@ impl Db {
         version: &str,
         batch: PredictionBatch,
     ) -> Result<Pending<PredictionReceipt>> {
-        self.admit()?;
         check_name("version", version)?;
+        self.write_rows(producer, &*self.model(model)?, version, batch)
+    }
+
+    /// Stores rows of a model or a companion.
+    pub(crate) fn write_rows(
+        &self,
+        producer: Option<Producer>,
+        record: &ModelRecord,
+        version: &str,
+        batch: PredictionBatch,
+    ) -> Result<Pending<PredictionReceipt>> {
+        self.admit()?;
         producer.as_ref().map_or(Ok(()), Producer::validate)?;
-        let record = self.model(model)?;
+        let model = record.name.as_str();
         let schema = record.known_schema(Some(version))?;
         batch.validate(&schema)?;
         let schema = if record.versions.contains_key(version) {
             schema
         } else {
             // Somebody else may have made the version since, with a schema of its own.
-            let record = self.create_version(model, version, VersionRecord::default())?;
+            let record = self.add_version(model, version, VersionRecord::default())?;
             let now = record.known_schema(Some(version))?;
             if now != schema {
                 batch.validate(&now)?;
@@ -448,14 +461,25 @@ impl Db {
     pub fn stats(&self) -> Stats {
         let state = self.shared.read();
         let mut stats = Stats { waiting_labels: state.waiting.count() as u64, ..Stats::default() };
+        let is_series =
+            |model: &str| state.models.get(model).is_some_and(|m| !m.kind.is_predictions());
         for head in state.heads() {
-            stats.head_rows += head.rows() as u64;
+            for ((model, _), version) in &head.versions {
+                let counted =
+                    if is_series(model) { &mut stats.series_points } else { &mut stats.head_rows };
+                *counted += u64::from(version.rows);
+            }
             stats.head_bytes += head.bytes() as u64;
         }
         for segment in state.segments.all() {
             let record = segment.full_record();
             stats.segments += 1;
-            stats.segment_rows += u64::from(record.row_count);
+            let counted = if is_series(&record.model) {
+                &mut stats.series_points
+            } else {
+                &mut stats.segment_rows
+            };
+            *counted += u64::from(record.row_count);
             stats.segment_bytes += record.bytes();
         }
         stats.files = state.segments.files() as u64;

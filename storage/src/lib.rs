@@ -17,6 +17,7 @@ mod schema;
 mod column;
 mod id_column;
 mod batch;
+mod series;
 mod codec;
 mod two_sum;
 mod fixed;
@@ -81,6 +82,7 @@ mod db;
 mod offer;
 mod models;
 mod references;
+mod companion;
 mod deletion;
 mod verify;
 mod model_stats;
@@ -107,10 +109,10 @@ pub use id_column::{Id, Ids, id_hash};
 pub use inspect::{Datum, Inspection, List, inspect};
 pub use latency::{FIRST_MS as LATENCY_FIRST_MS, RATIO as LATENCY_RATIO, latency_edges};
 pub use manifest::{
-    Level, ModelRecord, ReferenceRecord, ReferenceSource, Retention, SegmentRecord, SidecarRecord,
-    VersionRecord, Written,
+    Level, ModelKind, ModelRecord, ReferenceRecord, ReferenceSource, Retention, SegmentRecord,
+    SidecarRecord, VersionRecord, Written,
 };
-pub use model_stats::{AgeStats, FileStats, ModelStats};
+pub use model_stats::{AgeStats, FileStats, ModelStats, SeriesStats};
 pub use moments::{ColumnMoments, OFFSET_STEPS, Outline};
 pub use outcome::{ErrorSums, OTHER_CLASS, OutcomeTally};
 pub use producers::Producer;
@@ -121,6 +123,9 @@ pub use rows::{EncodedRows, Numbers, RowChunk, RowFile, write_rows};
 pub use schema::{
     Declaration, Field, Kind, LABEL_TIME, LATENCY, OK, PREDICTION, ROLES, SCORE, STATUS, Schema,
     Task, check_name,
+};
+pub use series::{
+    SERIES_NAME, SERIES_STEP, SERIES_TAGS, SERIES_VALUE, STEP_MAX, SeriesPoint, read_tags,
 };
 pub use slice::{Condition, GroupKey, Grouping, NumberRange, Slice, Test};
 pub use snapshot::{LabelledChunk, Part, Snapshot};

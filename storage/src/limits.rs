@@ -8,6 +8,8 @@ pub const ID_BYTES_MAX: usize = 128;
 pub const NAME_BYTES_MAX: usize = 128;
 /// Longest category or class in bytes; longer text is data, not a category.
 pub const CATEGORY_BYTES_MAX: usize = 1024;
+/// Tags of one point of a metric series: they are kept as one text of [`CATEGORY_BYTES_MAX`].
+pub const POINT_TAGS_MAX: usize = 16;
 /// Features of one model: each costs a column and its counts in every minute.
 pub const FEATURES_MAX: usize = 2_000;
 /// Tags of one model: each is a column of every row, and few of them make a slice worth asking for.

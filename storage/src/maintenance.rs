@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     error::{Error, ErrorKind, Result},
     limits,
-    manifest::{Level, Retention},
+    manifest::{Level, ModelKind, ModelRecord, Retention},
     rewrite::{Group, drop_segment, fold, rewrite, thin},
     segment::Segment,
     state::{Shared, State},
@@ -101,19 +101,33 @@ fn today(state: &State, now: i64) -> i64 {
     day_of(now).min(newest.unwrap_or(i64::MAX))
 }
 
+/// How long the rows of a model are kept; those of a companion as their model says of series.
+fn retention_of(state: &State, model: &ModelRecord) -> Retention {
+    match &model.kind {
+        ModelKind::Predictions => model.retention,
+        ModelKind::Series { of } => {
+            state.models.get(of).map(|owner| owner.retention.of_series()).unwrap_or_default()
+        }
+    }
+}
+
 fn past_retention(state: &State, today: i64) -> Option<Work> {
-    for model in state.models.values().filter(|model| model.retention != Retention::default()) {
+    for model in state.models.values() {
+        let retention = retention_of(state, model);
+        if retention == Retention::default() {
+            continue;
+        }
         for segment in state.segments.of_model(&model.name).filter(|s| !s.is_broken()) {
             let age = today - segment.record().day;
             let past = |days: Option<u32>| days.is_some_and(|days| age > i64::from(days));
-            if past(model.retention.days_days) {
+            if past(retention.days_days) {
                 return Some(Work::Drop(segment.clone()));
             }
-            let level = if past(model.retention.hours_days) {
+            let level = if past(retention.hours_days) {
                 Level::Days
-            } else if past(model.retention.minutes_days) {
+            } else if past(retention.minutes_days) {
                 Level::Hours
-            } else if past(model.retention.rows_days) {
+            } else if past(retention.rows_days) {
                 Level::Minutes
             } else {
                 Level::Rows

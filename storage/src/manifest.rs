@@ -22,11 +22,36 @@ pub struct VersionRecord {
     pub declaration: Option<Declaration>,
 }
 
+/// What a record of a model stands for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelKind {
+    /// A model that callers made: its rows are predictions.
+    #[default]
+    Predictions,
+    /// The companion of a model: its rows are points of metric series. It is in no list of models,
+    /// and no call takes its name.
+    Series {
+        /// The model.
+        of: String,
+    },
+}
+
+impl ModelKind {
+    /// Whether callers made it.
+    pub fn is_predictions(&self) -> bool {
+        *self == Self::Predictions
+    }
+}
+
 /// A model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelRecord {
     /// Its name.
     pub name: String,
+    /// What it stands for.
+    #[serde(default, skip_serializing_if = "ModelKind::is_predictions")]
+    pub kind: ModelKind,
     /// When it was made, in microseconds.
     pub created: i64,
     /// What a user stated about it.
@@ -52,6 +77,9 @@ pub struct Retention {
     pub hours_days: Option<u32>,
     /// Counts by day; what is older is gone altogether.
     pub days_days: Option<u32>,
+    /// Points of metric series, which have one level only and are kept by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series_days: Option<u32>,
 }
 
 impl ModelRecord {
@@ -91,6 +119,18 @@ impl ModelRecord {
 }
 
 impl Retention {
+    /// How long points of metric series are kept: all of a point goes at once.
+    pub(crate) fn of_series(&self) -> Self {
+        let days = self.series_days;
+        Self {
+            rows_days: days,
+            minutes_days: days,
+            hours_days: days,
+            days_days: days,
+            series_days: None,
+        }
+    }
+
     /// Checks that no level outlives a coarser one.
     ///
     /// # Errors

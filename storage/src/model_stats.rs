@@ -10,7 +10,7 @@ use crate::{
     db::Db,
     error::Result,
     file_kind::FileKind,
-    manifest::{Level, SegmentRecord, Written},
+    manifest::{Level, ModelKind, SegmentRecord, Written},
     state::State,
     time::day_of,
 };
@@ -78,6 +78,25 @@ pub struct ModelStats {
     pub ages: Vec<AgeStats>,
     /// Bytes written so far; those of a head are counted when it is sealed.
     pub written: Written,
+    /// Its metric series, which are in no other figure; none before the first point.
+    pub series: Option<SeriesStats>,
+}
+
+/// Sizes of the metric series of a model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SeriesStats {
+    /// Versions with points.
+    pub versions: u64,
+    /// Points in segments.
+    pub segment_points: u64,
+    /// Points in memory and in the log.
+    pub head_points: u64,
+    /// Segments.
+    pub segments: u64,
+    /// Bytes of their files.
+    pub bytes: u64,
+    /// Bytes written so far; those of a head are counted when it is sealed.
+    pub written: Written,
 }
 
 impl ModelStats {
@@ -119,11 +138,8 @@ impl Db {
             written: state.written.get(model).copied().unwrap_or_default(),
             ..ModelStats::default()
         };
-        let heads = state.heads().flat_map(|head| &head.versions);
-        for (_, head) in heads.filter(|((name, _), _)| name == model) {
-            stats.head_rows += u64::from(head.rows);
-            stats.head_bytes += head.bytes() as u64;
-        }
+        (stats.head_rows, stats.head_bytes) = in_heads(&state, model);
+        stats.series = series(&state, model);
         add_references(&mut stats, &state);
         let segments: Vec<_> = state.segments.of_model(model).cloned().collect();
         drop(state);
@@ -139,6 +155,33 @@ impl Db {
         stats.packs = packs.len() as u64;
         Ok(stats)
     }
+}
+
+/// Rows and approximate bytes in the heads.
+fn in_heads(state: &State, model: &str) -> (u64, u64) {
+    let heads = state.heads().flat_map(|head| &head.versions);
+    let mine = heads.filter(|((name, _), _)| name == model);
+    mine.fold((0, 0), |(rows, bytes), (_, head)| {
+        (rows + u64::from(head.rows), bytes + head.bytes() as u64)
+    })
+}
+
+fn series(state: &State, model: &str) -> Option<SeriesStats> {
+    let of_model = |kind: &ModelKind| matches!(kind, ModelKind::Series { of } if of == model);
+    let companion = state.models.values().find(|record| of_model(&record.kind))?;
+    let mut stats = SeriesStats {
+        versions: companion.versions.len() as u64,
+        head_points: in_heads(state, &companion.name).0,
+        written: state.written.get(&companion.name).copied().unwrap_or_default(),
+        ..SeriesStats::default()
+    };
+    for segment in state.segments.of_model(&companion.name) {
+        let record = segment.record();
+        stats.segments += 1;
+        stats.segment_points += u64::from(record.row_count);
+        stats.bytes += record.bytes();
+    }
+    Some(stats)
 }
 
 fn ages() -> Vec<AgeStats> {

@@ -7,14 +7,20 @@ use crate::{
     db::Db,
     error::{Error, ErrorKind, Result, near_misses},
     limits,
-    manifest::{ModelRecord, Retention, VersionRecord},
+    manifest::{ModelKind, ModelRecord, Retention, VersionRecord},
     schema::{Declaration, Schema, check_name},
 };
+
+/// The models that callers made.
+fn listed(models: &BTreeMap<String, Arc<ModelRecord>>) -> impl Iterator<Item = &Arc<ModelRecord>> {
+    models.values().filter(|model| model.kind.is_predictions())
+}
 
 impl Db {
     /// All models by name.
     pub fn models(&self) -> Vec<Arc<ModelRecord>> {
-        self.shared.read().models.values().cloned().collect()
+        let state = self.shared.read();
+        listed(&state.models).cloned().collect()
     }
 
     /// A model.
@@ -23,8 +29,9 @@ impl Db {
     /// `NotFound` naming the nearest names and what to do.
     pub fn model(&self, name: &str) -> Result<Arc<ModelRecord>> {
         let state = self.shared.read();
-        state.models.get(name).cloned().ok_or_else(|| {
-            let near = near_misses(name, state.models.keys().map(String::as_str));
+        let found = state.models.get(name).filter(|model| model.kind.is_predictions());
+        found.cloned().ok_or_else(|| {
+            let near = near_misses(name, listed(&state.models).map(|model| model.name.as_str()));
             let hint = if near.is_empty() {
                 "; make it with `driftline models create` or by setting a reference".to_owned()
             } else {
@@ -50,6 +57,7 @@ impl Db {
         let created = (self.shared.clock)();
         let record = ModelRecord {
             name: name.to_owned(),
+            kind: ModelKind::Predictions,
             created,
             declaration,
             schema: schema.map(Arc::new),
@@ -82,6 +90,16 @@ impl Db {
         check_name("version", version)?;
         self.model(model)?;
         record.declaration.as_ref().map_or(Ok(()), Declaration::validate)?;
+        self.add_version(model, version, record)
+    }
+
+    /// The same of a model or a companion that exists.
+    pub(crate) fn add_version(
+        &self,
+        model: &str,
+        version: &str,
+        record: VersionRecord,
+    ) -> Result<Arc<ModelRecord>> {
         self.change_model(model, |known, _| {
             let Some(known) = known.filter(|known| !known.versions.contains_key(version)) else {
                 return Ok(None);
@@ -156,8 +174,14 @@ impl Db {
         })
     }
 
-    /// Changes a model in the catalog and then in memory.
-    fn change_model(
+    /// The record of a model or a companion.
+    pub(crate) fn record(&self, name: &str) -> Option<Arc<ModelRecord>> {
+        self.shared.read().models.get(name).cloned()
+    }
+
+    /// Changes a model or a companion in the catalog and then in memory. `change` is told how many
+    /// models there are.
+    pub(crate) fn change_model(
         &self,
         name: &str,
         change: impl FnOnce(Option<&ModelRecord>, usize) -> Result<Option<ModelRecord>>,
@@ -166,7 +190,7 @@ impl Db {
         let _one_at_a_time = self.changes();
         let (known, count) = {
             let state = self.shared.read();
-            (state.models.get(name).cloned(), state.models.len())
+            (state.models.get(name).cloned(), listed(&state.models).count())
         };
         let Some(next) = change(known.as_deref(), count)? else {
             return known.ok_or_else(|| Error::new(ErrorKind::NotFound, "no such model"));

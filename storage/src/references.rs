@@ -18,7 +18,7 @@ use crate::{
     head::VersionKey,
     id_column::Ids,
     limits,
-    manifest::{ReferenceRecord, ReferenceSource},
+    manifest::{ModelRecord, ReferenceRecord, ReferenceSource},
     moments::Moments,
     reference::{self, Reference},
     rows::{self, RowFile},
@@ -254,8 +254,14 @@ impl Db {
             let text = format!("model {model:?} has no version {version:?}{hint}");
             return Err(Error::not_found("version", version, text));
         }
+        Ok(self.snapshot_of(record, version))
+    }
+
+    /// What a query sees of a model or a companion, or of a version.
+    pub(crate) fn snapshot_of(&self, record: Arc<ModelRecord>, version: Option<&str>) -> Snapshot {
         let state = self.shared.read();
-        let from = (model.to_owned(), version.unwrap_or_default().to_owned());
+        let model = record.name.clone();
+        let from = (model.clone(), version.unwrap_or_default().to_owned());
         let wanted =
             |key: &VersionKey| key.0 == model && version.is_none_or(|version| key.1 == version);
         let mut parts = Vec::new();
@@ -269,6 +275,6 @@ impl Db {
             let segments = days.values().flatten();
             parts.extend(segments.map(|segment| Part::segment(segment.clone())));
         }
-        Ok(Snapshot { model: record, parts })
+        Snapshot { model: record, parts }
     }
 }

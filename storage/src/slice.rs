@@ -94,7 +94,7 @@ impl GroupKey {
 
 impl Test {
     /// Adds the rows that meet the test; the first value of the column is of row `first`.
-    pub(crate) fn select(&self, column: &Column, first: u32, into: &mut RoaringBitmap) {
+    pub fn select(&self, column: &Column, first: u32, into: &mut RoaringBitmap) {
         let rows = first..;
         match column {
             Column::Numeric(values) => {
@@ -128,12 +128,7 @@ impl Test {
 
 impl Grouping {
     /// Adds each row to its group; the first value of the column is of row `first`.
-    pub(crate) fn group(
-        &self,
-        column: &Column,
-        first: u32,
-        into: &mut BTreeMap<GroupKey, RoaringBitmap>,
-    ) {
+    pub fn group(&self, column: &Column, first: u32, into: &mut BTreeMap<GroupKey, RoaringBitmap>) {
         match self {
             Self::Tests(tests) => {
                 let mut left = RoaringBitmap::new();

@@ -242,6 +242,7 @@ fn retention_takes_the_finer_levels_first() {
         minutes_days: minutes,
         hours_days: hours,
         days_days: days,
+        series_days: None,
     };
     let error = db.set_retention(MODEL, keep(Some(5), Some(1), None, None)).unwrap_err();
     assert!(error.to_string().contains("minutes_days"), "{error}");
@@ -313,8 +314,13 @@ fn event_times_of_1970_and_2100_live_side_by_side() {
     assert!(dir.path().join("segments/model=m/version=1/date=2100-01-01").is_dir());
     // Retention counts from the clock, here the hundredth day of 1970, not from rows of the future.
     let days = Some(36_500);
-    let retention =
-        Retention { rows_days: days, minutes_days: days, hours_days: days, days_days: days };
+    let retention = Retention {
+        rows_days: days,
+        minutes_days: days,
+        hours_days: days,
+        days_days: days,
+        series_days: None,
+    };
     db.set_retention(MODEL, retention).unwrap();
     settle(&db);
     let day = |start| TimeRange { start, end: start + DAY_MICROS };

@@ -173,6 +173,7 @@ fn every_answer_comes_as_table_json_and_csv_with_nothing_on_stderr() {
     check(&query("distribution", &["--feature", "amount"]));
     check(&query("distribution", &["--feature", "prediction", "--version", "2"]));
     check(&query("quality", &[]));
+    check(&query("quality", &["--exact", "--by", "country"]));
     check(&query("quality", &["--step", "6h", "--feature", "amount", "--version", "1"]));
 }
 

@@ -23,4 +23,5 @@ mod program;
 mod quality;
 mod tags;
 mod shifts;
+mod series;
 mod tidy;

@@ -1,32 +1,38 @@
 //! Data quality: what the columns of windows hold, beside a reference if there is one.
 //!
 //! Counts come from partials, or from rows where those cannot answer; smallest, largest, mean and
-//! deviation from the sums that are kept by hour, see [`spread`]. Duplicates are refused when they
+//! deviation from the sums that are kept by hour, see [`spread`]; how many different values there are
+//! from rows if asked for, see [`cardinality`]. Duplicates are refused when they
 //! arrive and nothing is kept of when a row arrived, so neither is answered here.
 
+mod cardinality;
 mod profile;
 mod report;
+mod schema;
 pub(crate) mod spread;
 
 use std::sync::Arc;
 
 use driftline_storage::{
-    Binning, Cells, Db, Error, ErrorKind, Field, Part, Reference, Result, Snapshot, TimeRange,
+    Binning, Cells, Db, Error, ErrorKind, Field, Part, Reference, Result, Snapshot, Special,
+    TimeRange,
 };
 
 use crate::{
     gather::{Gathered, Selection, missing_in, tallies},
     limits,
-    reads::Reads,
+    reads::{Reads, RowsFor},
     report::Scope,
     slice,
     window::windows,
 };
 
 pub use report::{
-    ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName,
+    ColumnChange, ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow,
+    SchemaChange, UnseenName,
 };
 
+use cardinality::Cardinalities;
 use profile::{Known, Reasons};
 use spread::Spread;
 
@@ -71,7 +77,7 @@ fn of_rows(
     windows: &[TimeRange],
 ) -> Result<QualityReport> {
     let reference = reference(db, request)?;
-    let (binning, columns) = match &reference {
+    let (binning, mut columns) = match &reference {
         Some(reference) => (reference.binning.clone(), of_reference(reference, request)?),
         None => {
             let schema = snapshot.model.known_schema(scope.version.as_deref())?;
@@ -89,11 +95,26 @@ fn of_rows(
         cells: Arc::new(Cells::fine(binning, &places)),
         fields: columns.iter().map(|column| column.field.clone()).collect(),
     };
-    let gathered = tallies(snapshot, windows, &selection)?;
+    let mut gathered = tallies(snapshot, windows, &selection)?;
     let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
     let (spreads, sums) = spread::spreads(snapshot, windows, &names, &gathered.left_out);
-    let reads = Reads { sums, ..gathered.reads.clone() };
+    let mut reads = Reads { sums, ..gathered.reads.clone() };
+    let mut cardinalities = Cardinalities::default();
+    if request.exact {
+        let fields = columns.iter().enumerate().map(|(number, asked)| {
+            needs_rows(number, asked, windows.len(), &gathered, reference.as_ref())
+        });
+        let fields: Vec<Option<&Field>> = fields.collect();
+        let (reference, left_out) = (reference.as_ref(), &gathered.left_out);
+        cardinalities = Cardinalities::read(db, snapshot, windows, &fields, reference, left_out)?;
+        gathered.rows_scanned += cardinalities.rows_scanned;
+        reads.add_rows(RowsFor::Exact, cardinalities.rows_scanned);
+        gathered.missing.append(&mut cardinalities.missing);
+        columns.iter_mut().enumerate().for_each(|(n, column)| column.complete(n, &cardinalities));
+    }
     let (asked, newest) = (db.now(), newest(snapshot)?);
+    let changes =
+        |reference: &Reference| schema::changes(snapshot, scope, &reference.record.schema);
     Ok(QualityReport {
         scope: scope.clone(),
         reference: reference.as_ref().map(|reference| reference.record.name.clone()),
@@ -101,9 +122,33 @@ fn of_rows(
         newest,
         rows_scanned: gathered.rows_scanned,
         reads: request.explain.then_some(reads),
-        windows: report_windows(windows, &gathered, &spreads, &columns, reference.as_ref()),
+        schema_changes: reference.as_ref().map(changes).unwrap_or_default(),
+        windows: report_windows(
+            windows,
+            (&gathered, &spreads, &cardinalities),
+            &columns,
+            reference.as_ref(),
+        ),
         groups: Vec::new(),
     })
+}
+
+/// The column, if counts do not tell how many different values it has: a number, or categories of
+/// which some are past the bound on names.
+fn needs_rows<'a>(
+    number: usize,
+    asked: &'a Asked,
+    windows: usize,
+    gathered: &Gathered,
+    reference: Option<&Reference>,
+) -> Option<&'a Field> {
+    let unnamed = || {
+        let known = reference.and_then(|reference| reference.tally.columns.get(asked.place));
+        let other = |window| gathered.tallies.column(window, number).special(Special::Other);
+        known.is_some_and(|tally| tally.special(Special::Other) > 0)
+            || (0..windows).any(|window| other(window) > 0)
+    };
+    (asked.field.kind.is_numeric() || unnamed()).then_some(&asked.field)
 }
 
 /// The reference of a request; none if none is named and the model has none.
@@ -178,12 +223,19 @@ impl Asked {
             reasons,
         }
     }
+
+    /// Puts in what rows tell of the reference.
+    fn complete(&mut self, number: usize, cardinalities: &Cardinalities) {
+        if let Some(profile) = self.reference.as_mut().and_then(Arc::get_mut) {
+            let found = cardinalities.reference(number);
+            profile::complete(profile, found, "reference.cardinality", &mut self.reasons);
+        }
+    }
 }
 
 fn report_windows(
     windows: &[TimeRange],
-    gathered: &Gathered,
-    spreads: &[Vec<Spread>],
+    (gathered, spreads, cardinalities): (&Gathered, &[Vec<Spread>], &Cardinalities),
     columns: &[Asked],
     reference: Option<&Reference>,
 ) -> Vec<QualityWindow> {
@@ -193,7 +245,9 @@ fn report_windows(
         let counts = (gathered.tallies.rows(window), gathered.tallies.column(window, number));
         let mut undefined = asked.reasons.clone();
         let spread = spread.copied().unwrap_or_default();
-        let current = profile::of_window(&asked.field, counts, &spread, known, &mut undefined);
+        let mut current = profile::of_window(&asked.field, counts, &spread, known, &mut undefined);
+        let different = cardinalities.window(number, window);
+        profile::complete(&mut current, different, "cardinality", &mut undefined);
         let (null_change, null_p_value) =
             profile::null_change(&current, asked.reference.as_deref(), &mut undefined);
         ColumnQuality {

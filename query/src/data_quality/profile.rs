@@ -10,6 +10,7 @@ use crate::{
 };
 
 use super::{
+    cardinality::Cardinality,
     report::{ColumnProfile, UnseenName},
     spread::Spread,
 };
@@ -59,6 +60,7 @@ pub(super) fn of_window(
         distinct: occupied(&bins) + categories,
         ..ColumnProfile::default()
     };
+    write_cardinality(&mut profile, field, current.special(Special::Other), reasons);
     if field.kind.is_numeric() {
         let outside = outside(&bins, reference);
         profile.below = told(reasons, "below", outside.map(|(below, _)| below));
@@ -100,6 +102,7 @@ pub(super) fn of_reference(
         ..ColumnProfile::default()
     };
     let mut mine = Reasons::new();
+    write_cardinality(&mut profile, field, tally.special(Special::Other), &mut mine);
     if field.kind.is_numeric() {
         let spread = known.spread.unwrap_or_default();
         write_spread(&mut profile, &spread, Undefined::ReferenceEmpty, &mut mine);
@@ -111,6 +114,42 @@ pub(super) fn of_reference(
     }
     reasons.extend(mine.into_iter().map(|(figure, why)| (format!("reference.{figure}"), why)));
     profile
+}
+
+/// Writes how many different values there are, where counts tell it: categories that are all counted
+/// by name, and no value at all.
+fn write_cardinality(
+    profile: &mut ColumnProfile,
+    field: &Field,
+    other: u64,
+    reasons: &mut Reasons,
+) {
+    let told_by_counts = profile.values == 0 || !(field.kind.is_numeric() || other > 0);
+    if told_by_counts {
+        let count = if profile.values == 0 { 0 } else { profile.distinct };
+        put_cardinality(profile, Cardinality { count, error: 0.0 });
+    } else {
+        reasons.insert("cardinality".to_owned(), Undefined::NeedsRows.reason().into());
+    }
+}
+
+/// Puts in how many different values there are.
+fn put_cardinality(profile: &mut ColumnProfile, found: Cardinality) {
+    profile.cardinality = Some(found.count);
+    profile.cardinality_error = Some(found.error);
+}
+
+/// Puts in what rows tell of different values, if counts did not.
+pub(super) fn complete(
+    profile: &mut ColumnProfile,
+    found: Option<Cardinality>,
+    reason: &str,
+    reasons: &mut Reasons,
+) {
+    if let Some(found) = found.filter(|_| profile.cardinality.is_none()) {
+        put_cardinality(profile, found);
+        reasons.remove(reason);
+    }
 }
 
 /// The change of the share of nulls in percentage points, and its p-value.

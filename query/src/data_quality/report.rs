@@ -21,6 +21,35 @@ pub struct QualityRequest {
     pub reference: Option<String>,
     /// Whether the answer says what it was read from.
     pub explain: bool,
+    /// Whether rows are read for what counts do not tell: how many different values there are.
+    pub exact: bool,
+}
+
+/// How a column of a version differs from that of the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnChange {
+    /// The reference has none of this name.
+    Added(Kind),
+    /// The version has none of this name.
+    Removed(Kind),
+    /// It is of another kind.
+    Kind {
+        /// In the reference.
+        was: Kind,
+        /// In the version.
+        now: Kind,
+    },
+}
+
+/// A column of a version that is not as in the reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaChange {
+    /// The version; empty for the model itself, where no version has rows.
+    pub version: String,
+    /// The column.
+    pub column: String,
+    /// What is different.
+    pub change: ColumnChange,
 }
 
 /// A category that the reference does not have, and its rows.
@@ -49,6 +78,11 @@ pub struct ColumnProfile {
     pub values: u64,
     /// Fine bins of a number, or categories by name, that hold a row.
     pub distinct: u64,
+    /// Different values: finite numbers or categories. Of numbers, and of categories past the bound
+    /// on names, it takes rows and is an estimate.
+    pub cardinality: Option<u64>,
+    /// Relative standard error of the estimate; 0 where it is a count.
+    pub cardinality_error: Option<f64>,
     /// Whether all values are the same one; none where counts do not tell.
     pub constant: Option<bool>,
     /// Of a number in a window, rows below the smallest value of the reference.
@@ -128,11 +162,13 @@ pub struct QualityReport {
     pub asked: i64,
     /// Event time of the newest prediction of the model or version, whatever the interval.
     pub newest: Option<i64>,
-    /// Rows read because partials could not answer: another binning, or a window that is not
-    /// minute-aligned.
+    /// Rows read because partials could not answer: another binning, a window that is not
+    /// minute-aligned, or the different values of columns, each of which reads them.
     pub rows_scanned: u64,
     /// What the answer was read from, if that was asked for.
     pub reads: Option<Reads>,
+    /// Columns that are not as in the reference, if there is one.
+    pub schema_changes: Vec<SchemaChange>,
     /// In order of time.
     pub windows: Vec<QualityWindow>,
     /// The same of each group, if they were asked for.

@@ -73,6 +73,7 @@ mod effect;
 mod lift;
 mod sample_ratio;
 mod paired;
+mod summary;
 #[cfg(test)]
 mod coverage;
 #[cfg(test)]
@@ -126,6 +127,7 @@ pub use self::regression_sums::RegressionSums;
 pub use self::sample_ratio::sample_ratio;
 pub use self::score_histogram::{Bounded, ScoreCounts, ScoreHistogram};
 pub use self::scored::{ScoreGroup, ScoredRows};
+pub use self::summary::Summary;
 pub use self::two_proportions::{
     Tested, newcombe_interval, proportion_difference, two_proportion_z, wald_interval,
 };

@@ -126,11 +126,13 @@ pub enum Undefined {
     NotBegun,
     /// A statistic of categories was asked of a number.
     NotCategorical,
+    /// The first and the last value have the same time or step, so there is no rate between them.
+    NoElapsed,
 }
 
 impl Undefined {
     /// Every reason, in declaration order: for tables, wire mappings and tests that cover the set.
-    pub const ALL: [Self; 56] = [
+    pub const ALL: [Self; 57] = [
         Self::NoReference,
         Self::ReferenceEmpty,
         Self::WindowEmpty,
@@ -187,6 +189,7 @@ impl Undefined {
         Self::NoStatus,
         Self::NotBegun,
         Self::NotCategorical,
+        Self::NoElapsed,
     ];
 
     /// The reason as an English phrase without a full stop, fit to follow "undefined: ".
@@ -252,6 +255,7 @@ impl Undefined {
             Self::NoLatency => "no prediction in the window has a latency",
             Self::NoStatus => "no prediction in the window has a status",
             Self::NotBegun => "the window has not begun",
+            Self::NoElapsed => "first and last value are of one time or step",
         }
     }
 }

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use driftline_query::ReferenceName;
 use driftline_storage::{ROLES, near_misses};
 
+use super::SeriesImportArgs;
 use crate::cli::time::{Moment, TimeError};
 
 /// The name of a reference if none is given.
@@ -120,6 +121,16 @@ pub enum ImportCommand {
         driftline import labels --model fraud chargebacks.csv\n  \
         driftline import labels --model fraud --map label=is_fraud --map label_ts=seen_at a.jsonl"))]
     Labels(LabelImportArgs),
+    /// Import points of metric series, such as the loss of a training
+    #[command(after_help = "Files are CSV, CSV.gz, JSON lines or Parquet; - is stdin.\n\
+        Long files have a row per point: columns name, ts, value, and maybe step and version.\n\
+        Wide files have no column name: each column of numbers beside ts, step and version is a \
+        series.\nRoles of --map: name, ts, step, value, version. A point that is known already is \
+        left as it is.\n\n\
+        Examples:\n  \
+        driftline import series --model fraud --version v2 metrics.csv\n  \
+        driftline import series --model fraud --map ts=time --map step=epoch --tag host run.jsonl")]
+    Series(SeriesImportArgs),
 }
 
 /// Arguments of `import predictions`.

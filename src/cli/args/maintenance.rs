@@ -60,8 +60,11 @@ pub struct RetentionArgs {
     /// Days that counts by day are kept; what is older is gone altogether
     #[arg(long, value_name = "DAYS", value_parser = parse_keep)]
     pub days: Option<Keep>,
+    /// Days that points of metric series are kept
+    #[arg(long, value_name = "DAYS", value_parser = parse_keep)]
+    pub series: Option<Keep>,
     /// Keep everything for ever
-    #[arg(long, conflicts_with_all = ["rows", "minutes", "hours", "days"])]
+    #[arg(long, conflicts_with_all = ["rows", "minutes", "hours", "days", "series"])]
     pub keep_all: bool,
 }
 
@@ -77,7 +80,7 @@ pub enum Keep {
 impl RetentionArgs {
     /// The retention with what was stated put in; none if nothing was.
     pub fn change(&self, known: Retention) -> Option<Retention> {
-        let stated = [self.rows, self.minutes, self.hours, self.days];
+        let stated = [self.rows, self.minutes, self.hours, self.days, self.series];
         if self.keep_all {
             return Some(Retention::default());
         }
@@ -94,6 +97,7 @@ impl RetentionArgs {
             minutes_days: put(self.minutes, known.minutes_days),
             hours_days: put(self.hours, known.hours_days),
             days_days: put(self.days, known.days_days),
+            series_days: put(self.series, known.series_days),
         })
     }
 }

@@ -9,6 +9,7 @@ mod maintenance;
 mod models;
 mod query;
 mod operations;
+mod series;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
@@ -22,6 +23,7 @@ pub use operations::OperationsArgs;
 pub use query::{
     DistributionArgs, DriftArgs, PerformanceArgs, QualityArgs, QueryCommand, ScopeArgs,
 };
+pub use series::{Over, SeriesImportArgs, SeriesQueryArgs};
 
 use super::render::Format;
 
@@ -103,10 +105,10 @@ pub enum Command {
     /// Make and list references, the samples that drift is measured from
     #[command(subcommand)]
     Reference(ReferenceCommand),
-    /// Import predictions and labels from files
+    /// Import predictions, labels and metric series from files
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Ask for drift, performance, distributions, data quality and operations
+    /// Ask for drift, performance, distributions, data quality, operations, fairness and metric series
     #[command(subcommand)]
     Query(QueryCommand),
     /// Delete stored predictions

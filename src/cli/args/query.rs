@@ -9,6 +9,7 @@ use driftline_query::{
     Nulls, Peer, PerformanceRequest, QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
 };
 
+use super::SeriesQueryArgs;
 use super::curves::CurveArgs;
 use super::fairness::FairnessArgs;
 use super::operations::OperationsArgs;
@@ -74,6 +75,18 @@ pub enum QueryCommand {
         driftline query fairness --model credit --by sex --by region --from -30d --to now \
         --min-group-size 50"))]
     Fairness(FairnessArgs),
+    /// Metric series, such as training loss or GPU use, by window of time or of training steps
+    #[command(
+        after_help = "Times are RFC 3339 (2026-01-01T00:00:00Z) or relative (-7d, -90m, now, \
+        now-7d).\nWithout --version all versions count together.\n\
+        --where and --by take name, step, value, version and the keys of tags.\n\n\
+        Examples:\n  \
+        driftline query series --model fraud --list\n  \
+        driftline query series --model fraud --name training_loss --from -1d --to now --step 1h\n  \
+        driftline query series --model fraud --name training_loss --version v2 --from -30d --to now \
+        \\\n    --over step --step-size 1000 --quantile 0.5 --by host"
+    )]
+    Series(SeriesQueryArgs),
 }
 
 /// Model, version and interval.
@@ -381,6 +394,9 @@ pub struct QualityArgs {
     /// Say what the answer was read from
     #[arg(long)]
     pub explain: bool,
+    /// Read rows for what counts do not tell: how many different values numbers have
+    #[arg(long)]
+    pub exact: bool,
 }
 
 impl QualityArgs {
@@ -394,6 +410,7 @@ impl QualityArgs {
             features: self.feature.clone(),
             reference: self.reference.clone(),
             explain: self.explain,
+            exact: self.exact,
         })
     }
 }

@@ -317,6 +317,8 @@ fn retention_changes_the_levels_that_are_named() {
     assert_eq!(change("--keep-all"), Some(Retention::default()));
     let wanted = Retention { rows_days: None, minutes_days: Some(14), ..known };
     assert_eq!(change("--rows forever --minutes 2w"), Some(wanted));
+    let wanted = Retention { series_days: Some(365), ..known };
+    assert_eq!(change("--series 1y"), Some(wanted));
     wrong("models retention --model m --rows 36h", "such as 90d");
     wrong("models retention --model m --days 1d --keep-all", "cannot be used with");
 }

@@ -16,6 +16,8 @@ pub enum Imported {
     Predictions,
     /// Labels.
     Labels,
+    /// Points of metric series.
+    Series,
 }
 
 /// A refused row.
@@ -65,6 +67,7 @@ impl ImportReport {
         match self.imported {
             Imported::Predictions => ("predictions", "stored"),
             Imported::Labels => ("labels", "matched"),
+            Imported::Series => ("series", "points stored"),
         }
     }
 

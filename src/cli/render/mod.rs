@@ -20,6 +20,7 @@ mod performance;
 mod quality;
 mod reads;
 mod references;
+mod series;
 mod slice;
 mod stats;
 mod table;
@@ -37,6 +38,7 @@ pub use operations::operations;
 pub use performance::performance;
 pub use quality::quality;
 pub use references::{reference, references};
+pub use series::{series, series_list};
 pub use stats::{all_stats, model_stats};
 
 /// The form of an answer.

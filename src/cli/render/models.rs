@@ -167,13 +167,14 @@ pub fn retention(
     }
 }
 
-/// The levels of a retention, finest first, with the days that they are kept.
-fn levels(retention: &Retention) -> [(&'static str, Option<u32>); 4] {
+/// The levels of a retention, finest first, and metric series, with the days that they are kept.
+fn levels(retention: &Retention) -> [(&'static str, Option<u32>); 5] {
     [
         ("rows", retention.rows_days),
         ("minutes", retention.minutes_days),
         ("hours", retention.hours_days),
         ("days", retention.days_days),
+        ("series", retention.series_days),
     ]
 }
 
@@ -193,11 +194,12 @@ struct RetentionView {
     minutes_days: Option<u32>,
     hours_days: Option<u32>,
     days_days: Option<u32>,
+    series_days: Option<u32>,
 }
 
 fn retention_view(retention: &Retention) -> RetentionView {
-    let Retention { rows_days, minutes_days, hours_days, days_days } = *retention;
-    RetentionView { rows_days, minutes_days, hours_days, days_days }
+    let Retention { rows_days, minutes_days, hours_days, days_days, series_days } = *retention;
+    RetentionView { rows_days, minutes_days, hours_days, days_days, series_days }
 }
 
 /// Writes the tags of a model.

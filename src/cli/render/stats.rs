@@ -2,7 +2,7 @@
 
 use std::io;
 
-use driftline_storage::{AgeStats, FileKind, FileStats, ModelStats};
+use driftline_storage::{AgeStats, FileKind, FileStats, ModelStats, SeriesStats, Written};
 use serde::Serialize;
 
 use super::{
@@ -71,6 +71,19 @@ struct StatsView<'a> {
     written: WrittenView,
     write_amplification: Option<f64>,
     undefined: Option<&'static str>,
+    /// Metric series, which are in no other figure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    series: Option<SeriesView>,
+}
+
+#[derive(Serialize)]
+struct SeriesView {
+    versions: u64,
+    segment_points: u64,
+    head_points: u64,
+    segments: u64,
+    bytes: u64,
+    written: WrittenView,
 }
 
 #[derive(Serialize)]
@@ -124,14 +137,26 @@ fn view(stats: &ModelStats) -> StatsView<'_> {
         bytes: stats.bytes(),
         files: stats.files.iter().map(file).collect(),
         ages: stats.ages.iter().map(age).collect(),
-        written: WrittenView {
-            ingested_bytes: stats.written.ingested_bytes,
-            log_bytes: stats.written.log_bytes,
-            sealed_bytes: stats.written.sealed_bytes,
-            rewritten_bytes: stats.written.rewritten_bytes,
-        },
+        written: written_view(&stats.written),
         write_amplification: amplification.ok(),
         undefined: amplification.err(),
+        series: stats.series.as_ref().map(series_view),
+    }
+}
+
+fn written_view(written: &Written) -> WrittenView {
+    let Written { ingested_bytes, log_bytes, sealed_bytes, rewritten_bytes } = *written;
+    WrittenView { ingested_bytes, log_bytes, sealed_bytes, rewritten_bytes }
+}
+
+fn series_view(series: &SeriesStats) -> SeriesView {
+    SeriesView {
+        versions: series.versions,
+        segment_points: series.segment_points,
+        head_points: series.head_points,
+        segments: series.segments,
+        bytes: series.bytes,
+        written: written_view(&series.written),
     }
 }
 
@@ -159,6 +184,8 @@ fn csv(all: &[ModelStats], out: &mut dyn io::Write) -> io::Result<()> {
         "sealed_bytes",
         "rewritten_bytes",
         "write_amplification",
+        "series_points",
+        "series_bytes",
     ];
     let records = all.iter().map(|stats| {
         let size = |kind: FileKind| stats.files.get(&kind).map_or(0, |files| files.bytes);
@@ -186,12 +213,15 @@ fn csv(all: &[ModelStats], out: &mut dyn io::Write) -> io::Result<()> {
             written.sealed_bytes,
             written.rewritten_bytes,
         ];
-        let mut record = [const { String::new() }; 22];
+        let mut record = [const { String::new() }; 24];
         record[0].clone_from(&stats.model);
         for (cell, number) in record[1..].iter_mut().zip(numbers) {
             *cell = number.to_string();
         }
         record[21] = machine::number(written.amplification().ok());
+        let series = stats.series.unwrap_or_default();
+        record[22] = (series.segment_points + series.head_points).to_string();
+        record[23] = series.bytes.to_string();
         record
     });
     machine::csv(out, header, records)
@@ -250,7 +280,22 @@ fn tables(stats: &ModelStats, out: &mut dyn io::Write, style: &Style) -> io::Res
         ages_table(stats, out, style)?;
     }
     writeln!(out)?;
-    written_lines(stats, out)
+    written_lines(stats, out)?;
+    match &stats.series {
+        None => Ok(()),
+        Some(series) => series_line(series, out),
+    }
+}
+
+fn series_line(series: &SeriesStats, out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "metric series, beside all that: {} in {} ({}), {} in memory and in the log",
+        counted(series.segment_points, "point"),
+        counted(series.segments, "segment"),
+        bytes(series.bytes),
+        count(series.head_points),
+    )
 }
 
 fn files_table(stats: &ModelStats, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
@@ -379,8 +424,29 @@ came in 2.0 MiB, written: log 2.0 MiB, sealed 1.0 MiB, rewritten 0 B; write ampl
         let (_, record) = csv.split_once('\n').expect("a header");
         assert_eq!(
             record,
-            "fraud,2,1,1,0,1200,0,3,5,2048,0,3145728,1048576,0,0,0,0,2097152,2097152,1048576,0,1.5\n"
+            "fraud,2,1,1,0,1200,0,3,5,2048,0,3145728,1048576,0,0,0,0,2097152,2097152,1048576,0,1.5,0,0\n"
         );
+    }
+
+    #[test]
+    fn series_are_told_beside_predictions() {
+        let series = SeriesStats {
+            versions: 1,
+            segment_points: 2_000,
+            head_points: 3,
+            segments: 1,
+            bytes: 4_096,
+            written: Written::default(),
+        };
+        let stats = ModelStats { series: Some(series), ..fraud() };
+        let shown = text(|out| model_stats(&stats, out, Format::Table, &Style::PLAIN));
+        let line =
+            "metric series, beside all that: 2,000 points in 1 segment (4.0 KiB), 3 in memory";
+        assert!(shown.contains(line), "{shown}");
+        let json = text(|out| model_stats(&stats, out, Format::Json, &Style::PLAIN));
+        assert!(json.contains(r#""series":{"versions":1,"segment_points":2000,"#), "{json}");
+        let csv = text(|out| all_stats(&[stats], out, Format::Csv, &Style::PLAIN));
+        assert!(csv.ends_with(",1.5,2003,4096\n"), "{csv}");
     }
 
     #[test]

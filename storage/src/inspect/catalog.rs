@@ -65,6 +65,7 @@ fn kept(retention: &Retention) -> Option<String> {
         ("minutes", retention.minutes_days),
         ("hours", retention.hours_days),
         ("days", retention.days_days),
+        ("series", retention.series_days),
     ];
     let stated = levels.iter().filter_map(|(level, days)| Some(format!("{level} {}d", (*days)?)));
     Some(stated.collect::<Vec<_>>().join(" ")).filter(|text| !text.is_empty())

@@ -9,6 +9,7 @@ mod flips;
 mod formats;
 mod kills;
 mod log;
+mod series;
 mod simulation;
 mod slow;
 mod snapshots;

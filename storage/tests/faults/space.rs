@@ -172,8 +172,13 @@ fn retention_makes_room_on_a_full_disk() {
         let full = disk.vfs.used();
         // The first of two days goes.
         let none = Some(0);
-        let retention =
-            Retention { rows_days: none, minutes_days: none, hours_days: none, days_days: none };
+        let retention = Retention {
+            rows_days: none,
+            minutes_days: none,
+            hours_days: none,
+            days_days: none,
+            series_days: None,
+        };
         disk.clock.jump(500 * DAY_MICROS);
         db.set_retention("classes", retention).unwrap_or_else(|e| panic!("{pages}: {e}"));
         while db.maintain().unwrap_or_else(|e| panic!("{pages}: {e}")) {}

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use driftline_query::ReferenceName;
-use driftline_storage::{Field, Kind, ReferenceSource, Retention, VersionRecord};
+use driftline_storage::{Field, Kind, ModelKind, ReferenceSource, Retention, VersionRecord};
 
 use super::*;
 use crate::cli::render::tests::text;
@@ -20,6 +20,7 @@ fn fraud() -> ModelRecord {
     let declaration = Declaration { ignore: vec!["request".to_owned()], ..Declaration::default() };
     let versions = ["v1", "v2"].map(|version| (version.to_owned(), VersionRecord::default()));
     ModelRecord {
+        kind: ModelKind::Predictions,
         name: "fraud".to_owned(),
         created: 0,
         declaration,
@@ -31,6 +32,7 @@ fn fraud() -> ModelRecord {
 
 fn new() -> ModelRecord {
     ModelRecord {
+        kind: ModelKind::Predictions,
         name: "new".to_owned(),
         created: 1_500_000,
         declaration: Declaration { task: Some(Task::Regression), ..Declaration::default() },
@@ -118,7 +120,8 @@ version,feature,kind
             r#"{"name":"fraud","created":"1970-01-01T00:00:00Z","task":"binary","#,
             r#""positive_class":"fraud","declaration":{"task":null,"categorical":[],"#,
             r#""numeric":[],"ignore":["request"],"positive_class":null,"tags":[]},"retention":{"#,
-            r#""rows_days":null,"minutes_days":null,"hours_days":null,"days_days":null},"features":["#,
+            r#""rows_days":null,"minutes_days":null,"hours_days":null,"days_days":null,"#,
+            r#""series_days":null},"features":["#,
             r#"{"name":"amount","kind":"numeric"},{"name":"country","kind":"categorical"}],"tags":[],"#,
             r#""versions":[{"version":"v1","declaration":null,"features":null},"#,
             r#"{"version":"v2","declaration":null,"features":null}],"references":["#,
@@ -160,10 +163,11 @@ fn retention_is_shown_by_level() {
     let mut record = fraud();
     record.retention = Retention { rows_days: Some(90), days_days: None, ..Retention::default() };
     let shown = text(|out| model(&record, &[], out, Format::Table, &Style::PLAIN));
-    let line = "kept: rows 90 days, minutes for ever, hours for ever, days for ever";
+    let line =
+        "kept: rows 90 days, minutes for ever, hours for ever, days for ever, series for ever";
     assert!(shown.contains(line), "{shown}");
     let csv = text(|out| retention(&record, out, Format::Csv, &Style::PLAIN));
-    assert_eq!(csv, "level,days\nrows,90\nminutes,\nhours,\ndays,\n");
+    assert_eq!(csv, "level,days\nrows,90\nminutes,\nhours,\ndays,\nseries,\n");
     let json = text(|out| retention(&record, out, Format::Json, &Style::PLAIN));
     assert!(json.starts_with(r#"{"model":"fraud","retention":{"rows_days":90,"#), "{json}");
 }

@@ -7,7 +7,10 @@ mod tests;
 
 use std::{collections::BTreeMap, io};
 
-use driftline_query::{ColumnProfile, ColumnQuality, QualityReport, UnseenName};
+use driftline_query::{
+    ColumnChange, ColumnProfile, ColumnQuality, QualityReport, SchemaChange, UnseenName,
+};
+use driftline_storage::Kind;
 use serde::Serialize;
 
 use super::{
@@ -51,6 +54,7 @@ struct ReportView<'a> {
     /// From there to the answer.
     age_seconds: Option<f64>,
     rows_scanned: u64,
+    schema_changes: Vec<ChangeView<'a>>,
     #[serde(rename = "where", skip_serializing_if = "Vec::is_empty")]
     conditions: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,6 +64,15 @@ struct ReportView<'a> {
     groups: Vec<ReportView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<ReadsView<'a>>,
+}
+
+/// A column that is not as in the reference; a kind is absent where the column is.
+#[derive(Serialize)]
+struct ChangeView<'a> {
+    version: &'a str,
+    column: &'a str,
+    reference_kind: Option<&'static str>,
+    kind: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -98,6 +111,8 @@ struct ProfileView<'a> {
     infinity_rate: Option<f64>,
     values: u64,
     distinct: u64,
+    cardinality: Option<u64>,
+    cardinality_error: Option<f64>,
     constant: Option<bool>,
     below: Option<u64>,
     above: Option<u64>,
@@ -138,11 +153,31 @@ fn view(report: &QualityReport) -> ReportView<'_> {
         newest: report.newest.map(format_time),
         age_seconds: report.age().map(|age| age as f64 / SECOND_MICROS),
         rows_scanned: report.rows_scanned,
+        schema_changes: report.schema_changes.iter().map(change_view).collect(),
         conditions: slice::conditions(&report.scope),
         group: slice::group(&report.scope),
         windows: windows.collect(),
         groups: report.groups.iter().map(view).collect(),
         explain: report.reads.as_ref().map(reads::view),
+    }
+}
+
+fn change_view(change: &SchemaChange) -> ChangeView<'_> {
+    let (was, now) = kinds(change);
+    ChangeView {
+        version: &change.version,
+        column: &change.column,
+        reference_kind: was.map(Kind::name),
+        kind: now.map(Kind::name),
+    }
+}
+
+/// The kind of a column in the reference and in the version.
+fn kinds(change: &SchemaChange) -> (Option<Kind>, Option<Kind>) {
+    match change.change {
+        ColumnChange::Added(now) => (None, Some(now)),
+        ColumnChange::Removed(was) => (Some(was), None),
+        ColumnChange::Kind { was, now } => (Some(was), Some(now)),
     }
 }
 
@@ -172,6 +207,8 @@ fn profile_view(profile: &ColumnProfile) -> ProfileView<'_> {
         infinity_rate: profile.share(infinities),
         values: profile.values,
         distinct: profile.distinct,
+        cardinality: profile.cardinality,
+        cardinality_error: finite(profile.cardinality_error),
         constant: profile.constant,
         below: profile.below,
         above: profile.above,
@@ -233,6 +270,8 @@ fn csv(report: &QualityReport, out: &mut dyn io::Write) -> io::Result<()> {
         "mean",
         "std",
         "covered",
+        "cardinality",
+        "cardinality_error",
         "reference_null_rate",
         "reference_min",
         "reference_max",
@@ -277,6 +316,8 @@ fn csv(report: &QualityReport, out: &mut dyn io::Write) -> io::Result<()> {
                 number(now.mean),
                 number(now.std),
                 number(now.covered),
+                shown(now.cardinality),
+                number(now.cardinality_error),
                 of(|was| was.share(was.nulls)),
                 of(|was| was.min),
                 of(|was| was.max),

@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, io};
 
-use driftline_query::{ColumnQuality, QualityReport, QualityWindow};
+use driftline_query::{ColumnProfile, ColumnQuality, QualityReport, QualityWindow};
+use driftline_storage::Kind;
 
-use super::{infinities, out_of_range};
+use super::{infinities, kinds, out_of_range};
 use crate::cli::{
     render::{
         Style, missing, reads, slice,
@@ -36,6 +37,7 @@ pub(super) fn write(
 
 fn answer(report: &QualityReport, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
     write_head(report, out)?;
+    write_changes(report, out)?;
     let rows: Vec<(&QualityWindow, &ColumnQuality)> = report
         .windows
         .iter()
@@ -48,6 +50,7 @@ fn answer(report: &QualityReport, out: &mut dyn io::Write, style: &Style) -> io:
         let series = report.windows.len() > 1;
         write_counts(shown, series, out, style)?;
         write_values(shown, series, out, style)?;
+        write_different(shown, series, out, style)?;
         table::write_more(rows.len() - shown.len(), out)?;
         write_unseen(shown, series, out)?;
         write_reasons(shown, out)?;
@@ -204,6 +207,59 @@ fn write_values(
     table.write(out)
 }
 
+/// Columns that are not as in the reference, a line each.
+fn write_changes(report: &QualityReport, out: &mut dyn io::Write) -> io::Result<()> {
+    if report.schema_changes.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "Columns that are not as in the reference:")?;
+    for change in report.schema_changes.iter().take(ROWS_SHOWN_MAX) {
+        let what = match kinds(change) {
+            (None, Some(now)) => format!("new, {}", now.name()),
+            (Some(was), Some(now)) => format!("{}, was {}", now.name(), was.name()),
+            (was, _) => format!("gone, was {}", was.map_or(NONE, Kind::name)),
+        };
+        let version = match change.version.as_str() {
+            "" => String::new(),
+            version => format!(" (version {})", name(version)),
+        };
+        writeln!(out, "  {}: {what}{version}", name(&change.column))?;
+    }
+    table::write_more(report.schema_changes.len().saturating_sub(ROWS_SHOWN_MAX), out)?;
+    writeln!(out)
+}
+
+/// How many different values there are, if rows were read for it.
+fn write_different(
+    rows: &[(&QualityWindow, &ColumnQuality)],
+    series: bool,
+    out: &mut dyn io::Write,
+    style: &Style,
+) -> io::Result<()> {
+    let estimated = |profile: &ColumnProfile| profile.cardinality_error.is_some_and(|e| e > 0.0);
+    if !rows.iter().any(|(_, column)| estimated(&column.current)) {
+        return Ok(());
+    }
+    let rest = ["feature", ">different values", ">reference", ">standard error"];
+    let mut table = Table::new(style, &titles(series, &rest));
+    for (window, column) in rows {
+        let (now, was) = (&column.current, column.reference.as_deref());
+        let shown = |found: Option<u64>| found.map_or_else(|| NONE.to_owned(), count);
+        let error = now.cardinality_error.filter(|error| error.is_finite());
+        let mut cells = first_cells(window, column, series);
+        cells.push(shown(now.cardinality));
+        cells.push(shown(was.and_then(|was| was.cardinality)));
+        cells.push(match error {
+            Some(error) if error > 0.0 => format!("{:.1} %", error * 100.0),
+            Some(_) => "0".to_owned(),
+            None => NONE.to_owned(),
+        });
+        table.row(cells);
+    }
+    writeln!(out)?;
+    table.write(out)
+}
+
 /// The names of unseen categories, a line for each column that has some.
 fn write_unseen(
     rows: &[(&QualityWindow, &ColumnQuality)],
@@ -234,7 +290,10 @@ fn write_reasons(
 ) -> io::Result<()> {
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
     for (_, column) in rows {
-        for why in column.undefined.values() {
+        // That different values take rows is not said of each column that nobody asked it of.
+        let told = |figure: &&String| !figure.ends_with("cardinality");
+        let figures = column.undefined.keys().filter(told);
+        for why in figures.filter_map(|figure| column.undefined.get(figure)) {
             *reasons.entry(why).or_default() += 1;
         }
     }

@@ -84,6 +84,7 @@ fn report(columns: Vec<ColumnQuality>) -> QualityReport {
         newest: Some(DAY_MICROS - 500_000),
         rows_scanned: 0,
         reads: None,
+        schema_changes: Vec::new(),
         windows: vec![window],
         groups: Vec::new(),
     }
@@ -117,6 +118,49 @@ Categories that the reference does not have:
 1 figure undefined: model has no reference
 "
     );
+}
+
+#[test]
+fn different_values_and_other_columns_are_told_where_they_are_known() {
+    let mut asked = amount();
+    asked.current.cardinality = Some(12_345);
+    asked.current.cardinality_error = Some(0.008_117);
+    asked.undefined = [("reference.cardinality".to_owned(), "needs rows".into())].into();
+    let mut named = country();
+    named.current.cardinality = Some(1);
+    named.current.cardinality_error = Some(0.0);
+    let change = |column: &str, change| SchemaChange {
+        version: "v2".to_owned(),
+        column: column.to_owned(),
+        change,
+    };
+    let mut report = report(vec![asked, named]);
+    report.schema_changes = vec![
+        change("city", ColumnChange::Added(Kind::Categorical)),
+        change("age", ColumnChange::Removed(Kind::Numeric)),
+        change("new", ColumnChange::Kind { was: Kind::Boolean, now: Kind::Numeric }),
+    ];
+    let shown = show(&report, Format::Table);
+    let part = "\
+Columns that are not as in the reference:
+  city: new, categorical (version v2)
+  age: gone, was numeric (version v2)
+  new: numeric, was boolean (version v2)
+";
+    assert!(shown.contains(part), "{shown}");
+    let part = "\
+feature  different values  reference  standard error
+──────── ───────────────── ────────── ───────────────
+amount             12,345          -           0.8 %
+country                 1          -               0
+";
+    assert!(shown.contains(part), "{shown}");
+    assert!(!shown.contains("eeds rows"), "{shown}");
+    let json = show(&report, Format::Json);
+    let part = r#""schema_changes":[{"version":"v2","column":"city","reference_kind":null,"kind":"categorical"},"#;
+    assert!(json.contains(part), "{json}");
+    assert!(json.contains(r#""cardinality":12345,"cardinality_error":0.008117,"#), "{json}");
+    assert!(show(&report, Format::Csv).contains(",0.5,12345,0.008117,"), "by column");
 }
 
 #[test]
@@ -154,10 +198,10 @@ fn csv_has_a_line_for_each_window_and_column() {
         [
             format!(
                 "{day},{next},200,amount,numeric,20,0.1,9.0,0.001,1,2,3,174,40,false,0,6,,,,0.5,12.0,\
-                 5.25,2.0,0.5,0.01,0.0,10.0,5.0,2.5,"
+                 5.25,2.0,0.5,,,0.01,0.0,10.0,5.0,2.5,"
             ),
             format!(
-                "{day},{next},200,country,categorical,0,0.0,,,0,0,0,200,1,true,,,200,12,0,,,,,,,,,,,\
+                "{day},{next},200,country,categorical,0,0.0,,,0,0,0,200,1,true,,,200,12,0,,,,,,,,,,,,,\
                  null_change: model has no reference"
             ),
         ]
