@@ -1,6 +1,6 @@
 //! The measures of model quality that a query can ask for.
 
-use driftline_storage::{Error, Result, near_misses};
+use driftline_storage::{Error, Result, Task, near_misses};
 
 /// A measure of model quality; [`crate::stats`] defines them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +129,25 @@ impl Metric {
             Self::Mae | Self::Rmse | Self::ResidualMean | Self::ResidualStd => Basis::Errors,
             Self::Mape | Self::Smape | Self::Wape | Self::R2 | Self::MedianAe => Basis::Residuals,
         }
+    }
+
+    /// Whether a model of this task has it.
+    pub fn suits(self, task: Task) -> bool {
+        match self.basis() {
+            Basis::Confusion | Basis::Classes => task.is_classification(),
+            Basis::Scores => task == Task::Binary,
+            Basis::Errors | Basis::Residuals => task == Task::Regression,
+        }
+    }
+
+    /// Whether there is a value for each class.
+    pub fn is_by_class(self) -> bool {
+        self.basis() == Basis::Classes
+    }
+
+    /// Whether it reads labelled rows instead of partials.
+    pub fn reads_rows(self) -> bool {
+        matches!(self.basis(), Basis::Scores | Basis::Residuals)
     }
 
     /// The metric of a name.

@@ -1,0 +1,59 @@
+//! Driftline's alerts: rules as data, their evaluation as a pure step, and their back-test.
+//!
+//! A [`RuleSet`] is read from a file with all its mistakes at once. Of a rule that is due, its
+//! queries' answers become observations, and [`step`] makes of the state of an alert and an
+//! observation the next state and what is to be told. This crate asks no clock, opens no file and
+//! no socket: whoever calls it says what time it is, asks the queries, stores states and delivers
+//! events.
+//!
+//! Modules stand in layer order: each names only modules above it.
+
+pub mod limits;
+
+mod mistake;
+mod duration;
+mod condition;
+mod figure;
+mod rule;
+mod content;
+mod reader;
+mod parse;
+mod channel;
+mod event;
+mod template;
+mod rule_set;
+mod diff;
+mod observation;
+mod history;
+mod judge;
+mod phase;
+mod state;
+mod step;
+
+pub use channel::{Channel, ChannelKind, Setting};
+pub use condition::{Bound, Comparison, Condition, Test};
+pub use content::{Change, ContentHash};
+pub use diff::{Difference, Edit, diff};
+pub use duration::{format_duration, parse_duration};
+pub use event::{AlertState, Event, Suppressed};
+pub use figure::{ColumnFigure, Figure, Operations, Volume};
+pub use history::History;
+pub use mistake::{Mistake, Mistakes};
+pub use observation::Observation;
+pub use rule::{AlertOn, Measure, NoData, Rule, Severity, Subject};
+pub use rule_set::{RuleSet, Syntax};
+pub use state::State;
+pub use step::{retire, step};
+pub use template::{Words, render};
+
+#[cfg(test)]
+mod tests {
+    use crate::rule_set::{RuleSet, Syntax};
+
+    /// A rule of the model `m` with these keys.
+    pub(crate) fn rule(keys: &str) -> crate::rule::Rule {
+        let text = format!("[[rule]]\nname = \"test\"\nmodel = \"m\"\n{keys}\n");
+        let set = RuleSet::parse(&text, Syntax::Toml).unwrap_or_else(|error| panic!("{error}"));
+        set.rules.into_iter().next().expect("one rule")
+    }
+}
