@@ -269,6 +269,9 @@ fn fits(table: &mut Table<'_>, measure: &Measure, when: &Condition) {
     if measure.correction != Correction::None && !when.p_value && !shares {
         table.wrong("correction", "adjusts p-values; write a condition such as p < 0.05");
     }
+    if let Figure::DriftShare(method) = figure {
+        share_fits(table, measure, method);
+    }
     if when.p_value && !measure.exact && figure == Figure::Drift(Method::Ks) {
         table.wrong("when", "needs rows for the p-value of ks; add exact = true, or take chi2");
     }
@@ -306,5 +309,23 @@ fn fits(table: &mut Table<'_>, measure: &Measure, when: &Condition) {
         let text = "is not answered by alert queries yet: serving times and errors are not wired \
                     into rules; leave the rule out for now";
         table.wrong("metric", text);
+    }
+}
+
+/// Whether a column can be judged by the statistic of a share.
+fn share_fits(table: &mut Table<'_>, measure: &Measure, method: Method) {
+    let has_default = method.is_test() || matches!(method, Method::Psi | Method::MeanShift);
+    if measure.threshold.is_none() && !has_default {
+        let text = "has no threshold above which people agree that it drifts; add threshold = 0.1";
+        table.wrong("method", text);
+    }
+    if measure.threshold.is_some_and(|threshold| threshold < 0.0) {
+        table.wrong("threshold", "is negative; distances and p-values are not");
+    }
+    if method == Method::Ks && !measure.exact {
+        table.wrong("method", "is judged by its p-value, which needs rows; add exact = true");
+    }
+    if measure.correction != Correction::None && !method.is_test() {
+        table.wrong("correction", "adjusts p-values, and the method has none; take chi2");
     }
 }

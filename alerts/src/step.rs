@@ -247,6 +247,7 @@ fn derive(state: &mut State, timing: &Timing) -> Vec<Firing> {
 /// Tells what is different from what was told.
 fn tell(state: &mut State, firings: &[Firing], before: Phase, teller: &mut Teller<'_>) {
     let end_of = |resolved: Option<i64>| resolved.unwrap_or(i64::MAX);
+    let told_before = state.told.len();
     for firing in firings {
         let known = match firing.resolved {
             None => state.open().is_some(),
@@ -256,10 +257,7 @@ fn tell(state: &mut State, firings: &[Firing], before: Phase, teller: &mut Telle
                 .any(|told| told.fired < resolved && firing.fired < end_of(told.resolved)),
         };
         if !known {
-            fire(state, firing.fired, teller);
-            if let Some(resolved) = firing.resolved {
-                resolve(state, resolved, teller);
-            }
+            fire(state, *firing, teller);
         }
     }
     if !matches!(state.phase, Phase::Firing { .. }) {
@@ -267,7 +265,7 @@ fn tell(state: &mut State, firings: &[Firing], before: Phase, teller: &mut Telle
         resolve(state, resolved.unwrap_or(teller.observation.window.end), teller);
     } else if let Some(open) = state.told.last().copied().filter(|told| !told.notified) {
         // What was suppressed when it began is sent once nothing suppresses it any more.
-        let is_new = teller.events.last().is_some_and(|event| event.state == AlertState::Firing);
+        let is_new = state.told.len() > told_before;
         if !is_new && teller.suppressed(&mut state.notified_at).is_none() {
             teller.tell(AlertState::Firing, open.fired, true, None);
             mark_notified(state);
@@ -291,11 +289,17 @@ fn mark_notified(state: &mut State) {
     }
 }
 
-fn fire(state: &mut State, fired: i64, teller: &mut Teller<'_>) {
+/// Tells a firing that is new, and its end if late data say that it is over already. The one that is
+/// open stays the last.
+fn fire(state: &mut State, Firing { fired, resolved }: Firing, teller: &mut Teller<'_>) {
     let why = teller.suppressed(&mut state.notified_at);
     let notified = why.is_none();
-    state.told.push(Told { fired, resolved: None, notified });
+    let place = state.told.len() - usize::from(resolved.is_some() && state.open().is_some());
+    state.told.insert(place, Told { fired, resolved, notified });
     teller.tell(AlertState::Firing, fired, notified, why);
+    if resolved.is_some() {
+        teller.tell(AlertState::Resolved, fired, notified, None);
+    }
 }
 
 /// Ends the open firing, if there is one.

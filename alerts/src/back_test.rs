@@ -1,0 +1,289 @@
+//! Back-tests: rules run over stored history by the same step as in service.
+//!
+//! Each window is judged once, with what is known of it now: when rows and labels arrived is not
+//! kept, so that a back-test knows late labels from the start. The clock of an evaluation is the end
+//! of its window and the rule's lateness.
+
+use std::collections::BTreeMap;
+
+use driftline_storage::{DAY_MICROS, Error, ErrorKind, Result, TimeRange};
+
+use crate::{
+    ask::Answers,
+    check::Models,
+    event::{AlertState, Event},
+    gather::{Cost, Evaluation, Gatherer, baselines, check_size, groups},
+    graph::States,
+    limits,
+    observation::Observation,
+    rule::{Rule, Subject},
+    rule_set::RuleSet,
+    state::State,
+    step::step,
+};
+
+/// Reasons of one rule that are counted apart.
+const REASONS_MAX: usize = 100;
+
+/// A run of rules over history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BackTest {
+    /// First instant inside.
+    pub from: i64,
+    /// First instant after.
+    pub to: i64,
+    /// The rules in the order of their set.
+    pub rules: Vec<RuleRun>,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// What became of one rule.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RuleRun {
+    /// Its name.
+    pub name: String,
+    /// All that happened, in order of time.
+    pub events: Vec<Event>,
+    /// The run in numbers.
+    pub summary: Summary,
+}
+
+/// A run in numbers. Alerts are counted by feature, where each has one of its own.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Summary {
+    /// Windows that were judged.
+    pub evaluations: u64,
+    /// Alerts that were looked at in all of them.
+    pub judged: u64,
+    /// Of them, those without a value, with too few samples or too few labels, or whose value could
+    /// not be judged.
+    pub undecided: u64,
+    /// The most frequent reason of that.
+    pub reason: Option<String>,
+    /// Firings.
+    pub fires: u64,
+    /// Firings in a week of the interval, on average.
+    pub fires_per_week: f64,
+    /// Firings that were sent.
+    pub notified: u64,
+    /// Firings that were not, at least at first.
+    pub suppressed: u64,
+    /// Time during which any alert fired, in microseconds.
+    pub firing: i64,
+    /// Alerts that fire at the end.
+    pub firing_at_end: u64,
+}
+
+/// Runs the rules of a set over the windows that lie whole in `[from, to)`, in microseconds.
+///
+/// # Errors
+/// Those of queries; `InvalidArgument` for an interval that ends before it starts,
+/// `ResourceExhausted` past a bound of [`limits`].
+pub fn back_test(
+    set: &RuleSet,
+    from: i64,
+    to: i64,
+    models: &dyn Models,
+    answers: &dyn Answers,
+) -> Result<BackTest> {
+    if to <= from {
+        let text = "the interval ends before it starts; its end must be after its start";
+        return Err(Error::invalid("to", text));
+    }
+    let interval = TimeRange { start: from, end: to };
+    let rules = &set.rules;
+    check_size(rules, interval)?;
+    let mut cost = Cost::default();
+    let groups = groups(rules, models)?;
+    let baselines = baselines(rules, models, answers, &mut cost)?;
+    let mut gatherer = Gatherer { rules, baselines: &baselines, answers, cost };
+    let mut replay = Replay::new(set);
+    let latest = rules.iter().filter_map(Rule::measure).map(|measure| measure.lateness).max();
+    let end = to.saturating_add(latest.unwrap_or(0)).saturating_add(1);
+    let stretch = groups.iter().map(|group| group.stretch()).min().unwrap_or(i64::MAX);
+    let mut start = from;
+    while start < end {
+        let clock = TimeRange { start, end: start.saturating_add(stretch).min(end) };
+        let mut evaluations = Vec::new();
+        for group in &groups {
+            evaluations.extend(gatherer.gather(group, interval, clock)?);
+        }
+        replay.run(evaluations)?;
+        start = clock.end;
+    }
+    Ok(BackTest { from, to, rules: replay.finish(interval), cost: gatherer.cost })
+}
+
+/// The alerts of a set while history goes by.
+struct Replay<'a> {
+    set: &'a RuleSet,
+    /// Places of rules, each after those that it names.
+    order: Vec<usize>,
+    states: BTreeMap<(usize, Option<String>), State>,
+    told: States,
+    runs: Vec<Run>,
+    events: usize,
+}
+
+/// One rule of a replay.
+#[derive(Default)]
+struct Run {
+    run: RuleRun,
+    reasons: BTreeMap<String, u64>,
+    /// Alerts that fire now.
+    firing: u64,
+    /// When the first of them began.
+    since: i64,
+}
+
+impl<'a> Replay<'a> {
+    fn new(set: &'a RuleSet) -> Self {
+        let run = |rule: &Rule| Run {
+            run: RuleRun { name: rule.name.clone(), ..RuleRun::default() },
+            ..Run::default()
+        };
+        Self {
+            set,
+            order: set.order(),
+            states: BTreeMap::new(),
+            told: States::default(),
+            runs: set.rules.iter().map(run).collect(),
+            events: 0,
+        }
+    }
+
+    /// Goes through evaluations in order of time, at one time in the order of rules.
+    fn run(&mut self, mut evaluations: Vec<Evaluation>) -> Result<()> {
+        evaluations.sort_by_key(|(at, place, window, _)| (*at, *place, window.end));
+        let mut rest = evaluations.as_slice();
+        while let Some((now, ..)) = rest.first() {
+            let count = rest.partition_point(|(at, ..)| at == now);
+            let (same, later) = rest.split_at(count);
+            self.tick(*now, same)?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// All evaluations of one instant: each rule after those that it names, and composites whenever
+    /// one of their members was evaluated.
+    fn tick(&mut self, now: i64, evaluations: &[Evaluation]) -> Result<()> {
+        let mut evaluated: BTreeMap<&str, TimeRange> = BTreeMap::new();
+        let set = self.set;
+        for place in self.order.clone() {
+            let Some(rule) = set.rules.get(place) else { continue };
+            if let Subject::AllOf(members) | Subject::AnyOf(members) = &rule.subject {
+                let windows = members.iter().filter_map(|name| evaluated.get(name.as_str()));
+                let Some(window) = windows.copied().max_by_key(|window| window.end) else {
+                    continue;
+                };
+                if let Some(seen) = self.told.composite(rule, window) {
+                    self.step(place, rule, None, seen, now)?;
+                    self.count(place, |run| run.run.summary.evaluations += 1);
+                    evaluated.insert(&rule.name, window);
+                }
+                continue;
+            }
+            for (_, _, window, seen) in evaluations.iter().filter(|(_, p, ..)| *p == place) {
+                for (feature, observation) in seen {
+                    self.step(place, rule, feature.as_deref(), observation.clone(), now)?;
+                }
+                self.count(place, |run| run.run.summary.evaluations += 1);
+                evaluated.insert(&rule.name, *window);
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, place: usize, count: impl FnOnce(&mut Run)) {
+        if let Some(run) = self.runs.get_mut(place) {
+            count(run);
+        }
+    }
+
+    fn step(
+        &mut self,
+        place: usize,
+        rule: &Rule,
+        feature: Option<&str>,
+        mut observation: Observation,
+        now: i64,
+    ) -> Result<()> {
+        observation.inhibited_by = self.told.inhibitor(rule, feature);
+        let key = (place, feature.map(str::to_owned));
+        let state = self.states.remove(&key).unwrap_or_default();
+        let (next, events) = step(rule, feature, &state, &observation, now);
+        self.events += events.len();
+        if self.events > limits::BACK_TEST_EVENTS_MAX {
+            let most = limits::BACK_TEST_EVENTS_MAX;
+            let text = format!(
+                "more than {most} events; choose a shorter interval or rules that fire less often"
+            );
+            return Err(Error::new(ErrorKind::ResourceExhausted, text));
+        }
+        self.told.set(&rule.name, feature, next.state());
+        self.count(place, |run| run.take(&state, &next, events, now));
+        self.states.insert(key, next);
+        Ok(())
+    }
+
+    fn finish(self, interval: TimeRange) -> Vec<RuleRun> {
+        self.runs.into_iter().map(|run| run.finish(interval)).collect()
+    }
+}
+
+impl Run {
+    /// Counts a step.
+    fn take(&mut self, before: &State, after: &State, events: Vec<Event>, now: i64) {
+        let summary = &mut self.run.summary;
+        summary.judged += 1;
+        if let Some(reason) = after.reason() {
+            summary.undecided += 1;
+            // Reasons with numbers in them differ: a hundred of them tell enough.
+            if self.reasons.len() < REASONS_MAX || self.reasons.contains_key(reason) {
+                *self.reasons.entry(reason.to_owned()).or_default() += 1;
+            }
+        }
+        for event in &events {
+            if event.state == AlertState::Firing {
+                summary.fires += u64::from(before.state() != AlertState::Firing);
+                summary.notified += u64::from(event.notified);
+                summary.suppressed += u64::from(event.suppressed.is_some());
+            }
+        }
+        self.run.events.extend(events);
+        let fires = |state: &State| state.state() == AlertState::Firing;
+        match (fires(before), fires(after)) {
+            (false, true) => {
+                if self.firing == 0 {
+                    self.since = now;
+                }
+                self.firing += 1;
+            }
+            (true, false) => {
+                self.firing = self.firing.saturating_sub(1);
+                if self.firing == 0 {
+                    summary.firing += now.saturating_sub(self.since);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(mut self, interval: TimeRange) -> RuleRun {
+        let summary = &mut self.run.summary;
+        summary.firing_at_end = self.firing;
+        if self.firing > 0 {
+            summary.firing += interval.end.saturating_sub(self.since).max(0);
+        }
+        let weeks = (interval.end - interval.start) as f64 / (7 * DAY_MICROS) as f64;
+        summary.fires_per_week = summary.fires as f64 / weeks;
+        let most = self.reasons.into_iter().max_by_key(|(_, count)| *count);
+        summary.reason = most.map(|(reason, _)| reason);
+        self.run
+    }
+}
+
+#[cfg(test)]
+mod tests;
