@@ -10,16 +10,14 @@ use driftline_storage::{DAY_MICROS, Error, ErrorKind, Result, TimeRange};
 
 use crate::{
     ask::Answers,
+    board::{Board, Evaluation, Stepped},
     check::Models,
     event::{AlertState, Event},
-    gather::{Cost, Evaluation, Gatherer, baselines, check_size, groups},
-    graph::States,
+    gather::{Cost, Gatherer, baselines, check_size, groups},
     limits,
-    observation::Observation,
-    rule::{Rule, Subject},
+    rule::Rule,
     rule_set::RuleSet,
     state::State,
-    step::step,
 };
 
 /// Reasons of one rule that are counted apart.
@@ -117,11 +115,7 @@ pub fn back_test(
 
 /// The alerts of a set while history goes by.
 struct Replay<'a> {
-    set: &'a RuleSet,
-    /// Places of rules, each after those that it names.
-    order: Vec<usize>,
-    states: BTreeMap<(usize, Option<String>), State>,
-    told: States,
+    board: Board<'a>,
     runs: Vec<Run>,
     events: usize,
 }
@@ -143,88 +137,42 @@ impl<'a> Replay<'a> {
             run: RuleRun { name: rule.name.clone(), ..RuleRun::default() },
             ..Run::default()
         };
-        Self {
-            set,
-            order: set.order(),
-            states: BTreeMap::new(),
-            told: States::default(),
-            runs: set.rules.iter().map(run).collect(),
-            events: 0,
-        }
+        Self { board: Board::new(set, []), runs: set.rules.iter().map(run).collect(), events: 0 }
     }
 
-    /// Goes through evaluations in order of time, at one time in the order of rules.
-    fn run(&mut self, mut evaluations: Vec<Evaluation>) -> Result<()> {
-        evaluations.sort_by_key(|(at, place, window, _)| (*at, *place, window.end));
-        let mut rest = evaluations.as_slice();
-        while let Some((now, ..)) = rest.first() {
-            let count = rest.partition_point(|(at, ..)| at == now);
-            let (same, later) = rest.split_at(count);
-            self.tick(*now, same)?;
-            rest = later;
+    /// Goes through evaluations in order of time.
+    fn run(&mut self, mut evaluations: Vec<(i64, Evaluation)>) -> Result<()> {
+        evaluations.sort_by_key(|(at, one)| (*at, one.rule, one.window.end));
+        let mut rest = evaluations.into_iter().peekable();
+        while let Some((now, first)) = rest.next() {
+            let mut same = vec![first];
+            while let Some((_, next)) = rest.next_if(|(at, _)| *at == now) {
+                same.push(next);
+            }
+            self.tick(now, &same)?;
         }
         Ok(())
     }
 
-    /// All evaluations of one instant: each rule after those that it names, and composites whenever
-    /// one of their members was evaluated.
     fn tick(&mut self, now: i64, evaluations: &[Evaluation]) -> Result<()> {
-        let mut evaluated: BTreeMap<&str, TimeRange> = BTreeMap::new();
-        let set = self.set;
-        for place in self.order.clone() {
-            let Some(rule) = set.rules.get(place) else { continue };
-            if let Subject::AllOf(members) | Subject::AnyOf(members) = &rule.subject {
-                let windows = members.iter().filter_map(|name| evaluated.get(name.as_str()));
-                let Some(window) = windows.copied().max_by_key(|window| window.end) else {
-                    continue;
-                };
-                if let Some(seen) = self.told.composite(rule, window) {
-                    self.step(place, rule, None, seen, now)?;
-                    self.count(place, |run| run.run.summary.evaluations += 1);
-                    evaluated.insert(&rule.name, window);
-                }
-                continue;
+        let mut last = None;
+        for stepped in self.board.tick(now, evaluations) {
+            self.events += stepped.events.len();
+            if self.events > limits::BACK_TEST_EVENTS_MAX {
+                let most = limits::BACK_TEST_EVENTS_MAX;
+                let text = format!(
+                    "more than {most} events; choose a shorter interval or rules that fire less \
+                     often"
+                );
+                return Err(Error::new(ErrorKind::ResourceExhausted, text));
             }
-            for (_, _, window, seen) in evaluations.iter().filter(|(_, p, ..)| *p == place) {
-                for (feature, observation) in seen {
-                    self.step(place, rule, feature.as_deref(), observation.clone(), now)?;
-                }
-                self.count(place, |run| run.run.summary.evaluations += 1);
-                evaluated.insert(&rule.name, *window);
-            }
+            let state = self.board.state(stepped.rule, stepped.feature.as_deref());
+            let reason = state.and_then(State::reason).map(str::to_owned);
+            let Some(run) = self.runs.get_mut(stepped.rule) else { continue };
+            run.run.summary.evaluations += u64::from(last != Some(stepped.rule));
+            last = Some(stepped.rule);
+            run.take(stepped, reason, now);
         }
-        Ok(())
-    }
-
-    fn count(&mut self, place: usize, count: impl FnOnce(&mut Run)) {
-        if let Some(run) = self.runs.get_mut(place) {
-            count(run);
-        }
-    }
-
-    fn step(
-        &mut self,
-        place: usize,
-        rule: &Rule,
-        feature: Option<&str>,
-        mut observation: Observation,
-        now: i64,
-    ) -> Result<()> {
-        observation.inhibited_by = self.told.inhibitor(rule, feature);
-        let key = (place, feature.map(str::to_owned));
-        let state = self.states.remove(&key).unwrap_or_default();
-        let (next, events) = step(rule, feature, &state, &observation, now);
-        self.events += events.len();
-        if self.events > limits::BACK_TEST_EVENTS_MAX {
-            let most = limits::BACK_TEST_EVENTS_MAX;
-            let text = format!(
-                "more than {most} events; choose a shorter interval or rules that fire less often"
-            );
-            return Err(Error::new(ErrorKind::ResourceExhausted, text));
-        }
-        self.told.set(&rule.name, feature, next.state());
-        self.count(place, |run| run.take(&state, &next, events, now));
-        self.states.insert(key, next);
         Ok(())
     }
 
@@ -235,26 +183,24 @@ impl<'a> Replay<'a> {
 
 impl Run {
     /// Counts a step.
-    fn take(&mut self, before: &State, after: &State, events: Vec<Event>, now: i64) {
+    fn take(&mut self, stepped: Stepped, reason: Option<String>, now: i64) {
         let summary = &mut self.run.summary;
         summary.judged += 1;
-        if let Some(reason) = after.reason() {
+        if let Some(reason) = reason {
             summary.undecided += 1;
             // Reasons with numbers in them differ: a hundred of them tell enough.
-            if self.reasons.len() < REASONS_MAX || self.reasons.contains_key(reason) {
-                *self.reasons.entry(reason.to_owned()).or_default() += 1;
+            if self.reasons.len() < REASONS_MAX || self.reasons.contains_key(&reason) {
+                *self.reasons.entry(reason).or_default() += 1;
             }
         }
-        for event in &events {
-            if event.state == AlertState::Firing {
-                summary.fires += u64::from(before.state() != AlertState::Firing);
-                summary.notified += u64::from(event.notified);
-                summary.suppressed += u64::from(event.suppressed.is_some());
-            }
+        let fires = |state: AlertState| state == AlertState::Firing;
+        for event in stepped.events.iter().filter(|event| fires(event.state)) {
+            summary.fires += u64::from(!fires(stepped.before));
+            summary.notified += u64::from(event.notified);
+            summary.suppressed += u64::from(event.suppressed.is_some());
         }
-        self.run.events.extend(events);
-        let fires = |state: &State| state.state() == AlertState::Firing;
-        match (fires(before), fires(after)) {
+        self.run.events.extend(stepped.events);
+        match (fires(stepped.before), fires(stepped.after)) {
             (false, true) => {
                 if self.firing == 0 {
                     self.since = now;

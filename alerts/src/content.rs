@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     duration::format_duration,
     figure::Figure,
-    rule::{AlertOn, Measure, NoData, Rule, Severity, Subject, default_history, default_horizon},
+    rule::{AlertOn, HISTORY_DEFAULT, Measure, NoData, Rule, Severity, Subject, default_horizon},
 };
 
 /// What has changed between two contents of one rule, from what matters least.
@@ -147,7 +147,7 @@ fn measure_pairs(measure: &Measure, pairs: &mut Vec<(&'static str, Value)>) {
     put(measure.lateness == 0, "lateness", duration(measure.lateness));
     let horizon = default_horizon(measure.figure, measure.every);
     put(measure.horizon == horizon, "horizon", duration(measure.horizon));
-    put(measure.history == default_history(), "history", json!(measure.history));
+    put(measure.history == HISTORY_DEFAULT, "history", json!(measure.history));
 }
 
 /// A time as RFC 3339; times of rules are checked to lie on the calendar.

@@ -9,9 +9,10 @@ use driftline_storage::{Error, ErrorKind, Result, TimeRange};
 
 use crate::{
     ask::{Answer, Answers, Ask},
+    board::Evaluation,
     check::{Models, baseline_of},
     limits,
-    observe::{Seen, baseline, observe},
+    observe::{baseline, observe},
     plan::{ends_within, window_at},
     rule::{Measure, Rule},
 };
@@ -112,17 +113,14 @@ pub(crate) struct Gatherer<'a> {
     pub(crate) cost: Cost,
 }
 
-/// An evaluation: the clock's time, the place of the rule, the window and what it says.
-pub(crate) type Evaluation = (i64, usize, TimeRange, Seen);
-
 impl Gatherer<'_> {
-    /// All evaluations of a group whose windows lie in `interval`, made by the clock in `clock`.
+    /// All evaluations of a group, each with the clock's time, whose windows lie in `interval`, made by the clock in `clock`.
     pub(crate) fn gather(
         &mut self,
         group: &Group<'_>,
         interval: TimeRange,
         clock: TimeRange,
-    ) -> Result<Vec<Evaluation>> {
+    ) -> Result<Vec<(i64, Evaluation)>> {
         let measure = group.measure;
         let at = |end: i64| end.saturating_add(measure.lateness);
         let back = measure.lateness.saturating_add(measure.window);
@@ -138,7 +136,8 @@ impl Gatherer<'_> {
                     let Some(rule) = self.rules.get(*place) else { continue };
                     let baseline = self.baselines.get(place).copied();
                     for (window, seen) in observe(rule, &answer, baseline) {
-                        evaluations.push((at(window.end), *place, window, seen));
+                        let rule = *place;
+                        evaluations.push((at(window.end), Evaluation { rule, window, seen }));
                     }
                 }
             }

@@ -9,8 +9,8 @@ use crate::limits;
 
 /// Values by the end of their window, ascending.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct History {
-    values: VecDeque<(i64, f64)>,
+pub(crate) struct History {
+    pub(crate) values: VecDeque<(i64, f64)>,
 }
 
 impl History {
@@ -19,7 +19,7 @@ impl History {
     /// nothing about what was before it.
     ///
     /// None for fewer than [`limits::HISTORY_MIN`].
-    pub fn spread(&self, window: TimeRange, count: u64) -> Option<(f64, f64)> {
+    pub(crate) fn spread(&self, window: TimeRange, count: u64) -> Option<(f64, f64)> {
         let before = self.values.iter().rev().filter(|(end, _)| *end <= window.start);
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let values: Vec<f64> = before.take(count).map(|(_, value)| *value).collect();
@@ -33,7 +33,7 @@ impl History {
     }
 
     /// Adds or replaces the value of a window; none takes it out. `kept` values stay, the newest.
-    pub fn set(&mut self, end: i64, value: Option<f64>, kept: usize) {
+    pub(crate) fn set(&mut self, end: i64, value: Option<f64>, kept: usize) {
         let place = self.values.partition_point(|(known, _)| *known < end);
         let is_known = self.values.get(place).is_some_and(|(known, _)| *known == end);
         match (value, is_known) {
@@ -54,18 +54,8 @@ impl History {
     }
 
     /// Forgets windows that end after an instant.
-    pub fn forget_after(&mut self, time: i64) {
+    pub(crate) fn forget_after(&mut self, time: i64) {
         self.values.retain(|(end, _)| *end <= time);
-    }
-
-    /// How many values there are.
-    pub fn len(&self) -> usize {
-        self.values.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
     }
 }
 

@@ -32,13 +32,16 @@ mod step;
 mod graph;
 mod ask;
 mod observe;
+mod board;
 mod plan;
 mod check;
 mod gather;
 mod back_test;
+mod tune;
 
 pub use ask::{Answer, Answers, Ask};
 pub use back_test::{BackTest, RuleRun, Summary, back_test};
+pub use board::{Board, Evaluation, Stepped};
 pub use channel::{Channel, ChannelKind, Setting};
 pub use check::{KnownReference, Models, check};
 pub use condition::{Bound, Comparison, Condition, Test};
@@ -49,7 +52,6 @@ pub use event::{AlertState, Event, Suppressed};
 pub use figure::{ColumnFigure, Figure, Operations, Volume};
 pub use gather::Cost;
 pub use graph::States;
-pub use history::History;
 pub use mistake::{Mistake, Mistakes};
 pub use observation::Observation;
 pub use observe::{Seen, baseline, observe};
@@ -57,8 +59,9 @@ pub use plan::{Due, due, next_due, touched, window_at};
 pub use rule::{AlertOn, Measure, NoData, Rule, Severity, Subject};
 pub use rule_set::{RuleSet, Syntax};
 pub use state::State;
-pub use step::{retire, step};
+pub use step::{retire, step, step_as};
 pub use template::{Words, render};
+pub use tune::{Tuning, tune};
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use crate::{
     limits,
     mistake::Mistake,
     reader::Table,
-    rule::{AlertOn, Measure, NoData, Rule, Severity, Subject, default_history, default_horizon},
+    rule::{AlertOn, HISTORY_DEFAULT, Measure, NoData, Rule, Severity, Subject, default_horizon},
 };
 
 /// Keys of a rule about a figure that a composite has not.
@@ -180,7 +180,7 @@ fn measured(table: &mut Table<'_>) -> Option<Read> {
         every,
         lateness: table.duration("lateness", 0).unwrap_or(0),
         horizon: table.duration("horizon", 0).unwrap_or(default_horizon(figure, every)),
-        history: history.unwrap_or(default_history()),
+        history: history.unwrap_or(HISTORY_DEFAULT),
     };
     if measure.horizon.div_euclid(every) > limits::REVISIONS_MAX {
         let most = crate::duration::format_duration(every.saturating_mul(limits::REVISIONS_MAX));

@@ -190,9 +190,7 @@ pub struct Rule {
 }
 
 /// The values that a history has unless a rule says otherwise.
-pub(crate) fn default_history() -> u64 {
-    30
-}
+pub(crate) const HISTORY_DEFAULT: u64 = 30;
 
 /// The horizon of a rule that states none, in microseconds: labels come days late, data hours.
 pub(crate) fn default_horizon(figure: Figure, every: i64) -> i64 {
@@ -207,6 +205,13 @@ impl Rule {
             Subject::Measure(measure) => Some(measure),
             Subject::AllOf(_) | Subject::AnyOf(_) => None,
         }
+    }
+
+    /// Whether each feature has an alert of its own.
+    pub fn is_by_feature(&self) -> bool {
+        let each =
+            |measure: &Measure| measure.figure.is_by_feature() && measure.alert_on == AlertOn::Each;
+        self.measure().is_some_and(each)
     }
 
     /// How long its evaluations are shifted against those of other rules, in microseconds: a tenth

@@ -7,7 +7,7 @@
 //! time, from window to window; only the cooldown counts the clock's.
 
 use crate::{
-    content::Change,
+    content::{Change, ContentHash},
     event::{AlertState, Event, Suppressed, dedup_key},
     judge::{Judgement, judge},
     limits,
@@ -28,12 +28,25 @@ pub fn step(
     observation: &Observation,
     now: i64,
 ) -> (State, Vec<Event>) {
-    let (judgement, limits) = judge(rule, observation, &state.history);
+    step_as((rule, rule.content_hash()), feature, state, observation, now)
+}
+
+/// As [`step`], of a rule whose hashes are known: for who makes many steps of one rule.
+pub fn step_as(
+    (rule, content): (&Rule, ContentHash),
+    feature: Option<&str>,
+    state: &State,
+    observation: &Observation,
+    now: i64,
+) -> (State, Vec<Event>) {
+    let events = Vec::new();
     let mut teller =
-        Teller { rule, feature, observation, limits, now, reason: None, events: vec![] };
+        Teller { rule, content, feature, observation, limits: vec![], now, reason: None, events };
     let mut next = state.clone();
     adopt(&mut next, &mut teller);
     forget_after(&mut next, now);
+    let (judgement, limits) = judge(rule, observation, &next.history);
+    teller.limits = limits;
     let end = observation.window.end;
     if next.base_end.is_some_and(|base| end <= base) {
         return (next, teller.events);
@@ -47,7 +60,7 @@ pub fn step(
     };
     teller.reason = reason.clone();
     if is_newest {
-        next.value = observation.value;
+        next.value = observation.value.filter(|value| value.is_finite());
         next.reason = reason;
     } else if teller.reason.is_none() {
         teller.reason = Some("late data".to_owned());
@@ -76,6 +89,7 @@ pub fn retire(
     let reason = Some(reason.to_owned());
     let mut teller = Teller {
         rule,
+        content: rule.content_hash(),
         feature,
         observation: &observation,
         limits: vec![],
@@ -90,6 +104,7 @@ pub fn retire(
 /// What events are made of in a step.
 struct Teller<'a> {
     rule: &'a Rule,
+    content: ContentHash,
     feature: Option<&'a str>,
     observation: &'a Observation,
     limits: Vec<f64>,
@@ -108,14 +123,14 @@ impl Teller<'_> {
             at: self.now,
             window_start: seen.window.start,
             window_end: seen.window.end,
-            value: seen.value,
+            value: seen.value.filter(|value| value.is_finite()),
             p_value: seen.p_value,
             condition: self.rule.when.to_string(),
             limits: self.limits.clone(),
             samples: seen.samples,
             coverage: seen.coverage,
             reference: seen.reference.clone(),
-            content: self.rule.content_hash().all,
+            content: self.content.all,
             dedup_key: dedup_key(&self.rule.name, self.feature, since),
             notified,
             suppressed: why,
@@ -145,7 +160,7 @@ impl Teller<'_> {
 /// until a window says otherwise, and what is pending begins again. If it measures something else, a
 /// firing is resolved and everything begins again but the cooldown.
 fn adopt(state: &mut State, teller: &mut Teller<'_>) {
-    let content = teller.rule.content_hash();
+    let content = teller.content;
     let change = state.content.map_or(Change::Nothing, |earlier| content.since(&earlier));
     state.content = Some(content);
     match change {

@@ -16,4 +16,5 @@ mod grpc;
 mod maintenance;
 mod program;
 mod quality;
+mod rules;
 mod tidy;

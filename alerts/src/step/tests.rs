@@ -240,7 +240,7 @@ fn history_tells_what_is_unusual_and_is_not_used_to_it() {
         alert.see(&seen(hour, Some(value)), hour * HOUR);
     }
     assert_eq!(alert.notes, ["100 firing!"]);
-    assert!(alert.state.history.len() <= 22);
+    assert!(alert.state.history.values.len() <= 22);
     assert!((alert.events[0].limits[0] - 6.4).abs() < 0.5, "{:?}", alert.events[0].limits);
 }
 

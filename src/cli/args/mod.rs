@@ -6,6 +6,7 @@ mod data;
 mod maintenance;
 mod models;
 mod query;
+mod rules;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
@@ -18,6 +19,7 @@ pub use models::{CreateArgs, ModelsCommand};
 pub use query::{
     DistributionArgs, DriftArgs, PerformanceArgs, QualityArgs, QueryCommand, ScopeArgs,
 };
+pub use rules::{CheckArgs, HistoryArgs, RulesCommand, TestArgs, TuneArgs};
 
 use super::render::Format;
 
@@ -105,6 +107,9 @@ pub enum Command {
     /// Ask for drift, performance, distributions and data quality
     #[command(subcommand)]
     Query(QueryCommand),
+    /// Check rules of alerts, run them over history, and propose thresholds
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Delete stored predictions
     #[command(subcommand)]
     Predictions(PredictionsCommand),

@@ -4,6 +4,7 @@
 //! ends a command quietly. Tables round, shorten and colour; JSON and CSV hold every number in the
 //! shortest form that reads back as itself.
 
+mod back_test;
 mod chart;
 mod distribution;
 mod drift;
@@ -16,11 +17,15 @@ mod models;
 mod performance;
 mod quality;
 mod references;
+mod rules;
 mod stats;
 mod table;
+mod timeline;
+mod tuning;
 
 use std::io::{self, IsTerminal as _};
 
+pub use back_test::back_test;
 pub use distribution::distribution;
 pub use drift::drift;
 pub use import::{ImportReport, Imported, RefusedRow, import};
@@ -30,7 +35,9 @@ pub use models::{model, models, retention};
 pub use performance::performance;
 pub use quality::quality;
 pub use references::{reference, references};
+pub use rules::{CheckedRules, checked_rules};
 pub use stats::{all_stats, model_stats};
+pub use tuning::tunings;
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -1,0 +1,129 @@
+//! All alerts of a set, and one instant of them: what service and back-tests both run.
+
+use std::collections::BTreeMap;
+
+use driftline_storage::TimeRange;
+
+use crate::{
+    content::ContentHash,
+    event::{AlertState, Event},
+    graph::States,
+    observation::Observation,
+    observe::Seen,
+    rule::{Rule, Subject},
+    rule_set::RuleSet,
+    state::State,
+    step::step_as,
+};
+
+/// A window of a rule that was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// Place of the rule in its set.
+    pub rule: usize,
+    /// The window.
+    pub window: TimeRange,
+    /// What it says about each alert.
+    pub seen: Seen,
+}
+
+/// A step that was made of one alert.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stepped {
+    /// Place of the rule in its set.
+    pub rule: usize,
+    /// The feature, if each has an alert of its own.
+    pub feature: Option<String>,
+    /// The state before.
+    pub before: AlertState,
+    /// The state after.
+    pub after: AlertState,
+    /// What is to be recorded, and of it what is to be sent.
+    pub events: Vec<Event>,
+}
+
+/// The alerts of a set with their states.
+#[derive(Debug)]
+pub struct Board<'a> {
+    set: &'a RuleSet,
+    /// Hashes of the rules.
+    contents: Vec<ContentHash>,
+    /// Places of rules, each after those that it names.
+    order: Vec<usize>,
+    states: BTreeMap<(usize, Option<String>), State>,
+    told: States,
+}
+
+impl<'a> Board<'a> {
+    /// The alerts of a set as they were stored, by rule and feature. Those of rules that the set has
+    /// not are left out: [`crate::retire`] ends them.
+    pub fn new(
+        set: &'a RuleSet,
+        stored: impl IntoIterator<Item = (String, Option<String>, State)>,
+    ) -> Self {
+        let mut told = States::default();
+        let mut states = BTreeMap::new();
+        for (name, feature, state) in stored {
+            if let Some(place) = set.rules.iter().position(|rule| rule.name == name) {
+                told.set(&name, feature.as_deref(), state.state());
+                states.insert((place, feature), state);
+            }
+        }
+        let contents = set.rules.iter().map(Rule::content_hash).collect();
+        Self { set, contents, order: set.order(), states, told }
+    }
+
+    /// The state of an alert.
+    pub fn state(&self, rule: usize, feature: Option<&str>) -> Option<&State> {
+        self.states.get(&(rule, feature.map(str::to_owned)))
+    }
+
+    /// Makes the steps of one instant: each rule after those that it names, and composites whenever
+    /// one of their members was evaluated.
+    pub fn tick(&mut self, now: i64, evaluations: &[Evaluation]) -> Vec<Stepped> {
+        let mut evaluated: BTreeMap<&str, TimeRange> = BTreeMap::new();
+        let mut stepped = Vec::new();
+        let set = self.set;
+        for place in self.order.clone() {
+            let Some(rule) = set.rules.get(place) else { continue };
+            if let Subject::AllOf(members) | Subject::AnyOf(members) = &rule.subject {
+                let windows = members.iter().filter_map(|name| evaluated.get(name.as_str()));
+                let Some(window) = windows.copied().max_by_key(|window| window.end) else {
+                    continue;
+                };
+                if let Some(seen) = self.told.composite(rule, window) {
+                    stepped.push(self.step((place, rule), None, seen, now));
+                    evaluated.insert(&rule.name, window);
+                }
+                continue;
+            }
+            for evaluation in evaluations.iter().filter(|evaluation| evaluation.rule == place) {
+                for (feature, observation) in &evaluation.seen {
+                    let feature = feature.as_deref();
+                    stepped.push(self.step((place, rule), feature, observation.clone(), now));
+                }
+                evaluated.insert(&rule.name, evaluation.window);
+            }
+        }
+        stepped
+    }
+
+    fn step(
+        &mut self,
+        (place, rule): (usize, &Rule),
+        feature: Option<&str>,
+        mut observation: Observation,
+        now: i64,
+    ) -> Stepped {
+        observation.inhibited_by = self.told.inhibitor(rule, feature);
+        let content = self.contents.get(place).copied().unwrap_or_default();
+        let key = (place, feature.map(str::to_owned));
+        let state = self.states.remove(&key).unwrap_or_default();
+        let (next, events) = step_as((rule, content), feature, &state, &observation, now);
+        let (before, after) = (state.state(), next.state());
+        self.told.set(&rule.name, feature, after);
+        let feature = key.1.clone();
+        self.states.insert(key, next);
+        Stepped { rule: place, feature, before, after, events }
+    }
+}

@@ -1,0 +1,264 @@
+//! Rules through the real program: what is wrong with a file, what rules would have done on the month
+//! of the demo, and which thresholds it supports.
+
+use std::{fs, path::PathBuf, sync::OnceLock};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{Server, Target, program, run, run_err, run_json, try_run};
+
+/// The demo's month, made once for all tests: a directory, its first and last instant, and the
+/// instant at which it drifts.
+struct Demo {
+    _dir: TempDir,
+    target: Target,
+    start: String,
+    end: String,
+    drift: String,
+}
+
+fn demo() -> &'static Demo {
+    static DEMO: OnceLock<Demo> = OnceLock::new();
+    DEMO.get_or_init(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let db = dir.path().join("db");
+        let output = program().arg("demo").arg("--data-dir").arg(&db).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let start = time_after(&text, "days from ");
+        let drift = time_after(&text, "training data. On ");
+        let end = time_after(&text, " --to ");
+        Demo { target: Target::DataDir(db), _dir: dir, start, end, drift }
+    })
+}
+
+/// The time that follows words: 20 characters of RFC 3339.
+fn time_after(text: &str, words: &str) -> String {
+    text.split_once(words).unwrap().1.get(..20).unwrap().to_owned()
+}
+
+/// A file of rules for the demo's model.
+fn file(dir: &TempDir, name: &str, text: &str) -> PathBuf {
+    let path = dir.path().join(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn example() -> String {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rules.example.toml").to_owned()
+}
+
+fn test_args<'a>(file: &'a str, demo: &'a Demo) -> Vec<&'a str> {
+    vec!["rules", "test", file, "--from", &demo.start, "--to", &demo.end]
+}
+
+/// The events of a rule with a state, as when, feature and whether it was sent.
+fn events(report: &Value, rule: &str, state: &str) -> Vec<(String, Option<String>, bool)> {
+    let rules = report["rules"].as_array().unwrap();
+    let rule = rules.iter().find(|known| known["name"] == rule).unwrap();
+    let of_state = rule["events"].as_array().unwrap().iter().filter(|e| e["state"] == state);
+    of_state
+        .map(|event| {
+            let feature = event["feature"].as_str().map(str::to_owned);
+            let at = event["at"].as_str().unwrap().to_owned();
+            (at, feature, event["notified"].as_bool().unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn the_example_finds_the_drift_of_the_demo_and_nothing_before_it() {
+    let demo = demo();
+    let example = example();
+    let report = run_json(&demo.target, &test_args(&example, demo));
+    let drifted = events(&report, "feature-drift", "firing");
+    assert!(drifted.iter().all(|(at, ..)| *at > demo.drift), "{drifted:?}");
+    let features: Vec<&str> = drifted.iter().filter_map(|(_, f, _)| f.as_deref()).collect();
+    assert!(features.contains(&"device") && features.contains(&"amount"), "{features:?}");
+    assert!(!features.contains(&"merchant"), "{features:?}");
+    // The first is seen within the first day, long before a daily window ends.
+    let first_day = &demo.drift[..10];
+    assert_eq!(&drifted[0].0[..10], first_day);
+    for rule in ["many-drift", "accuracy"] {
+        let fired = events(&report, rule, "firing");
+        assert_eq!(fired.len(), 1, "{rule}: {fired:?}");
+        assert!(fired[0].0 > demo.drift && fired[0].2, "{rule}: {fired:?}");
+    }
+    let retrain = events(&report, "retrain", "pending");
+    let fired = events(&report, "retrain", "firing");
+    assert!(retrain[0].0 < fired[0].0, "pending for a day before it fires");
+}
+
+#[test]
+fn json_has_the_keys_of_the_contract() {
+    let demo = demo();
+    let example = example();
+    let report = run_json(&demo.target, &test_args(&example, demo));
+    let rule = &report["rules"][0];
+    assert_eq!(rule["name"], "feature-drift");
+    for event in rule["events"].as_array().unwrap() {
+        let keys: Vec<&String> = event.as_object().unwrap().keys().collect();
+        for key in ["at", "state", "value", "feature", "notified"] {
+            assert!(keys.contains(&&key.to_owned()), "{key} of {keys:?}");
+        }
+    }
+    let summary = &rule["summary"];
+    assert_eq!(summary["evaluations"], 29 * 24 + 1);
+    let cost = &report["cost"];
+    assert_eq!(cost["rows_scanned"], 0, "partials alone answer");
+    assert!(cost["queries"].as_u64().unwrap() < 30, "{cost}");
+}
+
+#[test]
+fn a_server_answers_as_the_directory_does() {
+    let demo = demo();
+    // A directory is open in one process at a time: the server has a copy.
+    let dir = tempfile::tempdir().unwrap();
+    let Target::DataDir(from) = &demo.target else { unreachable!("a directory") };
+    copy(from, &dir.path().join("db"));
+    let server = Server::start(&dir.path().join("db"));
+    let example = example();
+    let mut here = run_json(&demo.target, &test_args(&example, demo));
+    let mut there = run_json(&server.target(), &test_args(&example, demo));
+    for report in [&mut here, &mut there] {
+        report["cost"]["seconds"] = Value::Null;
+    }
+    assert_eq!(here, there);
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_terminal_gets_a_picture_and_csv_every_event() {
+    let demo = demo();
+    let example = example();
+    let text = run(&demo.target, &test_args(&example, demo));
+    for want in ["feature-drift", "  device", "█", "▲", "quiet", "rows read", "fires"] {
+        assert!(text.contains(want), "{want}: {text}");
+    }
+    let args = [&test_args(&example, demo)[..], &["--format", "csv"]].concat();
+    let csv = run(&demo.target, &args);
+    let report = run_json(&demo.target, &test_args(&example, demo));
+    let rules = report["rules"].as_array().unwrap().iter();
+    let count: usize = rules.map(|rule| rule["events"].as_array().unwrap().len()).sum();
+    assert_eq!(csv.lines().count(), count + 1);
+    let one = [&test_args(&example, demo)[..], &["--rule", "retrain"]].concat();
+    let names: Vec<String> = run_json(&demo.target, &one)["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["many-drift", "accuracy", "retrain"], "a composite brings its members");
+}
+
+#[test]
+fn a_cooldown_hides_notifications_and_no_state() {
+    let demo = demo();
+    let dir = tempfile::tempdir().unwrap();
+    let rule = |cooldown: &str| {
+        format!(
+            "[[rule]]\nname = \"drift\"\nmodel = \"fraud-demo\"\nmetric = \"psi\"\nfeature = \"hour\"\n\
+             window = \"6h\"\nevery = \"1h\"\nwhen = \"> 1\"\ncooldown = \"{cooldown}\"\n"
+        )
+    };
+    let report = |cooldown: &str| {
+        let file = file(&dir, "rules.toml", &rule(cooldown));
+        run_json(&demo.target, &test_args(file.to_str().unwrap(), demo))
+    };
+    // Six hours of a day never look like a day: the alert flaps.
+    let (free, cooled) = (report("0s"), report("2d"));
+    let resolved = |report: &Value| events(report, "drift", "resolved").len();
+    assert!(resolved(&free) > 10);
+    assert_eq!(resolved(&free), resolved(&cooled));
+    let sent = |report: &Value| events(report, "drift", "firing").iter().filter(|e| e.2).count();
+    assert!(sent(&cooled) <= 15 && sent(&free) > sent(&cooled), "{} of 30 days", sent(&cooled));
+    assert_eq!(free["rules"][0]["summary"]["fires"], cooled["rules"][0]["summary"]["fires"]);
+}
+
+#[test]
+fn mistakes_are_told_all_at_once_with_what_would_work() {
+    let demo = demo();
+    let dir = tempfile::tempdir().unwrap();
+    let text = r#"
+[[rule]]
+name = "one"
+model = "fraud-demo"
+metric = "psi"
+feature = "amout"
+window = "1d"
+when = "> 0.2"
+[[rule]]
+name = "two"
+model = "fraud-dem"
+metric = "mae"
+window = "1d"
+when = "> 0.2"
+[[rule]]
+name = "three"
+model = "fraud-demo"
+metric = "latency_p99"
+window = "1h"
+when = "> 500"
+"#;
+    let wrong = file(&dir, "wrong.toml", text);
+    let wrong = wrong.to_str().unwrap();
+    // What is wrong in itself is told before the models are asked.
+    let output = try_run(&demo.target, &["rules", "check", wrong]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("rule \"three\": metric = \"latency_p99\": is not answered"), "{told}");
+    let right = file(&dir, "right.toml", text.split("[[rule]]\nname = \"three\"").next().unwrap());
+    let right = right.to_str().unwrap();
+    let output = try_run(&demo.target, &["rules", "check", right]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for want in ["did you mean \"amount\"?", "did you mean \"fraud-demo\"?", "2 mistakes"] {
+        assert!(told.contains(want), "{want}: {told}");
+    }
+    run(&demo.target, &["rules", "check", right, "--offline"]);
+    let report = run_json(&demo.target, &["rules", "check", &example()]);
+    assert_eq!((&report["valid"], &report["rules"]), (&Value::Bool(true), &Value::from(5)));
+    let (code, error) = run_err(&demo.target, &test_args(right, demo));
+    assert!(code == 2 && error.contains("rule \"one\": feature"), "{code}: {error}");
+    let args = ["rules", "test", "nowhere.toml", "--from", "-1d", "--to", "now"];
+    let (code, error) = run_err(&demo.target, &args);
+    assert!(code == 1 && error.contains("nowhere.toml"), "{code}: {error}");
+    let example = example();
+    let reversed = ["rules", "test", &example, "--from", &demo.end, "--to", &demo.start];
+    let (code, error) = run_err(&demo.target, &reversed);
+    assert!(code == 2 && error.contains("ends before it starts"), "{code}: {error}");
+}
+
+#[test]
+fn tuning_finds_a_threshold_between_noise_and_drift() {
+    let demo = demo();
+    let example = example();
+    let args = ["rules", "tune", &example, "--from", &demo.start, "--to", &demo.end];
+    let report = run_json(&demo.target, &args);
+    let rules = report["rules"].as_array().unwrap();
+    let rule = |name: &str| rules.iter().find(|rule| rule["name"] == name).unwrap();
+    let number = |rule: &Value| -> f64 {
+        let text = rule["proposed"].as_str().unwrap_or_else(|| panic!("{rule}"));
+        text.split(' ').next_back().unwrap().parse().unwrap()
+    };
+    let drift = rule("feature-drift");
+    assert!((0.005..0.2).contains(&number(drift)), "{drift}");
+    assert_eq!(drift["loud_detected"], drift["loud"].as_array().unwrap().len());
+    let accuracy = rule("accuracy");
+    assert!((0.9..0.96).contains(&number(accuracy)), "{accuracy}");
+    assert!(rule("retrain")["undefined"].as_str().unwrap().contains("composite"));
+    let text = run(&demo.target, &args);
+    assert!(text.contains("not quiet from") && text.contains("proposed"), "{text}");
+}
