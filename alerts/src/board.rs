@@ -127,3 +127,89 @@ impl<'a> Board<'a> {
         Stepped { rule: place, feature, before, after, events }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::rule_set::Syntax;
+
+    const RULES: &str = r#"
+        [[rule]]
+        name = "low"
+        model = "m"
+        metric = "psi"
+        window = "1h"
+        when = "> 0.2"
+        for = "1h"
+        cooldown = "3h"
+        inhibited_by = ["high"]
+        [[rule]]
+        name = "high"
+        model = "m"
+        metric = "psi"
+        window = "1h"
+        when = "> 0.6"
+        [[rule]]
+        name = "either"
+        any_of = ["low", "high"]
+        cooldown = "2h"
+    "#;
+
+    const HOUR: i64 = driftline_storage::HOUR_MICROS;
+
+    /// What both rules see of two features in an hour, in tenths.
+    fn evaluations(hour: i64, values: [u8; 2]) -> Vec<Evaluation> {
+        let window = TimeRange { start: (hour - 1) * HOUR, end: hour * HOUR };
+        let seen: Seen = ["a", "b"]
+            .iter()
+            .zip(values)
+            .map(|(feature, tenths)| {
+                let value = Some(f64::from(tenths) / 10.0);
+                let one = Observation { value, samples: 1_000, ..Observation::empty(window) };
+                (Some((*feature).into()), one)
+            })
+            .collect();
+        [0, 1].map(|rule| Evaluation { rule, window, seen: seen.clone() }).into()
+    }
+
+    proptest! {
+        #[test]
+        fn alerts_that_are_stored_and_read_back_go_on_as_if_nothing_was(
+            values in prop::collection::vec((0..10_u8, 0..10_u8), 1..30), stop in 0..30_usize,
+        ) {
+            let set = RuleSet::parse(RULES, Syntax::Toml).expect("right");
+            let (mut whole, mut halves) = (Board::new(&set, []), Board::new(&set, []));
+            for (place, (hour, (a, b))) in (1..).zip(values).enumerate() {
+                if place == stop {
+                    let stored = |((rule, feature), state): (&(usize, Option<String>), &State)| {
+                        let text = serde_json::to_string(state).expect("writes");
+                        let name = set.rules[*rule].name.clone();
+                        (name, feature.clone(), serde_json::from_str(&text).expect("reads"))
+                    };
+                    let stored: Vec<_> = halves.states.iter().map(stored).collect();
+                    halves = Board::new(&set, stored);
+                }
+                let seen = evaluations(hour, [a, b]);
+                prop_assert_eq!(whole.tick(hour * HOUR, &seen), halves.tick(hour * HOUR, &seen));
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_is_silenced_by_one_that_fires_in_the_same_instant() {
+        let set = RuleSet::parse(RULES, Syntax::Toml).expect("right");
+        let mut board = Board::new(&set, []);
+        board.tick(HOUR, &evaluations(1, [9, 3]));
+        let stepped = board.tick(2 * HOUR, &evaluations(2, [9, 3]));
+        let told: Vec<(usize, Option<&str>, bool)> = stepped
+            .iter()
+            .flat_map(|stepped| stepped.events.iter().map(move |event| (stepped.rule, event)))
+            .map(|(rule, event)| (rule, event.feature.as_deref(), event.notified))
+            .collect();
+        // The rule of b is not silenced: what silences fires on a alone.
+        assert_eq!(told, [(0, Some("a"), false), (0, Some("b"), true)]);
+        assert_eq!(board.state(2, None).map(State::state), Some(AlertState::Firing));
+    }
+}

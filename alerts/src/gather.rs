@@ -11,8 +11,9 @@ use crate::{
     ask::{Answer, Answers, Ask},
     board::Evaluation,
     check::{Models, baseline_of},
+    figure::{Figure, Volume},
     limits,
-    observe::{baseline, observe},
+    observe::observe,
     plan::{ends_within, window_at},
     rule::{Measure, Rule},
 };
@@ -88,21 +89,38 @@ pub(crate) fn baselines(
 ) -> Result<BTreeMap<usize, f64>> {
     let mut baselines = BTreeMap::new();
     for (place, rule) in rules.iter().enumerate() {
-        let Some(measure) = rule.measure().filter(|_| rule.when.needs_reference()) else {
-            continue;
-        };
-        let references = models.references(&measure.model)?;
-        let (Some(ask @ Ask::Performance(_)), Some((start, end))) =
-            (Ask::of(rule, measure), baseline_of(&references, measure))
-        else {
-            continue;
-        };
-        let answer = ask.answer(TimeRange { start, end }, None, answers)?;
+        let Some(value) = baseline(rule, models, answers)? else { continue };
         cost.queries += 1;
         cost.windows += 1;
-        baselines.extend(baseline(rule, &answer).map(|baseline| (place, baseline)));
+        baselines.insert(place, value);
     }
     Ok(baselines)
+}
+
+/// The figure of the reference that a rule of performance or volume compares with: that of the
+/// interval which the rule states, or which its reference was pinned from. A number of predictions is
+/// of the length of a window. None if the rule needs none, or has no such interval.
+///
+/// # Errors
+/// Those of queries.
+pub fn baseline(rule: &Rule, models: &dyn Models, answers: &dyn Answers) -> Result<Option<f64>> {
+    let Some(measure) = rule.measure().filter(|_| rule.when.needs_reference()) else {
+        return Ok(None);
+    };
+    let references = models.references(&measure.model)?;
+    let (Some(ask @ Ask::Performance(_)), Some((start, end))) =
+        (Ask::of(rule, measure), baseline_of(&references, measure))
+    else {
+        return Ok(None);
+    };
+    let answer = ask.answer(TimeRange { start, end }, None, answers)?;
+    let windows = observe(rule, &answer, None);
+    let value = windows.first().and_then(|(_, seen)| seen.first()?.1.value);
+    let scale = match measure.figure {
+        Figure::Volume(Volume::Predictions) => measure.window as f64 / (end - start) as f64,
+        _ => 1.0,
+    };
+    Ok(value.map(|value| value * scale))
 }
 
 /// Who gathers, and what it has cost.

@@ -52,14 +52,6 @@ pub fn observe(rule: &Rule, answer: &Answer, baseline: Option<f64>) -> Vec<(Time
     }
 }
 
-/// The figure of a rule in the only window of an answer: the baseline of conditions that compare with
-/// the reference.
-pub fn baseline(rule: &Rule, answer: &Answer) -> Option<f64> {
-    let windows = observe(rule, answer, None);
-    let (_, seen) = windows.first()?;
-    seen.first().and_then(|(_, observation)| observation.value)
-}
-
 fn range(start: i64, end: i64) -> TimeRange {
     TimeRange { start, end }
 }
@@ -159,14 +151,8 @@ fn fold(rule: &Rule, measure: &Measure, seen: Seen) -> Seen {
             Test::Outside(..) => None,
         }
     };
-    let mut worst: Option<(f64, &(Option<Arc<str>>, Observation))> = None;
-    for one in &seen {
-        if let Some(bad) = badness(&one.1)
-            && worst.is_none_or(|(known, _)| bad > known)
-        {
-            worst = Some((bad, one));
-        }
-    }
+    let known = seen.iter().filter_map(|one| Some((badness(&one.1)?, one)));
+    let worst = known.reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
     // Without any value the first feature's reason stands for all.
     let chosen = worst.map(|(_, one)| one).or(seen.first());
     let folded = chosen.map(|(feature, observation)| {

@@ -81,6 +81,7 @@ pub(crate) fn ends_within(measure: &Measure, interval: TimeRange) -> impl Iterat
 #[cfg(test)]
 mod tests {
     use driftline_storage::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS};
+    use proptest::prelude::*;
 
     use super::*;
     use crate::tests::rule;
@@ -157,5 +158,25 @@ mod tests {
         assert_eq!(ends(0, 26 * HOUR), [24, 25, 26]);
         assert_eq!(ends(1, 26 * HOUR - 1), [25]);
         assert!(ends(0, 23 * HOUR).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn every_window_is_due_once_however_often_one_looks(
+            looks in prop::collection::vec(1..400_i64, 1..40),
+        ) {
+            let rule = hourly();
+            let (mut now, mut evaluated) = (1_000 * HOUR, None);
+            let mut seen = Vec::new();
+            for minutes in looks {
+                now += minutes * MINUTE_MICROS;
+                let due = due(&rule, evaluated, now);
+                prop_assert_eq!(due.skipped, 0);
+                seen.extend(due.windows.iter().map(|window| window.end));
+                evaluated = seen.last().copied().or(evaluated);
+                prop_assert!(evaluated.and_then(|end| next_due(&rule, end)).is_none_or(|at| at > now));
+            }
+            prop_assert!(seen.windows(2).all(|pair| pair[1] - pair[0] == HOUR));
+        }
     }
 }

@@ -1,36 +1,48 @@
 //! Rules through the real program: what is wrong with a file, what rules would have done on the month
 //! of the demo, and which thresholds it supports.
 
-use std::{fs, path::PathBuf, sync::OnceLock};
+use std::{fs, path::PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::program::{Server, Target, program, run, run_err, run_json, try_run};
 
-/// The demo's month, made once for all tests: a directory, its first and last instant, and the
-/// instant at which it drifts.
+/// The demo's month: its database, its first and last instant, and the instant at which it drifts.
 struct Demo {
-    _dir: TempDir,
+    dir: TempDir,
     target: Target,
     start: String,
     end: String,
     drift: String,
 }
 
-fn demo() -> &'static Demo {
-    static DEMO: OnceLock<Demo> = OnceLock::new();
-    DEMO.get_or_init(|| {
-        let dir = tempfile::tempdir().unwrap();
-        let db = dir.path().join("db");
-        let output = program().arg("demo").arg("--data-dir").arg(&db).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let text = String::from_utf8(output.stdout).unwrap();
-        let start = time_after(&text, "days from ");
-        let drift = time_after(&text, "training data. On ");
-        let end = time_after(&text, " --to ");
-        Demo { target: Target::DataDir(db), _dir: dir, start, end, drift }
-    })
+/// Makes the month, which takes seconds: one test has it and checks all claims on it.
+fn demo() -> Demo {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("db");
+    let output = program().arg("demo").arg("--data-dir").arg(&db).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    Demo {
+        target: Target::DataDir(db),
+        dir,
+        start: time_after(&text, "days from "),
+        end: time_after(&text, " --to "),
+        drift: time_after(&text, "training data. On "),
+    }
+}
+
+#[test]
+fn rules_on_the_month_of_the_demo() {
+    let demo = demo();
+    the_example_finds_the_drift_and_nothing_before_it(&demo);
+    json_has_the_keys_of_the_contract(&demo);
+    the_terminal_gets_a_picture_and_csv_every_event(&demo);
+    a_cooldown_hides_notifications_and_no_state(&demo);
+    mistakes_are_told_all_at_once_with_what_would_work(&demo);
+    tuning_finds_a_threshold_between_noise_and_drift(&demo);
+    a_server_answers_as_the_directory_does(&demo);
 }
 
 /// The time that follows words: 20 characters of RFC 3339.
@@ -38,9 +50,9 @@ fn time_after(text: &str, words: &str) -> String {
     text.split_once(words).unwrap().1.get(..20).unwrap().to_owned()
 }
 
-/// A file of rules for the demo's model.
-fn file(dir: &TempDir, name: &str, text: &str) -> PathBuf {
-    let path = dir.path().join(name);
+/// A file of rules beside the database.
+fn file(demo: &Demo, name: &str, text: &str) -> PathBuf {
+    let path = demo.dir.path().join(name);
     fs::write(&path, text).unwrap();
     path
 }
@@ -67,9 +79,7 @@ fn events(report: &Value, rule: &str, state: &str) -> Vec<(String, Option<String
         .collect()
 }
 
-#[test]
-fn the_example_finds_the_drift_of_the_demo_and_nothing_before_it() {
-    let demo = demo();
+fn the_example_finds_the_drift_and_nothing_before_it(demo: &Demo) {
     let example = example();
     let report = run_json(&demo.target, &test_args(&example, demo));
     let drifted = events(&report, "feature-drift", "firing");
@@ -90,9 +100,7 @@ fn the_example_finds_the_drift_of_the_demo_and_nothing_before_it() {
     assert!(retrain[0].0 < fired[0].0, "pending for a day before it fires");
 }
 
-#[test]
-fn json_has_the_keys_of_the_contract() {
-    let demo = demo();
+fn json_has_the_keys_of_the_contract(demo: &Demo) {
     let example = example();
     let report = run_json(&demo.target, &test_args(&example, demo));
     let rule = &report["rules"][0];
@@ -110,16 +118,11 @@ fn json_has_the_keys_of_the_contract() {
     assert!(cost["queries"].as_u64().unwrap() < 30, "{cost}");
 }
 
-#[test]
-fn a_server_answers_as_the_directory_does() {
-    let demo = demo();
-    // A directory is open in one process at a time: the server has a copy.
-    let dir = tempfile::tempdir().unwrap();
-    let Target::DataDir(from) = &demo.target else { unreachable!("a directory") };
-    copy(from, &dir.path().join("db"));
-    let server = Server::start(&dir.path().join("db"));
+fn a_server_answers_as_the_directory_does(demo: &Demo) {
     let example = example();
     let mut here = run_json(&demo.target, &test_args(&example, demo));
+    let Target::DataDir(directory) = &demo.target else { panic!("a directory") };
+    let server = Server::start(directory);
     let mut there = run_json(&server.target(), &test_args(&example, demo));
     for report in [&mut here, &mut there] {
         report["cost"]["seconds"] = Value::Null;
@@ -127,21 +130,7 @@ fn a_server_answers_as_the_directory_does() {
     assert_eq!(here, there);
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to.join(entry.file_name()));
-        } else {
-            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    }
-}
-
-#[test]
-fn the_terminal_gets_a_picture_and_csv_every_event() {
-    let demo = demo();
+fn the_terminal_gets_a_picture_and_csv_every_event(demo: &Demo) {
     let example = example();
     let text = run(&demo.target, &test_args(&example, demo));
     for want in ["feature-drift", "  device", "█", "▲", "quiet", "rows read", "fires"] {
@@ -163,18 +152,15 @@ fn the_terminal_gets_a_picture_and_csv_every_event() {
     assert_eq!(names, ["many-drift", "accuracy", "retrain"], "a composite brings its members");
 }
 
-#[test]
-fn a_cooldown_hides_notifications_and_no_state() {
-    let demo = demo();
-    let dir = tempfile::tempdir().unwrap();
+fn a_cooldown_hides_notifications_and_no_state(demo: &Demo) {
     let rule = |cooldown: &str| {
         format!(
             "[[rule]]\nname = \"drift\"\nmodel = \"fraud-demo\"\nmetric = \"psi\"\nfeature = \"hour\"\n\
-             window = \"6h\"\nevery = \"1h\"\nwhen = \"> 1\"\ncooldown = \"{cooldown}\"\n"
+             window = \"6h\"\nevery = \"1h\"\nwhen = \"> 7\"\ncooldown = \"{cooldown}\"\n"
         )
     };
     let report = |cooldown: &str| {
-        let file = file(&dir, "rules.toml", &rule(cooldown));
+        let file = file(demo, "rules.toml", &rule(cooldown));
         run_json(&demo.target, &test_args(file.to_str().unwrap(), demo))
     };
     // Six hours of a day never look like a day: the alert flaps.
@@ -187,10 +173,7 @@ fn a_cooldown_hides_notifications_and_no_state() {
     assert_eq!(free["rules"][0]["summary"]["fires"], cooled["rules"][0]["summary"]["fires"]);
 }
 
-#[test]
-fn mistakes_are_told_all_at_once_with_what_would_work() {
-    let demo = demo();
-    let dir = tempfile::tempdir().unwrap();
+fn mistakes_are_told_all_at_once_with_what_would_work(demo: &Demo) {
     let text = r#"
 [[rule]]
 name = "one"
@@ -212,14 +195,14 @@ metric = "latency_p99"
 window = "1h"
 when = "> 500"
 "#;
-    let wrong = file(&dir, "wrong.toml", text);
+    let wrong = file(demo, "wrong.toml", text);
     let wrong = wrong.to_str().unwrap();
     // What is wrong in itself is told before the models are asked.
     let output = try_run(&demo.target, &["rules", "check", wrong]);
     let told = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(told.contains("rule \"three\": metric = \"latency_p99\": is not answered"), "{told}");
-    let right = file(&dir, "right.toml", text.split("[[rule]]\nname = \"three\"").next().unwrap());
+    let right = file(demo, "right.toml", text.split("[[rule]]\nname = \"three\"").next().unwrap());
     let right = right.to_str().unwrap();
     let output = try_run(&demo.target, &["rules", "check", right]);
     let told = String::from_utf8(output.stdout).unwrap();
@@ -241,9 +224,7 @@ when = "> 500"
     assert!(code == 2 && error.contains("ends before it starts"), "{code}: {error}");
 }
 
-#[test]
-fn tuning_finds_a_threshold_between_noise_and_drift() {
-    let demo = demo();
+fn tuning_finds_a_threshold_between_noise_and_drift(demo: &Demo) {
     let example = example();
     let args = ["rules", "tune", &example, "--from", &demo.start, "--to", &demo.end];
     let report = run_json(&demo.target, &args);

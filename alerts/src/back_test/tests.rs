@@ -11,6 +11,7 @@ use driftline_storage::{
 };
 
 use super::*;
+use crate::gather::baseline;
 use crate::{check::KnownReference, rule_set::Syntax};
 
 const HOUR: i64 = HOUR_MICROS;
@@ -216,6 +217,22 @@ fn an_answer_that_is_too_large_comes_in_halves_with_the_same_events() {
     assert_eq!(whole.rules, halves.rules);
     assert!(!whole.rules[0].events.is_empty());
     assert!(halves.cost.queries > whole.cost.queries);
+}
+
+#[test]
+fn a_number_of_predictions_is_compared_with_that_of_as_long_a_time() {
+    let world = World::default();
+    let of = |keys: &str| {
+        let set = set(&[("r", &format!("window = \"1d\"\n{keys}"))]);
+        baseline(&set.rules[0], &world, &world).expect("answers")
+    };
+    // The reference was pinned from five days of 1,000 predictions.
+    assert_eq!(of("metric = \"predictions\"\nwhen = \"< reference * 0.5\""), Some(200.0));
+    assert_eq!(of("metric = \"coverage\"\nwhen = \"< reference * 0.5\""), Some(0.9));
+    assert_eq!(of("metric = \"coverage\"\nwhen = \"< 0.5\""), None);
+    let two = "baseline = [\"1970-01-11T00:00:00Z\", \"1970-01-13T00:00:00Z\"]";
+    let accuracy = of(&format!("metric = \"accuracy\"\nwhen = \"< reference\"\n{two}"));
+    assert!(accuracy.is_some_and(|value| (value - 0.7).abs() < 1e-12), "{accuracy:?}");
 }
 
 #[test]

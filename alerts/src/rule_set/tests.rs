@@ -7,6 +7,7 @@ use crate::{
 };
 use driftline_query::{Correction, Method};
 use driftline_storage::{DAY_MICROS, HOUR_MICROS};
+use proptest::prelude::*;
 
 const CONTRACT: &str = r#"
 [[channel]]
@@ -290,4 +291,30 @@ fn no_file_panics() {
         assert!(RuleSet::parse(text, Syntax::Yaml).is_err(), "{text}");
     }
     assert_eq!(RuleSet::parse("", Syntax::Yaml), Ok(RuleSet::default()));
+    // Names that stand for names that stand for names, nine times nine deep.
+    let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for depth in 1..9 {
+        let inner = format!("*a{},", depth - 1).repeat(9);
+        bomb.push_str(&format!("a{depth}: &a{depth} [{}]\n", inner.trim_end_matches(',')));
+    }
+    assert!(RuleSet::parse(&bomb, Syntax::Yaml).is_err());
+    let deep = "[".repeat(100_000);
+    assert!(RuleSet::parse(&deep, Syntax::Yaml).is_err());
+    assert!(RuleSet::parse(&format!("rule = {deep}"), Syntax::Toml).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_changed_file_panics(place in 0..1_500_usize, new in "\\PC{0,3}", cut in 0..40_usize) {
+        let mut text: Vec<char> = EVERYTHING.chars().collect();
+        let from = place.min(text.len());
+        let to = (from + cut).min(text.len());
+        text.splice(from..to, new.chars());
+        let text: String = text.into_iter().collect();
+        // What is read is written and read again as the same.
+        if let Ok(set) = RuleSet::parse(&text, Syntax::Toml) {
+            prop_assert_eq!(RuleSet::parse(&set.export(Syntax::Toml), Syntax::Toml), Ok(set));
+        }
+        let _ = RuleSet::parse(&text, Syntax::Yaml);
+    }
 }
