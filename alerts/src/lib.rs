@@ -39,6 +39,9 @@ mod gather;
 mod back_test;
 mod tune;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use ask::{Answer, Answers, Ask};
 pub use back_test::{BackTest, RuleRun, Summary, back_test};
 pub use board::{Board, Evaluation, Stepped};
