@@ -61,12 +61,14 @@ impl<'a> Board<'a> {
         set: &'a RuleSet,
         stored: impl IntoIterator<Item = (String, Option<String>, State)>,
     ) -> Self {
+        let names = set.rules.iter().enumerate().map(|(place, rule)| (rule.name.as_str(), place));
+        let places: BTreeMap<&str, usize> = names.collect();
         let mut told = States::default();
         let mut states = BTreeMap::new();
         for (name, feature, state) in stored {
-            if let Some(place) = set.rules.iter().position(|rule| rule.name == name) {
+            if let Some(place) = places.get(name.as_str()) {
                 told.set(&name, feature.as_deref(), state.state());
-                states.insert((place, feature), state);
+                states.insert((*place, feature), state);
             }
         }
         let contents = set.rules.iter().map(Rule::content_hash).collect();
@@ -81,10 +83,15 @@ impl<'a> Board<'a> {
     /// Makes the steps of one instant: each rule after those that it names, and composites whenever
     /// one of their members was evaluated.
     pub fn tick(&mut self, now: i64, evaluations: &[Evaluation]) -> Vec<Stepped> {
+        let mut of_rule: BTreeMap<usize, Vec<&Evaluation>> = BTreeMap::new();
+        for evaluation in evaluations {
+            of_rule.entry(evaluation.rule).or_default().push(evaluation);
+        }
         let mut evaluated: BTreeMap<&str, TimeRange> = BTreeMap::new();
         let mut stepped = Vec::new();
         let set = self.set;
-        for place in self.order.clone() {
+        for at in 0..self.order.len() {
+            let Some(place) = self.order.get(at).copied() else { continue };
             let Some(rule) = set.rules.get(place) else { continue };
             if let Subject::AllOf(members) | Subject::AnyOf(members) = &rule.subject {
                 let windows = members.iter().filter_map(|name| evaluated.get(name.as_str()));
@@ -97,7 +104,7 @@ impl<'a> Board<'a> {
                 }
                 continue;
             }
-            for evaluation in evaluations.iter().filter(|evaluation| evaluation.rule == place) {
+            for evaluation in of_rule.remove(&place).unwrap_or_default() {
                 for (feature, observation) in &evaluation.seen {
                     let feature = feature.as_deref();
                     stepped.push(self.step((place, rule), feature, observation.clone(), now));

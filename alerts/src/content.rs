@@ -54,7 +54,7 @@ impl ContentHash {
 }
 
 /// Keys that say what is measured.
-const MEASURING: [&str; 19] = [
+const MEASURING: [&str; 16] = [
     "model",
     "version",
     "metric",
@@ -69,15 +69,21 @@ const MEASURING: [&str; 19] = [
     "exact",
     "window",
     "every",
-    "lateness",
-    "horizon",
-    "history",
     "all_of",
     "any_of",
 ];
 /// Keys that say when it is breached and for how long.
-const JUDGING: [&str; 6] =
-    ["when", "for", "keep_firing_for", "min_samples", "min_coverage", "no_data"];
+const JUDGING: [&str; 9] = [
+    "lateness",
+    "horizon",
+    "history",
+    "when",
+    "for",
+    "keep_firing_for",
+    "min_samples",
+    "min_coverage",
+    "no_data",
+];
 
 /// The keys of a rule and their values in the order of writing, without those that have their
 /// default.

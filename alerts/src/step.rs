@@ -65,6 +65,10 @@ pub fn step_as(
     } else if teller.reason.is_none() {
         teller.reason = Some("late data".to_owned());
     }
+    if observation.missing_rows > 0 && teller.reason.is_none() {
+        let text = format!("rows could not be read, of segments of {}", observation.missing_rows);
+        teller.reason = Some(text);
+    }
     remember_value(rule, &mut next, observation, verdict);
     let before = next.phase;
     remember(&mut next, Seen { end, verdict });

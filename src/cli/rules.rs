@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Instant};
 
 use driftline_alerts::{
-    Answers, KnownReference, Mistakes, Models, RuleSet, Syntax, back_test, check, limits, tune,
+    Answers, KnownReference, Mistakes, Models, RuleSet, Syntax, back_test, check, diff, limits,
+    tune,
 };
 use driftline_query::{
     DriftReport, DriftRequest, PerformanceReport, PerformanceRequest, QualityReport,
@@ -12,7 +13,7 @@ use driftline_query::{
 use driftline_storage::{Error, ModelRecord, Result, TIME_MAX, TIME_MIN, near_misses};
 
 use super::{
-    args::{CheckArgs, GlobalArgs, HistoryArgs, RulesCommand, TestArgs, TuneArgs},
+    args::{CheckArgs, DiffArgs, GlobalArgs, HistoryArgs, RulesCommand, TestArgs, TuneArgs},
     backend::Backend,
     outcome::{Failure, Outcome},
     render,
@@ -24,6 +25,7 @@ use crate::now_micros;
 pub(super) fn rules(global: &GlobalArgs, command: &RulesCommand) -> Outcome {
     match command {
         RulesCommand::Check(args) => check_file(global, args),
+        RulesCommand::Diff(args) => differences(global, args),
         RulesCommand::Test(args) => test(global, args),
         RulesCommand::Tune(args) => tune_thresholds(global, args),
     }
@@ -94,6 +96,16 @@ fn check_file(global: &GlobalArgs, args: &CheckArgs) -> Outcome {
     let report = render::CheckedRules { file: args.file.display().to_string(), set: &set };
     show(global, |out, format, style| render::checked_rules(&report, out, format, style))?;
     if set.is_ok() { Ok(()) } else { Err(Failure::Shown) }
+}
+
+/// Shows what differs between two files. Neither needs a database.
+fn differences(global: &GlobalArgs, args: &DiffArgs) -> Outcome {
+    let right = |file: &Path| -> std::result::Result<RuleSet, Failure> {
+        read(file).map_err(usage)?.map_err(Error::from).map_err(usage)
+    };
+    let (before, after) = (right(&args.before)?, right(&args.after)?);
+    let differences = diff(&before, &after);
+    show(global, |out, format, style| render::rule_diff(&differences, out, format, style))
 }
 
 /// Reads the rules of a run over history, checks them against their models, and keeps those that are

@@ -40,6 +40,7 @@ fn rules_on_the_month_of_the_demo() {
     json_has_the_keys_of_the_contract(&demo);
     the_terminal_gets_a_picture_and_csv_every_event(&demo);
     a_cooldown_hides_notifications_and_no_state(&demo);
+    every_kind_of_rule_runs(&demo);
     mistakes_are_told_all_at_once_with_what_would_work(&demo);
     tuning_finds_a_threshold_between_noise_and_drift(&demo);
     a_server_answers_as_the_directory_does(&demo);
@@ -173,6 +174,43 @@ fn a_cooldown_hides_notifications_and_no_state(demo: &Demo) {
     assert_eq!(free["rules"][0]["summary"]["fires"], cooled["rules"][0]["summary"]["fires"]);
 }
 
+/// Rules of every kind over daily windows, and whether they fire.
+const KINDS: [(&str, bool); 14] = [
+    ("metric = \"unseen_rate\"\nfeature = \"device\"\nwhen = \"> 0.1\"", true),
+    ("metric = \"chi2\"\nwhen = \"p < 1e-6\"\ncorrection = \"bh\"", true),
+    ("metric = \"chi2\"\nfeature = \"merchant\"\nwhen = \"p < 1e-6\"", false),
+    ("metric = \"psi\"\nfeature = \"amount\"\nwhen = \"p < 1e-6\"", true),
+    ("metric = \"ks\"\nfeature = \"amount\"\nexact = true\nwhen = \"p < 1e-6\"", true),
+    ("metric = \"wasserstein_norm\"\nalert_on = \"worst\"\nwhen = \"> 0.2\"", true),
+    ("metric = \"drift_share\"\nmethod = \"js\"\nthreshold = 0.1\nwhen = \">= 0.2\"", true),
+    (
+        "metric = \"mean\"\nfeature = \"amount\"\nwhen = \"outside history - 6 sd .. history + 6 sd\"",
+        true,
+    ),
+    ("metric = \"mean\"\nfeature = \"distance_km\"\nwhen = \"> reference * 1.2\"", true),
+    ("metric = \"null_rate\"\nwhen = \"> 0\"", false),
+    ("metric = \"recall\"\nclass = \"fraud\"\nwhen = \"< 0.7\"\nmin_coverage = 0.5", true),
+    ("metric = \"accuracy\"\nwhen = \"< reference - 0.05\"\nBASELINE", true),
+    ("metric = \"predictions\"\nwhen = \"< 1000\"", false),
+    ("metric = \"coverage\"\nwhen = \"< 0.05\"\nno_data = \"fire\"", true),
+];
+
+fn every_kind_of_rule_runs(demo: &Demo) {
+    let baseline = format!("baseline = [\"{}\", \"{}\"]", demo.start, demo.drift);
+    let rule = |(place, (keys, _)): (usize, &(&str, bool))| {
+        let keys = keys.replace("BASELINE", &baseline);
+        format!("[[rule]]\nname = \"r{place}\"\nmodel = \"fraud-demo\"\nwindow = \"1d\"\n{keys}\n")
+    };
+    let text: String = KINDS.iter().enumerate().map(rule).collect();
+    let file = file(demo, "kinds.toml", &text);
+    let report = run_json(&demo.target, &test_args(file.to_str().unwrap(), demo));
+    for (place, (keys, fires)) in KINDS.iter().enumerate() {
+        let fired = events(&report, &format!("r{place}"), "firing");
+        assert_eq!(!fired.is_empty(), *fires, "{keys}: {}", report["rules"][place]);
+        assert!(fired.iter().all(|(at, ..)| *at > demo.drift), "{keys}: {fired:?}");
+    }
+}
+
 fn mistakes_are_told_all_at_once_with_what_would_work(demo: &Demo) {
     let text = r#"
 [[rule]]
@@ -211,6 +249,8 @@ when = "> 500"
         assert!(told.contains(want), "{want}: {told}");
     }
     run(&demo.target, &["rules", "check", right, "--offline"]);
+    let differences = run_json(&demo.target, &["rules", "diff", &example(), right]);
+    assert_eq!(differences["differences"].as_array().unwrap().len(), 1 + 5 + 2);
     let report = run_json(&demo.target, &["rules", "check", &example()]);
     assert_eq!((&report["valid"], &report["rules"]), (&Value::Bool(true), &Value::from(5)));
     let (code, error) = run_err(&demo.target, &test_args(right, demo));

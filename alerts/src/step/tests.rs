@@ -266,6 +266,24 @@ fn too_few_samples_and_labels_are_no_data() {
     assert_eq!(alert.notes, ["1 no_data"]);
 }
 
+#[test]
+fn a_window_that_lacks_rows_is_judged_and_says_so() {
+    let mut alert = Alert::new(hourly(""));
+    alert.see(&Observation { missing_rows: 50, ..seen(1, Some(1.0)) }, HOUR);
+    assert_eq!(alert.notes, ["1 firing!"]);
+    let reason = alert.events[0].reason.as_deref();
+    assert_eq!(reason, Some("rows could not be read, of segments of 50"));
+}
+
+#[test]
+fn an_edit_of_the_horizon_keeps_what_fires() {
+    let mut alert = Alert::new(hourly(""));
+    alert.hours(1, "#");
+    alert.rule = rule("metric = \"psi\"\nwindow = \"1h\"\nwhen = \"> 0.5\"\nlateness = \"1m\"");
+    alert.hours(2, "#.");
+    assert_eq!(alert.notes, ["1 firing!", "3 resolved!"]);
+}
+
 /// A window that comes: its hour, what it says, and how far the clock is off when it comes.
 type Came = (i64, u8, bool, i64);
 

@@ -19,7 +19,7 @@ pub use models::{CreateArgs, ModelsCommand};
 pub use query::{
     DistributionArgs, DriftArgs, PerformanceArgs, QualityArgs, QueryCommand, ScopeArgs,
 };
-pub use rules::{CheckArgs, HistoryArgs, RulesCommand, TestArgs, TuneArgs};
+pub use rules::{CheckArgs, DiffArgs, HistoryArgs, RulesCommand, TestArgs, TuneArgs};
 
 use super::render::Format;
 

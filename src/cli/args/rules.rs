@@ -18,6 +18,11 @@ pub enum RulesCommand {
         driftline rules check rules.toml\n  \
         driftline rules check rules.yaml --offline"))]
     Check(CheckArgs),
+    /// Show what a file of rules changes against another, key by key
+    #[command(after_help = format!("{FILE_HELP}\n\n\
+        Example:\n  \
+        driftline rules diff old.toml new.yaml"))]
+    Diff(DiffArgs),
     /// Run rules over stored history: when they would have been pending, fired and been suppressed
     #[command(after_help = format!("{FILE_HELP}\nWindows that lie whole between the two times are \
         judged, each once, with the labels that are known now.\n\n\
@@ -42,6 +47,17 @@ pub struct CheckArgs {
     /// Check the file alone: whether models, features and references are there is not asked
     #[arg(long)]
     pub offline: bool,
+}
+
+/// Arguments of `rules diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// File of the rules before
+    #[arg(value_name = "BEFORE")]
+    pub before: PathBuf,
+    /// File of the rules after
+    #[arg(value_name = "AFTER")]
+    pub after: PathBuf,
 }
 
 /// File and interval of a run over history.

@@ -236,6 +236,10 @@ fn rules_take_a_file_and_an_interval() {
     let cli = good("rules check rules.toml --offline");
     let Command::Rules(RulesCommand::Check(args)) = cli.command else { panic!("check") };
     assert!(args.offline && args.file == std::path::Path::new("rules.toml"));
+    let cli = good("rules diff old.toml new.yaml");
+    let Command::Rules(RulesCommand::Diff(args)) = cli.command else { panic!("diff") };
+    assert_eq!((args.before.to_str(), args.after.to_str()), (Some("old.toml"), Some("new.yaml")));
+    wrong("rules diff old.toml", "AFTER");
     let cli = good("rules test r.yaml --from -7d --to now --rule a --rule b");
     let Command::Rules(RulesCommand::Test(args)) = cli.command else { panic!("test") };
     assert_eq!(args.history.interval(8 * DAY), Ok((DAY, 8 * DAY)));
