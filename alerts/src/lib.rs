@@ -6,6 +6,30 @@
 //! no socket: whoever calls it says what time it is, asks the queries, stores states and delivers
 //! events.
 //!
+//! ```
+//! use driftline_alerts::{AlertState, Observation, RuleSet, State, Syntax, step};
+//! use driftline_storage::{HOUR_MICROS, TimeRange};
+//!
+//! let file = r#"
+//!     [[rule]]
+//!     name = "amount-drift"
+//!     model = "fraud"
+//!     metric = "psi"
+//!     window = "1h"
+//!     when = "> 0.2"
+//! "#;
+//! let set = RuleSet::parse(file, Syntax::Toml).expect("no mistake");
+//! let window = TimeRange { start: 0, end: HOUR_MICROS };
+//! let seen = Observation { value: Some(0.3), samples: 1_000, ..Observation::empty(window) };
+//! let now = HOUR_MICROS;
+//! let (state, events) = step(&set.rules[0], Some("amount"), &State::default(), &seen, now);
+//! assert_eq!(state.state(), AlertState::Firing);
+//! assert!(events[0].notified);
+//! // The same window again tells nothing new.
+//! let (_, events) = step(&set.rules[0], Some("amount"), &state, &seen, now);
+//! assert!(events.is_empty());
+//! ```
+//!
 //! Modules stand in layer order: each names only modules above it.
 
 pub mod limits;

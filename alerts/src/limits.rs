@@ -21,9 +21,11 @@ pub const NAMED_RULES_MAX: usize = 100;
 pub const EVERY_MIN: i64 = driftline_storage::MINUTE_MICROS;
 /// Longest window, `for`, cooldown or lateness, in microseconds: ten years.
 pub const SPAN_MAX: i64 = 3_660 * driftline_storage::DAY_MICROS;
-/// Windows of one alert that may be judged again: some 40 bytes each, in a state that is stored with
+/// Windows of one alert that may be judged again: some 25 bytes each, in a state that is stored with
 /// each evaluation.
 pub const REVISIONS_MAX: i64 = 1_024;
+/// Those of a rule that states no horizon: a rule of every minute need not keep a day of them.
+pub const REVISIONS_DEFAULT_MAX: i64 = 256;
 /// Values that a rule's history may have, in windows.
 pub const HISTORY_MAX: u64 = 1_000;
 /// Values that a history needs before anything is judged by it: the deviation of fewer is a guess.

@@ -10,15 +10,18 @@ use crate::{
 
 /// What a window said, as it is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(crate) enum Verdict {
     /// The condition held.
+    #[serde(rename = "b")]
     Breach,
     /// It did not.
+    #[serde(rename = "c")]
     Clear,
     /// There was nothing to judge.
+    #[serde(rename = "n")]
     NoData,
     /// It could not be judged.
+    #[serde(rename = "u")]
     Unready,
 }
 

@@ -195,7 +195,7 @@ pub(crate) const HISTORY_DEFAULT: u64 = 30;
 /// The horizon of a rule that states none, in microseconds: labels come days late, data hours.
 pub(crate) fn default_horizon(figure: Figure, every: i64) -> i64 {
     let days = if figure.needs_labels() { 7 } else { 1 };
-    (days * DAY_MICROS).min(every.saturating_mul(limits::REVISIONS_MAX))
+    (days * DAY_MICROS).min(every.saturating_mul(limits::REVISIONS_DEFAULT_MAX))
 }
 
 impl Rule {

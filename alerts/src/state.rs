@@ -9,13 +9,26 @@ use crate::{
     phase::{Phase, Verdict},
 };
 
-/// A window that was judged.
+/// A window that was judged; written as a pair, as there are many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(i64, Verdict)", into = "(i64, Verdict)")]
 pub(crate) struct Seen {
     /// The end of the window.
     pub(crate) end: i64,
     /// What it said.
     pub(crate) verdict: Verdict,
+}
+
+impl From<(i64, Verdict)> for Seen {
+    fn from((end, verdict): (i64, Verdict)) -> Self {
+        Self { end, verdict }
+    }
+}
+
+impl From<Seen> for (i64, Verdict) {
+    fn from(seen: Seen) -> Self {
+        (seen.end, seen.verdict)
+    }
 }
 
 /// A firing that was told; times are ends of windows.
@@ -32,6 +45,7 @@ pub(crate) struct Told {
 /// The state of an alert, of one rule and at most one feature. Plain data: it may be stored after any
 /// step and read back, and nothing is different.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct State {
     /// What the rule said at the last step; none before the first.
     pub(crate) content: Option<ContentHash>,

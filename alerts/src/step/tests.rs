@@ -162,6 +162,21 @@ fn a_window_past_the_horizon_changes_nothing() {
 }
 
 #[test]
+fn a_state_is_small_also_of_a_rule_of_every_minute() {
+    let rule = rule("metric = \"psi\"\nwindow = \"1m\"\nwhen = \"> 0.5\"");
+    let mut state = State::default();
+    for minute in 1..=2_000 {
+        let end = minute * 60_000_000;
+        let window = TimeRange { start: end - 60_000_000, end };
+        let value = Some((minute % 2) as f64);
+        let seen = Observation { value, samples: 1_000, ..Observation::empty(window) };
+        state = step(&rule, None, &state, &seen, end).0;
+    }
+    let bytes = serde_json::to_string(&state).expect("writes").len();
+    assert!(bytes < 16_384, "{bytes}");
+}
+
+#[test]
 fn an_edit_of_its_words_changes_nothing() {
     let mut alert = Alert::new(hourly("for = \"2h\""));
     alert.hours(1, "##");
