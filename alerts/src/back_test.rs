@@ -13,7 +13,7 @@ use crate::{
     board::{Board, Evaluation, Stepped},
     check::Models,
     event::{AlertState, Event},
-    gather::{Cost, Gatherer, baselines, check_size, groups},
+    gather::{Cost, Gatherer, baselines, check_size, groups, interval},
     limits,
     rule::Rule,
     rule_set::RuleSet,
@@ -85,11 +85,7 @@ pub fn back_test(
     models: &dyn Models,
     answers: &dyn Answers,
 ) -> Result<BackTest> {
-    if to <= from {
-        let text = "the interval ends before it starts; its end must be after its start";
-        return Err(Error::invalid("to", text));
-    }
-    let interval = TimeRange { start: from, end: to };
+    let interval = interval(from, to)?;
     let rules = &set.rules;
     check_size(rules, interval)?;
     let mut cost = Cost::default();

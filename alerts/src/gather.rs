@@ -213,6 +213,15 @@ fn series(
     classes.into_values().flat_map(chunks).collect()
 }
 
+/// The interval of a run over history.
+///
+/// # Errors
+/// `InvalidArgument` if it ends before it starts or lies outside the years 0001 to 9999.
+pub(crate) fn interval(from: i64, to: i64) -> Result<TimeRange> {
+    driftline_query::windows(from, to, None)?;
+    Ok(TimeRange { start: from, end: to })
+}
+
 /// Refuses what would take too many evaluations.
 ///
 /// # Errors

@@ -23,7 +23,7 @@ use crate::{
     condition::{Bound, Comparison, Condition, Test},
     event::AlertState,
     figure::Figure,
-    gather::{Cost, Gatherer, check_size, groups},
+    gather::{Cost, Gatherer, check_size, groups, interval},
     history::History,
     judge::{Judgement, judge},
     limits,
@@ -94,10 +94,7 @@ pub fn tune(
     models: &dyn Models,
     answers: &dyn Answers,
 ) -> Result<(Vec<Tuning>, Cost)> {
-    if to <= from {
-        let text = "the interval ends before it starts; its end must be after its start";
-        return Err(Error::invalid("to", text));
-    }
+    let interval = interval(from, to)?;
     let mut tunings = Vec::with_capacity(set.rules.len());
     let mut cost = Cost::default();
     for rule in &set.rules {
@@ -105,7 +102,6 @@ pub fn tune(
         match tunable(rule) {
             Err(reason) => tuning.undefined = Some(reason),
             Ok(comparison) => {
-                let interval = TimeRange { start: from, end: to };
                 let series = observed(rule, interval, models, answers, &mut cost)?;
                 propose(rule, comparison, series, rate, &mut tuning);
             }

@@ -84,6 +84,11 @@ fn read(file: &Path) -> Result<std::result::Result<RuleSet, Mistakes>> {
     Ok(RuleSet::parse(&text, Syntax::of_name(&file.display().to_string())))
 }
 
+/// A file with mistakes is wrong usage of a command that runs it: all of them, a line each.
+fn all_mistakes(mistakes: Mistakes) -> Failure {
+    Failure::Usage(mistakes.to_string().replace('\n', "\n  "))
+}
+
 /// Shows the mistakes of a file. Exit code 1 if it has any.
 fn check_file(global: &GlobalArgs, args: &CheckArgs) -> Outcome {
     let mut set = read(&args.file).map_err(usage)?;
@@ -101,7 +106,7 @@ fn check_file(global: &GlobalArgs, args: &CheckArgs) -> Outcome {
 /// Shows what differs between two files. Neither needs a database.
 fn differences(global: &GlobalArgs, args: &DiffArgs) -> Outcome {
     let right = |file: &Path| -> std::result::Result<RuleSet, Failure> {
-        read(file).map_err(usage)?.map_err(Error::from).map_err(usage)
+        read(file).map_err(usage)?.map_err(all_mistakes)
     };
     let (before, after) = (right(&args.before)?, right(&args.after)?);
     let differences = diff(&before, &after);
@@ -111,9 +116,9 @@ fn differences(global: &GlobalArgs, args: &DiffArgs) -> Outcome {
 /// Reads the rules of a run over history, checks them against their models, and keeps those that are
 /// wanted.
 fn wanted(args: &HistoryArgs, asked: &Asked<'_>) -> std::result::Result<RuleSet, Failure> {
-    let set = read(&args.file).map_err(usage)?.map_err(Error::from).map_err(usage)?;
+    let set = read(&args.file).map_err(usage)?.map_err(all_mistakes)?;
     let set = chosen(set, &args.rule)?;
-    check(&set, asked)?.map_err(Error::from).map_err(usage)?;
+    check(&set, asked)?.map_err(all_mistakes)?;
     Ok(set)
 }
 

@@ -254,7 +254,8 @@ when = "> 500"
     let report = run_json(&demo.target, &["rules", "check", &example()]);
     assert_eq!((&report["valid"], &report["rules"]), (&Value::Bool(true), &Value::from(5)));
     let (code, error) = run_err(&demo.target, &test_args(right, demo));
-    assert!(code == 2 && error.contains("rule \"one\": feature"), "{code}: {error}");
+    assert!(code == 2 && error.contains("error: rule \"one\": feature"), "{code}: {error}");
+    assert!(error.contains("\n  rule \"two\": model"), "{error}");
     let args = ["rules", "test", "nowhere.toml", "--from", "-1d", "--to", "now"];
     let (code, error) = run_err(&demo.target, &args);
     assert!(code == 1 && error.contains("nowhere.toml"), "{code}: {error}");

@@ -243,5 +243,8 @@ fn a_back_test_says_why_it_could_not_judge() {
     assert_eq!((summary.judged, summary.undecided), (30, 30));
     let reason = "90.0 % of the labels are known, at least 95.0 %";
     assert_eq!(summary.reason.as_deref(), Some(reason));
-    assert!(back_test(&RuleSet::default(), 5, 5, &World::default(), &World::default()).is_err());
+    for (from, to) in [(5, 5), (5, 4), (i64::MIN, i64::MAX), (0, i64::MAX)] {
+        let error = back_test(&RuleSet::default(), from, to, &World::default(), &World::default());
+        assert!(error.is_err(), "{from} {to}");
+    }
 }
