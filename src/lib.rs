@@ -57,6 +57,8 @@ pub mod server;
 /// What fuzzing calls; no promise is made about it.
 #[doc(hidden)]
 pub mod fuzzing {
+    pub use driftline_alerts::fuzzing::{DECODERS as RULE_DECODERS, rules_toml, rules_yaml};
+
     pub use crate::import::table::foreign::{
         DECODERS as IMPORT_DECODERS, import_csv, import_jsonl, import_parquet,
     };
@@ -71,6 +73,7 @@ pub mod workload;
 #[doc(hidden)]
 pub mod cli;
 
+pub use driftline_alerts as alerts;
 pub use driftline_query as query;
 pub use driftline_storage as storage;
 pub use monitor::{Compacted, Monitor, ReferenceInfo, SegmentSizes, now_micros};

@@ -143,6 +143,19 @@ impl Method {
         }
     }
 
+    /// Whether only numbers have it.
+    pub fn is_of_numbers(self) -> bool {
+        self.basis() == Basis::Values
+    }
+
+    /// Whether it is a test with a p-value of its own; that of [`Method::Ks`] needs rows.
+    pub fn is_test(self) -> bool {
+        matches!(
+            self,
+            Self::Ks | Self::Chi2 | Self::GTest | Self::Cvm | Self::Ad | Self::MannWhitney
+        )
+    }
+
     /// The method of a name.
     ///
     /// # Errors

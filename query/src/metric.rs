@@ -1,6 +1,6 @@
 //! The measures of model quality that a query can ask for.
 
-use driftline_storage::{Error, Result, near_misses};
+use driftline_storage::{Error, Result, Task, near_misses};
 
 use crate::stats::Better;
 /// Confidence of the intervals of measures.
@@ -160,6 +160,25 @@ impl Metric {
             Self::Mape | Self::Smape | Self::Wape | Self::R2 => Basis::Residuals,
             Self::MedianAe => Basis::ResidualRows,
         }
+    }
+
+    /// Whether a model of this task has it.
+    pub fn suits(self, task: Task) -> bool {
+        match self.basis() {
+            Basis::Confusion | Basis::Classes => task.is_classification(),
+            Basis::Scores => task == Task::Binary,
+            Basis::Errors | Basis::Residuals | Basis::ResidualRows => task == Task::Regression,
+        }
+    }
+
+    /// Whether there is a value for each class.
+    pub fn is_by_class(self) -> bool {
+        self.basis() == Basis::Classes
+    }
+
+    /// Whether it needs labelled rows, if only for what is counted of them at first use.
+    pub fn reads_rows(self) -> bool {
+        matches!(self.basis(), Basis::Scores | Basis::Residuals | Basis::ResidualRows)
     }
 
     /// The metric of a name.

@@ -22,6 +22,7 @@ use super::{
     models::models,
     outcome::{Failure, Outcome},
     render::{self, Format, ImportReport, Imported, RefusedRow, Style},
+    rules::rules,
     series, serve,
 };
 use crate::{
@@ -71,6 +72,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Import(ImportCommand::Labels(args)) => labels(global, args),
         Command::Import(ImportCommand::Series(args)) => series::import(global, args),
         Command::Query(command) => query(global, command),
+        Command::Rules(command) => rules(global, command),
         Command::Predictions(PredictionsCommand::Delete(args)) => delete(global, args),
         Command::Verify => maintenance::verify(global),
         Command::Compact => maintenance::compact(global),

@@ -1,4 +1,4 @@
-//! The corpus of the fuzz targets of the wire and of imports, as it is and with small changes, read by
+//! The corpus of the fuzz targets of the wire, of imports and of rules, as it is and with small changes, read by
 //! the same decoders on every run of the tests.
 //!
 //! `DRIFTLINE_SEEDS=1 cargo test --test it corpus` makes the seeds anew; what fuzzing found stays.
@@ -10,7 +10,8 @@ use std::{
     path::Path,
 };
 
-use driftline::fuzzing::{DECODERS, Decoder, IMPORT_DECODERS};
+use driftline::fuzzing::{DECODERS, Decoder, IMPORT_DECODERS, RULE_DECODERS};
+use driftline_alerts::{RuleSet, Syntax};
 use driftline_proto::v1::{self, column::Values, label_row, prediction_row, value};
 use prost::Message as _;
 use rand::SeedableRng as _;
@@ -24,7 +25,7 @@ fn corpus() -> &'static Path {
 }
 
 fn decoders() -> impl Iterator<Item = (&'static str, Decoder)> {
-    DECODERS.into_iter().chain(IMPORT_DECODERS)
+    DECODERS.into_iter().chain(IMPORT_DECODERS).chain(RULE_DECODERS)
 }
 
 #[test]
@@ -32,6 +33,7 @@ fn every_message_and_table_of_the_corpus_is_taken_or_refused() {
     if std::env::var_os("DRIFTLINE_SEEDS").is_some() {
         write_seeds();
         write_tables();
+        write_rules();
     }
     let asked = std::env::var("DRIFTLINE_SIM_SEEDS").ok().map(|seeds| seeds.parse().unwrap());
     for (name, decode) in decoders() {
@@ -51,12 +53,21 @@ fn every_message_and_table_of_the_corpus_is_taken_or_refused() {
     }
 }
 
+fn put(target: &str, name: &str, bytes: &[u8]) {
+    let folder = corpus().join(target);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(name), bytes).unwrap();
+}
+
+fn write_rules() {
+    let example = include_str!("../../docs/rules.example.toml");
+    let set = RuleSet::parse(example, Syntax::Toml).unwrap();
+    put("rules_toml", "seed-00", example.as_bytes());
+    put("rules_toml", "seed-01", set.export(Syntax::Toml).as_bytes());
+    put("rules_yaml", "seed-00", set.export(Syntax::Yaml).as_bytes());
+}
+
 fn write_tables() {
-    let put = |target: &str, name: &str, bytes: &[u8]| {
-        let folder = corpus().join(target);
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join(name), bytes).unwrap();
-    };
     let header = "prediction_id,ts,amount,country,prediction,score\n";
     let rows =
         "a,2026-01-01T00:00:00Z,1.5,DE,yes,0.25\nb,2026-01-01 00:00:01+02:00,,\"F,\"\"R\",no,\n";

@@ -24,4 +24,5 @@ mod quality;
 mod tags;
 mod shifts;
 mod series;
+mod rules;
 mod tidy;

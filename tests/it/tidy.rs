@@ -37,6 +37,7 @@ fn all_sources() -> Vec<(PathBuf, String)> {
         "storage/tests",
         "query/src",
         "query/tests",
+        "alerts/src",
         "proto/src",
         "src",
         "tests",
@@ -69,7 +70,7 @@ fn grouped_modules(text: &str) -> Vec<&str> {
 
 #[test]
 fn modules_name_only_modules_above_them() {
-    for folder in ["storage/src", "query/src"] {
+    for folder in ["storage/src", "query/src", "alerts/src"] {
         let lib = fs::read_to_string(root().join(folder).join("lib.rs")).unwrap();
         let order: Vec<&str> = lib
             .lines()
@@ -107,10 +108,11 @@ fn every_file_says_what_it_is_for_and_fits_a_reader() {
 fn borders_hold() {
     let manifest =
         |folder: &str| fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
-    let (storage, query) = (manifest("storage"), manifest("query"));
+    let (storage, query, alerts) = (manifest("storage"), manifest("query"), manifest("alerts"));
     for (manifest, foreign) in [
         (&storage, &["tokio", "tonic", "prost", "driftline-query", "statrs", "ndarray"][..]),
         (&query, &["tokio", "tonic", "prost", "parquet", "redb"][..]),
+        (&alerts, &["tokio", "tonic", "prost", "parquet", "redb", "statrs"][..]),
     ] {
         let dependencies = manifest.split("[dev-dependencies]").next().unwrap();
         for name in foreign {
@@ -128,7 +130,7 @@ fn borders_hold() {
 
 #[test]
 fn no_panic_waits_for_outside_data() {
-    for folder in ["storage/src", "query/src", "src"] {
+    for folder in ["storage/src", "query/src", "alerts/src", "src"] {
         for (path, text) in sources(folder) {
             if path.components().any(|part| part.as_os_str() == "tests.rs") {
                 continue;

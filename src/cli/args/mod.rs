@@ -10,6 +10,7 @@ mod models;
 mod query;
 mod operations;
 mod series;
+mod rules;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
@@ -23,6 +24,7 @@ pub use operations::OperationsArgs;
 pub use query::{
     DistributionArgs, DriftArgs, PerformanceArgs, QualityArgs, QueryCommand, ScopeArgs,
 };
+pub use rules::{CheckArgs, DiffArgs, HistoryArgs, RulesCommand, TestArgs, TuneArgs};
 pub use series::{Over, SeriesImportArgs, SeriesQueryArgs};
 
 use super::render::Format;
@@ -111,6 +113,9 @@ pub enum Command {
     /// Ask for drift, performance, distributions, data quality, operations, fairness and metric series
     #[command(subcommand)]
     Query(QueryCommand),
+    /// Check rules of alerts, run them over history, and propose thresholds
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Delete stored predictions
     #[command(subcommand)]
     Predictions(PredictionsCommand),

@@ -284,6 +284,29 @@ fn quality_takes_features_a_step_and_a_reference() {
 }
 
 #[test]
+fn rules_take_a_file_and_an_interval() {
+    let cli = good("rules check rules.toml --offline");
+    let Command::Rules(RulesCommand::Check(args)) = cli.command else { panic!("check") };
+    assert!(args.offline && args.file == std::path::Path::new("rules.toml"));
+    let cli = good("rules diff old.toml new.yaml");
+    let Command::Rules(RulesCommand::Diff(args)) = cli.command else { panic!("diff") };
+    assert_eq!((args.before.to_str(), args.after.to_str()), (Some("old.toml"), Some("new.yaml")));
+    wrong("rules diff old.toml", "AFTER");
+    let cli = good("rules test r.yaml --from -7d --to now --rule a --rule b");
+    let Command::Rules(RulesCommand::Test(args)) = cli.command else { panic!("test") };
+    assert_eq!(args.history.interval(8 * DAY), Ok((DAY, 8 * DAY)));
+    assert_eq!(args.history.rule, ["a", "b"]);
+    let cli = good("rules tune r.toml --from -7d --to now");
+    let Command::Rules(RulesCommand::Tune(args)) = cli.command else { panic!("tune") };
+    assert_eq!(args.false_alarms, 1.0);
+    good("rules tune r.toml --from -7d --to now --false-alarms 0.5");
+    wrong("rules test r.toml --to now", "--from");
+    wrong("rules test --from -1d --to now", "FILE");
+    wrong("rules tune r.toml --from -1d --to now --false-alarms -1", "not negative");
+    wrong("rules tune r.toml --from -1d --to now --false-alarms NaN", "not negative");
+}
+
+#[test]
 fn maintenance_takes_a_target_and_inspect_a_file() {
     assert!(matches!(good("verify --data-dir d").command, Command::Verify));
     assert!(matches!(good("compact --server http://a:1").command, Command::Compact));

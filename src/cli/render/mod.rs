@@ -4,6 +4,7 @@
 //! ends a command quietly. Tables round, shorten and colour; JSON and CSV hold every number in the
 //! shortest form that reads back as itself.
 
+mod back_test;
 mod chart;
 mod distribution;
 mod drift;
@@ -22,11 +23,16 @@ mod reads;
 mod references;
 mod series;
 mod slice;
+mod rule_diff;
+mod rules;
 mod stats;
 mod table;
+mod timeline;
+mod tuning;
 
 use std::io::{self, IsTerminal as _};
 
+pub use back_test::back_test;
 pub use distribution::distribution;
 pub use drift::drift;
 pub use fairness::fairness;
@@ -38,8 +44,11 @@ pub use operations::operations;
 pub use performance::performance;
 pub use quality::quality;
 pub use references::{reference, references};
+pub use rule_diff::rule_diff;
+pub use rules::{CheckedRules, checked_rules};
 pub use series::{series, series_list};
 pub use stats::{all_stats, model_stats};
+pub use tuning::tunings;
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -1,0 +1,279 @@
+//! Observations of a stretch of history for many rules, with as few queries as they can share.
+//!
+//! Windows that tile, and those that overlap by whole steps, come from series: of a window of a day
+//! every hour there are 24, each of days. Other windows are asked for one by one.
+
+use std::collections::BTreeMap;
+
+use driftline_storage::{Error, ErrorKind, Result, TimeRange};
+
+use crate::{
+    ask::{Answer, Answers, Ask},
+    board::Evaluation,
+    check::{Models, baseline_of},
+    figure::{Figure, Volume},
+    limits,
+    observe::observe,
+    plan::{ends_within, window_at},
+    rule::{Measure, Rule},
+};
+
+/// What answering cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Queries.
+    pub queries: u64,
+    /// Windows that they answered.
+    pub windows: u64,
+    /// Rows that were read because partials could not answer.
+    pub rows_scanned: u64,
+}
+
+/// Rules that share their queries.
+pub(crate) struct Group<'a> {
+    ask: Ask,
+    /// A measure that stands for the windows of all.
+    measure: &'a Measure,
+    /// Places of the rules in their set.
+    rules: Vec<usize>,
+    /// Windows of one query at most.
+    windows_max: usize,
+}
+
+/// Groups rules by what they ask.
+///
+/// # Errors
+/// Those of `models`.
+pub(crate) fn groups<'a>(rules: &'a [Rule], models: &dyn Models) -> Result<Vec<Group<'a>>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    for (place, rule) in rules.iter().enumerate() {
+        let Some(measure) = rule.measure() else { continue };
+        let Some(ask) = Ask::of(rule, measure) else { continue };
+        let same = |known: &Measure| {
+            (known.window, known.every, known.lateness)
+                == (measure.window, measure.every, measure.lateness)
+        };
+        let mut known = groups.iter_mut().filter(|group| same(group.measure));
+        match known.find_map(|group| group.ask.merge(&ask).then_some(group)) {
+            Some(group) => group.rules.push(place),
+            None => groups.push(Group { ask, measure, rules: vec![place], windows_max: 1 }),
+        }
+    }
+    for group in &mut groups {
+        let record = models.model(group.ask.model())?;
+        let columns = record.schema_of(group.measure.version.as_deref());
+        let results = group.ask.results(columns.map_or(1, |schema| schema.monitored_len()));
+        let most = limits::BACK_TEST_RESULTS_MAX / results.max(1);
+        group.windows_max = most.clamp(1, driftline_query::limits::WINDOWS_MAX);
+    }
+    Ok(groups)
+}
+
+impl Group<'_> {
+    /// Length of the stretch of history that may be gathered at a time, in microseconds.
+    pub(crate) fn stretch(&self) -> i64 {
+        let windows = i64::try_from(self.windows_max).unwrap_or(i64::MAX);
+        self.measure.every.saturating_mul(windows)
+    }
+}
+
+/// The figure of the reference of each rule that compares with it and has no profile for that.
+///
+/// # Errors
+/// Those of queries.
+pub(crate) fn baselines(
+    rules: &[Rule],
+    models: &dyn Models,
+    answers: &dyn Answers,
+    cost: &mut Cost,
+) -> Result<BTreeMap<usize, f64>> {
+    let mut baselines = BTreeMap::new();
+    for (place, rule) in rules.iter().enumerate() {
+        let Some(value) = baseline(rule, models, answers)? else { continue };
+        cost.queries += 1;
+        cost.windows += 1;
+        baselines.insert(place, value);
+    }
+    Ok(baselines)
+}
+
+/// The figure of the reference that a rule of performance or volume compares with: that of the
+/// interval which the rule states, or which its reference was pinned from. A number of predictions is
+/// of the length of a window. None if the rule needs none, or has no such interval.
+///
+/// # Errors
+/// Those of queries.
+pub fn baseline(rule: &Rule, models: &dyn Models, answers: &dyn Answers) -> Result<Option<f64>> {
+    let Some(measure) = rule.measure().filter(|_| rule.when.needs_reference()) else {
+        return Ok(None);
+    };
+    let references = models.references(&measure.model)?;
+    let (Some(ask @ Ask::Performance(_)), Some((start, end))) =
+        (Ask::of(rule, measure), baseline_of(&references, measure))
+    else {
+        return Ok(None);
+    };
+    let answer = ask.answer(TimeRange { start, end }, None, answers)?;
+    let windows = observe(rule, &answer, None);
+    let value = windows.first().and_then(|(_, seen)| seen.first()?.1.value);
+    let scale = match measure.figure {
+        Figure::Volume(Volume::Predictions) => measure.window as f64 / (end - start) as f64,
+        _ => 1.0,
+    };
+    Ok(value.map(|value| value * scale))
+}
+
+/// Who gathers, and what it has cost.
+pub(crate) struct Gatherer<'a> {
+    pub(crate) rules: &'a [Rule],
+    pub(crate) baselines: &'a BTreeMap<usize, f64>,
+    pub(crate) answers: &'a dyn Answers,
+    pub(crate) cost: Cost,
+}
+
+impl Gatherer<'_> {
+    /// All evaluations of a group, each with the clock's time, whose windows lie in `interval`, made by the clock in `clock`.
+    pub(crate) fn gather(
+        &mut self,
+        group: &Group<'_>,
+        interval: TimeRange,
+        clock: TimeRange,
+    ) -> Result<Vec<(i64, Evaluation)>> {
+        let measure = group.measure;
+        let at = |end: i64| end.saturating_add(measure.lateness);
+        let back = measure.lateness.saturating_add(measure.window);
+        let interval = TimeRange {
+            start: interval.start.max(clock.start.saturating_sub(back)),
+            end: interval.end.min(clock.end.saturating_sub(measure.lateness)),
+        };
+        let ends = ends_within(measure, interval).filter(|end| clock.contains(at(*end)));
+        let mut evaluations = Vec::new();
+        for (range, step) in series(measure, ends, group.windows_max) {
+            for answer in self.ask(&group.ask, range, step)? {
+                for place in &group.rules {
+                    let Some(rule) = self.rules.get(*place) else { continue };
+                    let baseline = self.baselines.get(place).copied();
+                    for (window, seen) in observe(rule, &answer, baseline) {
+                        let rule = *place;
+                        evaluations.push((at(window.end), Evaluation { rule, window, seen }));
+                    }
+                }
+            }
+        }
+        Ok(evaluations)
+    }
+
+    /// Asks for a series, in halves where it is too much for one answer.
+    fn ask(&mut self, ask: &Ask, range: TimeRange, step: Option<i64>) -> Result<Vec<Answer>> {
+        let count = step.map_or(1, |step| (range.end - range.start).div_euclid(step.max(1)));
+        self.cost.queries += 1;
+        match ask.answer(range, step, self.answers) {
+            Ok(answer) => {
+                self.cost.windows += count.unsigned_abs();
+                self.cost.rows_scanned += match &answer {
+                    Answer::Drift(report) => report.rows_scanned,
+                    Answer::Quality(report) => report.rows_scanned,
+                    Answer::Performance(_) => 0,
+                };
+                Ok(vec![answer])
+            }
+            Err(error) if error.kind() == ErrorKind::ResourceExhausted && count > 1 => {
+                let middle = range.start + count / 2 * step.unwrap_or(0);
+                let mut answers = self.ask(ask, TimeRange { end: middle, ..range }, step)?;
+                answers.extend(self.ask(ask, TimeRange { start: middle, ..range }, step)?);
+                Ok(answers)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The queries that answer windows with these ends: an interval, and the step of a series.
+fn series(
+    measure: &Measure,
+    ends: impl Iterator<Item = i64>,
+    windows_max: usize,
+) -> Vec<(TimeRange, Option<i64>)> {
+    let window = measure.window;
+    if window.rem_euclid(measure.every) != 0 {
+        return ends.map(|end| (window_at(measure, end), None)).collect();
+    }
+    // Ends that lie whole windows apart make one series.
+    let mut classes: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for end in ends {
+        classes.entry(end.rem_euclid(window)).or_default().push(end);
+    }
+    let chunks = |ends: Vec<i64>| -> Vec<(TimeRange, Option<i64>)> {
+        let chunk = |ends: &[i64]| {
+            let (first, last) = (ends.first().copied()?, ends.last().copied()?);
+            Some((TimeRange { start: first.saturating_sub(window), end: last }, Some(window)))
+        };
+        ends.chunks(windows_max.max(1)).filter_map(chunk).collect()
+    };
+    classes.into_values().flat_map(chunks).collect()
+}
+
+/// The interval of a run over history.
+///
+/// # Errors
+/// `InvalidArgument` if it ends before it starts or lies outside the years 0001 to 9999.
+pub(crate) fn interval(from: i64, to: i64) -> Result<TimeRange> {
+    driftline_query::windows(from, to, None)?;
+    Ok(TimeRange { start: from, end: to })
+}
+
+/// Refuses what would take too many evaluations.
+///
+/// # Errors
+/// `ResourceExhausted`.
+pub(crate) fn check_size(rules: &[Rule], interval: TimeRange) -> Result<()> {
+    let length = interval.end.saturating_sub(interval.start);
+    let measures = rules.iter().filter_map(Rule::measure);
+    let count =
+        measures.map(|measure| length.div_euclid(measure.every)).fold(0, i64::saturating_add);
+    if count > limits::BACK_TEST_EVALUATIONS_MAX {
+        let most = limits::BACK_TEST_EVALUATIONS_MAX;
+        let text = format!(
+            "{count} evaluations are more than {most}; choose a shorter interval, fewer rules or a \
+             longer every"
+        );
+        return Err(Error::new(ErrorKind::ResourceExhausted, text));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use driftline_storage::HOUR_MICROS;
+
+    use super::*;
+    use crate::tests::rule;
+
+    #[test]
+    fn overlapping_windows_come_from_as_many_series_as_they_overlap() {
+        let check = |times: &str, hours: i64, most: usize, want: &[(i64, i64)]| {
+            let rule = rule(&format!("metric = \"psi\"\nwhen = \"> 0.2\"\n{times}"));
+            let measure = rule.measure().expect("a metric");
+            let interval = TimeRange { start: 0, end: hours * HOUR_MICROS };
+            let got: Vec<(i64, i64)> = series(measure, ends_within(measure, interval), most)
+                .iter()
+                .map(|(range, _)| (range.start / HOUR_MICROS, range.end / HOUR_MICROS))
+                .collect();
+            assert_eq!(got, want, "{times}");
+        };
+        check("window = \"2h\"", 6, 100, &[(0, 6)]);
+        check("window = \"2h\"\nevery = \"1h\"", 6, 100, &[(0, 6), (1, 5)]);
+        check("window = \"2h\"\nevery = \"1h\"", 6, 2, &[(0, 4), (4, 6), (1, 5)]);
+        check("window = \"3h\"\nevery = \"2h\"", 8, 100, &[(1, 4), (3, 6), (5, 8)]);
+        check("window = \"1h\"\nevery = \"2h\"", 5, 100, &[(1, 2), (3, 4)]);
+    }
+
+    #[test]
+    fn too_many_evaluations_are_refused() {
+        let rules = vec![rule("metric = \"psi\"\nwhen = \"> 0.2\"\nwindow = \"1m\"")];
+        let interval = |minutes: i64| TimeRange { start: 0, end: minutes * 60_000_000 };
+        let most = limits::BACK_TEST_EVALUATIONS_MAX;
+        assert!(check_size(&rules, interval(most)).is_ok());
+        assert!(check_size(&rules, interval(most + 1)).is_err());
+    }
+}

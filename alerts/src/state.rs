@@ -1,0 +1,112 @@
+//! The state of one alert: all that the next step needs, and no more.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    content::ContentHash,
+    event::AlertState,
+    history::History,
+    phase::{Phase, Verdict},
+};
+
+/// A window that was judged; written as a pair, as there are many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(i64, Verdict)", into = "(i64, Verdict)")]
+pub(crate) struct Seen {
+    /// The end of the window.
+    pub(crate) end: i64,
+    /// What it said.
+    pub(crate) verdict: Verdict,
+}
+
+impl From<(i64, Verdict)> for Seen {
+    fn from((end, verdict): (i64, Verdict)) -> Self {
+        Self { end, verdict }
+    }
+}
+
+impl From<Seen> for (i64, Verdict) {
+    fn from(seen: Seen) -> Self {
+        (seen.end, seen.verdict)
+    }
+}
+
+/// A firing that was told; times are ends of windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    /// When it began.
+    pub(crate) fired: i64,
+    /// When it ended, unless it lasts.
+    pub(crate) resolved: Option<i64>,
+    /// Whether its beginning was sent.
+    pub(crate) notified: bool,
+}
+
+/// The state of an alert, of one rule and at most one feature. Plain data: it may be stored after any
+/// step and read back, and nothing is different.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// What the rule said at the last step; none before the first.
+    pub(crate) content: Option<ContentHash>,
+    /// The phase before the windows that may be judged again.
+    pub(crate) base: Phase,
+    /// The last window before them.
+    pub(crate) base_end: Option<i64>,
+    /// Those windows, ascending.
+    pub(crate) recent: Vec<Seen>,
+    /// The phase after them.
+    pub(crate) phase: Phase,
+    /// Firings that were told, ascending.
+    pub(crate) told: Vec<Told>,
+    /// When a firing was last sent, by the clock.
+    pub(crate) notified_at: Option<i64>,
+    /// Recent values, for a condition that compares with them.
+    pub(crate) history: History,
+    /// The value of the newest window.
+    pub(crate) value: Option<f64>,
+    /// Why that window was not judged.
+    pub(crate) reason: Option<String>,
+}
+
+impl State {
+    /// The state that is told.
+    pub fn state(&self) -> AlertState {
+        self.phase.state()
+    }
+
+    /// The end of the window that the state began with; none if nothing ever happened.
+    pub fn since(&self) -> Option<i64> {
+        match self.phase {
+            Phase::Inactive => None,
+            Phase::Pending { since }
+            | Phase::Firing { since, .. }
+            | Phase::Resolved { since }
+            | Phase::NoData { since } => Some(since),
+        }
+    }
+
+    /// The end of the newest window that was judged.
+    pub fn evaluated(&self) -> Option<i64> {
+        self.recent.last().map(|seen| seen.end).or(self.base_end)
+    }
+
+    /// When a firing was last sent, by the clock.
+    pub fn notified_at(&self) -> Option<i64> {
+        self.notified_at
+    }
+
+    /// The value of the newest window that was judged.
+    pub fn value(&self) -> Option<f64> {
+        self.value
+    }
+
+    /// Why the newest window was not judged.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    pub(crate) fn open(&self) -> Option<&Told> {
+        self.told.last().filter(|told| told.resolved.is_none())
+    }
+}
