@@ -136,7 +136,7 @@ fn json_has_the_keys_of_the_contract_in_their_order() {
     );
     check(
         &query("performance", &["--version", "1"]),
-        r#"{"model":"fraud","version":"1","from":"2026-01-01T00:00:00Z","to":"2026-01-03T00:00:00Z","windows":[{"start":"2026-01-01T00:00:00Z","end":"2026-01-03T00:00:00Z","predictions":24,"labelled":24,"results":[{"metric":"accuracy","class":null,"value":0.8333333333333334,"undefined":null,"lower":0.6414692935030094,"upper":0.9332132367136705}],"confusion":{"classes":["no","yes"],"counts":[[0,4],[0,20]]}}]}"#,
+        r#"{"model":"fraud","version":"1","from":"2026-01-01T00:00:00Z","to":"2026-01-03T00:00:00Z","windows":[{"start":"2026-01-01T00:00:00Z","end":"2026-01-03T00:00:00Z","predictions":24,"labelled":24,"results":[{"metric":"accuracy","class":null,"value":0.8333333333333334,"undefined":null,"lower":0.6414692935030094,"upper":0.9332132367136705,"error_bound":0.0,"exact":true}],"confusion":{"classes":["no","yes"],"counts":[[0,4],[0,20]]}}]}"#,
     );
     check(
         &query("distribution", &["--feature", "country"]),

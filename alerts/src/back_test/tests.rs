@@ -57,6 +57,7 @@ impl Answers for World {
                     undefined: None,
                     details: Vec::new(),
                     verdict: None,
+                    explanation: None,
                 })
             };
             DriftWindow {
@@ -72,6 +73,8 @@ impl Answers for World {
             scope: request.scope.clone(),
             reference: "default".into(),
             rows_scanned: 0,
+            reads: None,
+            groups: Vec::new(),
             windows: self.ranges(&request.scope)?.into_iter().map(window).collect(),
         })
     }
@@ -91,14 +94,23 @@ impl Answers for World {
                     value: Some(0.9 - 0.2 * bad(range.start, range.end)),
                     lower: None,
                     upper: None,
+                    error_bound: Some(0.0),
+                    exact: true,
                     undefined: None,
+                    degradation: None,
                 })
                 .collect(),
             confusion: None,
+            curves: Default::default(),
             missing: vec![],
         };
         let windows = self.ranges(&request.scope)?.into_iter().map(window).collect();
-        Ok(PerformanceReport { scope: request.scope.clone(), windows })
+        Ok(PerformanceReport {
+            scope: request.scope.clone(),
+            reads: None,
+            windows,
+            groups: Vec::new(),
+        })
     }
 
     fn quality(&self, _: &QualityRequest) -> Result<QualityReport> {
@@ -111,6 +123,7 @@ impl Models for World {
         let field = |name: &str| Field { name: name.to_owned(), kind: Kind::Numeric };
         Ok(Arc::new(ModelRecord {
             name: name.to_owned(),
+            kind: Default::default(),
             created: 0,
             declaration: Declaration::default(),
             schema: Some(Arc::new(Schema::new(Task::Binary, vec![field("a"), field("b")], None)?)),

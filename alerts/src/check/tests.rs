@@ -33,6 +33,7 @@ impl Models for Shop {
         };
         Ok(Arc::new(ModelRecord {
             name: name.to_owned(),
+            kind: Default::default(),
             created: 0,
             declaration: Declaration::default(),
             schema,

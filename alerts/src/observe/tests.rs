@@ -16,6 +16,7 @@ fn result(feature: &str, method: Method, value: f64, p_value: Option<f64>) -> Dr
         undefined: None,
         details: Vec::new(),
         verdict: None,
+        explanation: None,
     }
 }
 
@@ -32,6 +33,8 @@ fn drift(results: Vec<DriftResult>) -> Answer {
         scope: Scope::default(),
         reference: "default".into(),
         rows_scanned: 0,
+        reads: None,
+        groups: Vec::new(),
         windows: vec![window],
     })
 }
@@ -118,13 +121,21 @@ fn performance_knows_labels_and_coverage_and_volume_needs_none() {
             value: Some(0.9),
             lower: None,
             upper: None,
+            error_bound: Some(0.0),
+            exact: true,
             undefined: None,
+            degradation: None,
         }],
         confusion: None,
+        curves: Default::default(),
         missing: vec![],
     };
-    let answer =
-        Answer::Performance(PerformanceReport { scope: Scope::default(), windows: vec![window] });
+    let answer = Answer::Performance(PerformanceReport {
+        scope: Scope::default(),
+        reads: None,
+        windows: vec![window],
+        groups: Vec::new(),
+    });
     let check = |metric: &str, want: (Option<f64>, u64, Option<f64>)| {
         let rule = rule(&format!("metric = \"{metric}\"\nwhen = \"< 1\"\nwindow = \"1d\""));
         let seen = only(&rule, &answer);

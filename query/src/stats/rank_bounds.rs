@@ -8,6 +8,19 @@ use super::proportion::Interval;
 use super::score_histogram::{Bounded, ScoreHistogram};
 use super::undefined::{Measured, Undefined};
 
+/// Positives of a bin up to which the worst order inside is added up one by one.
+const SUMMED_MAX: u32 = 64;
+
+/// The least that the positives of a bin add to the average precision, with so many positives above
+/// and so many negatives not below.
+fn worst(positives: f64, above: f64, negatives: f64) -> f64 {
+    if positives <= f64::from(SUMMED_MAX) {
+        let each = (1..=positives as u32).map(|k| above + f64::from(k));
+        return each.map(|hits| hits / (hits + negatives)).sum();
+    }
+    positives - negatives * (positives / (above + 0.5 + negatives)).ln_1p()
+}
+
 /// Sums of squares over the rows of a class.
 #[derive(Debug, Default)]
 struct Spread {
@@ -99,8 +112,9 @@ impl ScoreHistogram {
     /// Average precision, with its bounds.
     ///
     /// Formula: with p positives and n negatives in a bin, T positives and F negatives in higher
-    /// ones, the bin adds at most `p (T + p) / (T + p + F)` and at least, with `c = F + n`,
-    /// `p - c ln(1 + p / (T + 1/2 + c))`; the sum over bins is divided by all positives.
+    /// ones, the bin adds at most `p (T + p) / (T + p + F)` and at least, with `c = F + n`, the sum over
+    /// k from 1 to p of `(T + k) / (T + k + c)`, past 64 positives `p - c ln(1 + p / (T + 1/2 + c))`;
+    /// the sum over bins is divided by all positives.
     ///
     /// Proof: average precision is the mean over positives of `t / (t + f)`, t positives and f
     /// negatives having a score not below theirs. In the bin t is at most T + p and f at least F, and
@@ -108,8 +122,8 @@ impl ScoreHistogram {
     /// positives tie above all negatives. Sorted by falling score the k-th positive has t at least
     /// T + k and f at most c, so the bin adds at least the sum over k of `g(k) = (T + k) / (T + k + c)`.
     /// g is concave, so its integral from k - 1/2 to k + 1/2 is at most g(k); the lower bound is the
-    /// integral from 1/2 to p + 1/2. Negatives above distinct positives reach the sum, which the
-    /// integral misses by less than 1/8.
+    /// integral from 1/2 to p + 1/2, or the sum itself where it is short. Negatives above distinct
+    /// positives reach the sum, which the integral misses by less than 1/8.
     ///
     /// Edge cases: as for [`Self::roc_auc`].
     ///
@@ -122,7 +136,7 @@ impl ScoreHistogram {
             let (p, n) = (p as f64, n as f64);
             if p > 0.0 {
                 high += p * (hits + p) / (hits + p + wrong);
-                low += p - (wrong + n) * (p / (hits + 0.5 + wrong + n)).ln_1p();
+                low += worst(p, hits, wrong + n);
             }
             hits += p;
             wrong += n;
@@ -147,7 +161,7 @@ mod tests {
     use super::super::score_histogram::ScoreCounts;
     use super::super::score_samples::{bins, rows};
     use super::super::scored::ScoredRows;
-    use super::{Bounded, ScoreHistogram, Undefined};
+    use super::{Bounded, ScoreHistogram, Undefined, worst};
 
     const ROUNDING: f64 = 1e-13;
 
@@ -175,10 +189,23 @@ mod tests {
         // Upper bin: two positives, one negative; lower bin: one negative.
         let got = histogram(&[0, 2], &[1, 1]).average_precision().expect("both classes");
         assert_eq!(got.high.to_bits(), 1.0_f64.to_bits());
-        // The negative first: (1/2 + 2/3) / 2, which the integral misses by less than 1/8.
-        let worst = (0.5 + 2.0 / 3.0) / 2.0;
-        assert!(got.low <= worst && worst - got.low < 0.125 / 2.0, "{got:?}");
+        // The negative first: (1/2 + 2/3) / 2.
+        near(got, (0.5 + 2.0 / 3.0) / 2.0, 1.0);
         near(histogram(&[0, 3], &[2, 0]).average_precision().expect("both classes"), 1.0, 1.0);
+    }
+
+    #[test]
+    fn one_positive_alone_in_its_bin_leaves_nothing_open() {
+        let got = histogram(&[1, 0, 1], &[0, 3, 0]).average_precision().expect("both classes");
+        assert_eq!((got.value(), got.error_bound()), ((1.0 + 2.0 / 5.0) / 2.0, 0.0));
+    }
+
+    #[test]
+    fn the_integral_goes_on_where_the_sum_ends() {
+        // Right of the last one summed the integral is below the sum by less than 1/8.
+        let (sum, more) = (worst(64.0, 3.0, 40.0), worst(65.0, 3.0, 40.0));
+        let next = (3.0 + 65.0) / (3.0 + 65.0 + 40.0);
+        assert!(more <= sum + next && sum + next - more < 0.125, "{sum} {more}");
     }
 
     #[test]

@@ -89,12 +89,12 @@ struct ResultView<'a> {
     class: Option<&'a str>,
     value: Option<f64>,
     undefined: Option<&'a str>,
-    error_bound: Option<f64>,
-    exact: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     lower: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upper: Option<f64>,
+    error_bound: Option<f64>,
+    exact: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     degradation: Option<DegradationView<'a>>,
 }
@@ -147,10 +147,10 @@ fn result_view(result: &MetricResult) -> ResultView<'_> {
         class: result.class.as_deref(),
         value,
         undefined,
-        error_bound: beside(result.error_bound),
-        exact: result.exact,
         lower: beside(result.lower),
         upper: beside(result.upper),
+        error_bound: beside(result.error_bound),
+        exact: result.exact,
         degradation: result.degradation.as_ref().map(degradation_view),
     }
 }

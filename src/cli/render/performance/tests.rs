@@ -183,7 +183,7 @@ recall  macro  0.375      -      -
     let json = show(&report, Format::Json);
     let interval = concat!(
         r#"{"metric":"recall","class":"no","value":0.25,"undefined":null,"#,
-        r#""error_bound":0.0,"exact":true,"lower":0.125,"#,
+        r#""lower":0.125,"upper":0.375,"error_bound":0.0,"exact":true}"#,
     );
     assert!(json.contains(interval), "{json}");
     let mean = r#""class":"macro","value":0.375,"undefined":null,"error_bound":0.0,"exact":true}"#;
