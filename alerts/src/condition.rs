@@ -120,21 +120,37 @@ impl Condition {
     }
 }
 
+/// A number without a row of zeros, which reads back as itself.
+struct Plain(f64);
+
+impl fmt::Display for Plain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(value) = self;
+        if *value == 0.0 || (1e-6..1e15).contains(&value.abs()) {
+            write!(f, "{value}")
+        } else {
+            write!(f, "{value:e}")
+        }
+    }
+}
+
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let signed = |value: f64| (if value < 0.0 { '-' } else { '+' }, value.abs());
         match *self {
-            Self::Constant(value) => write!(f, "{value}"),
+            Self::Constant(value) => write!(f, "{}", Plain(value)),
             Self::Reference { factor, shift } if shift != 0.0 => {
                 debug_assert!(factor == 1.0, "a bound has a factor or a shift");
                 let (sign, size) = signed(shift);
-                write!(f, "reference {sign} {size}")
+                write!(f, "reference {sign} {}", Plain(size))
             }
-            Self::Reference { factor, .. } if factor != 1.0 => write!(f, "reference * {factor}"),
+            Self::Reference { factor, .. } if factor != 1.0 => {
+                write!(f, "reference * {}", Plain(factor))
+            }
             Self::Reference { .. } => write!(f, "reference"),
             Self::History { deviations } => {
                 let (sign, size) = signed(deviations);
-                write!(f, "history {sign} {size} sd")
+                write!(f, "history {sign} {} sd", Plain(size))
             }
         }
     }
@@ -273,6 +289,8 @@ mod tests {
             ("outside history - 3sd .. history + 3sd", "outside history - 3 sd .. history + 3 sd"),
             ("p < 0.05", "p < 0.05"),
             ("p<=0.01", "p <= 0.01"),
+            ("p < 1e-9", "p < 1e-9"),
+            ("> 2e300", "> 2e300"),
         ] {
             let condition: Condition = text.parse().expect(text);
             assert_eq!(condition.to_string(), want);

@@ -127,7 +127,7 @@ fn empty(rule: &Rule) -> Tuning {
     }
 }
 
-/// How a rule compares, if it does so with a number.
+/// The direction in which a rule compares, if it does so with a number.
 fn tunable(rule: &Rule) -> std::result::Result<Comparison, String> {
     if rule.measure().is_none() {
         return Err("a composite has no threshold; tune its members".to_owned());
@@ -137,7 +137,11 @@ fn tunable(rule: &Rule) -> std::result::Result<Comparison, String> {
         return Err(text.to_owned());
     }
     match rule.when.test {
-        Test::Compare(comparison, Bound::Constant(_)) => Ok(comparison),
+        // What is proposed is a value that was quiet, so that it must not breach itself.
+        Test::Compare(comparison, Bound::Constant(_)) if comparison.is_upward() => {
+            Ok(Comparison::Above)
+        }
+        Test::Compare(_, Bound::Constant(_)) => Ok(Comparison::Below),
         _ => Err("only a condition that compares with one number is tuned".to_owned()),
     }
 }
@@ -344,25 +348,18 @@ fn detected(rule: &Rule, series: &Series, loud: &[(Option<String>, TimeRange)]) 
     loud.iter().filter(fires).count() as u64
 }
 
-/// A number of three digits beyond a value, in the direction that breaches, which the value itself
-/// does not breach.
+/// A number of three digits at or beyond a value, in the direction that breaches.
 fn beyond(value: f64, comparison: Comparison) -> f64 {
     if value == 0.0 {
-        // There is no scale to round in: the least number that is not 0.
-        let least = if comparison.is_upward() { f64::MIN_POSITIVE } else { -f64::MIN_POSITIVE };
-        return if comparison.holds(0.0, 0.0) { least } else { 0.0 };
+        return 0.0;
     }
     let unit = 10_f64.powi(value.abs().log10().floor() as i32 - 2);
-    let digits =
-        if comparison.is_upward() { (value / unit).ceil() } else { (value / unit).floor() };
-    let step = if comparison.is_upward() { 1.0 } else { -1.0 };
+    let upward = comparison.is_upward();
+    let digits = if upward { (value / unit).ceil() } else { (value / unit).floor() };
     // Through text, so that 0.029 does not become 0.029000000000000001.
-    let rounded = |digits: f64| {
-        let text = format!("{:.2e}", digits * unit);
-        text.parse::<f64>().ok().filter(|number| number.is_finite()).unwrap_or(value)
-    };
-    let limit = rounded(digits);
-    if comparison.holds(value, limit) { rounded(digits + step) } else { limit }
+    let rounded = format!("{:.2e}", digits * unit).parse::<f64>();
+    let beyond = |limit: &f64| if upward { *limit >= value } else { *limit <= value };
+    rounded.ok().filter(|limit| limit.is_finite()).filter(beyond).unwrap_or(value)
 }
 
 /// The mean of a Poisson distribution that gives so few events or fewer in 5 % of cases: the upper end
@@ -461,7 +458,7 @@ mod tests {
         let fall = (0..90).map(|day| if day < 70 { 0.9 - noise(day) } else { 0.4 });
         let tuning = tuned(accuracy, fall, 0.0);
         // The lowest quiet value is 0.85, which <= 0.85 would breach.
-        assert_eq!(tuning.proposed.as_deref(), Some("<= 0.849"));
+        assert_eq!(tuning.proposed.as_deref(), Some("< 0.85"));
         assert_eq!((tuning.alarms, tuning.loud.len(), tuning.loud_detected), (0, 1, 1));
     }
 
@@ -496,18 +493,25 @@ mod tests {
     }
 
     #[test]
-    fn limits_have_three_digits_beyond_the_value() {
-        use Comparison::{Above, AtLeast, AtMost, Below};
+    fn what_is_always_zero_is_told_by_anything_else() {
+        let share = "metric = \"drift_share\"\nwhen = \">= 0.3\"";
+        let tuning = tuned(share, (0..40).map(|day| if day < 30 { 0.0 } else { 0.3 }), 1.0);
+        assert_eq!(tuning.proposed.as_deref(), Some("> 0"));
+        assert_eq!((tuning.loud.len(), tuning.loud_detected), (1, 1));
+    }
+
+    #[test]
+    fn limits_have_three_digits_at_or_beyond_the_value() {
+        use Comparison::{Above, Below};
         for (value, comparison, want) in [
             (0.051_234, Above, 0.0513),
             (0.05, Above, 0.05),
-            (0.05, AtLeast, 0.0501),
             (0.851, Below, 0.851),
-            (0.851, AtMost, 0.85),
             (0.8519, Below, 0.851),
             (123_456.0, Above, 124_000.0),
             (-0.051_234, Above, -0.0512),
             (0.0, Above, 0.0),
+            (f64::MIN_POSITIVE, Above, f64::MIN_POSITIVE),
         ] {
             let got = beyond(value, comparison);
             assert!((got - want).abs() < 1e-12 * want.abs().max(1.0), "{value}: {got}");

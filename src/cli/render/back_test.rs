@@ -201,14 +201,9 @@ fn tables(
     let cost = &run.cost;
     writeln!(
         out,
-        "({} of {} in {seconds:.2} s, {} read)",
+        "({} by {}, {} read, {seconds:.2} s)",
         counted(cost.windows, "window"),
-        // The plural of query is no s away.
-        if cost.queries == 1 {
-            "1 query".to_owned()
-        } else {
-            format!("{} queries", count(cost.queries))
-        },
+        counted(cost.queries, "request"),
         counted(cost.rows_scanned, "row"),
     )
 }

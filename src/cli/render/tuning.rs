@@ -34,7 +34,7 @@ pub fn tunings(
             table(tunings, out, style)?;
             writeln!(
                 out,
-                "({} windows in {seconds:.2} s, {} rows read)",
+                "({} windows, {} rows read, {seconds:.2} s)",
                 count(cost.windows),
                 count(cost.rows_scanned)
             )
