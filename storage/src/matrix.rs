@@ -98,13 +98,19 @@ impl MatrixWriter {
             out.put_varint(u64::from(counts.rows()));
         }
         let slots = columns.iter().flat_map(|c| c.iter()).max().map_or(0, |last| last + 1);
+        let mut occurs = vec![false; slots];
         let wide: Vec<Vec<u32>> =
-            buckets.iter().map(|(_, counts)| widened(counts, slots)).collect();
+            buckets.iter().map(|(_, counts)| widened(counts, &mut occurs)).collect();
         let mut cells = Vec::new();
         for column in columns {
             cells.clear();
             for slot in column.iter() {
-                cells.extend(wide.iter().map(|bucket| bucket.get(slot).copied().unwrap_or(0)));
+                // Most bins of latencies are empty all hour long.
+                if occurs.get(slot) == Some(&true) {
+                    cells.extend(wide.iter().map(|bucket| bucket.get(slot).copied().unwrap_or(0)));
+                } else {
+                    cells.resize(cells.len() + buckets.len(), 0);
+                }
             }
             if let Some(slot) = main_slot(&cells, buckets) {
                 out.put_u8(REST);
@@ -139,11 +145,13 @@ fn main_slot(cells: &[u32], buckets: &[(u16, &Counts)]) -> Option<usize> {
     cells.chunks(buckets.len().max(1)).position(|cells| 2 * of_slot(cells) > rows)
 }
 
-fn widened(counts: &Counts, slots: usize) -> Vec<u32> {
-    let mut wide = vec![0_u32; slots];
+/// A count for each slot; notes which of them occur.
+fn widened(counts: &Counts, occurs: &mut [bool]) -> Vec<u32> {
+    let mut wide = vec![0_u32; occurs.len()];
     counts.for_each(|slot, count| {
-        if let Some(cell) = wide.get_mut(slot) {
+        if let (Some(cell), Some(occurs)) = (wide.get_mut(slot), occurs.get_mut(slot)) {
             *cell += count;
+            *occurs = true;
         }
     });
     wide

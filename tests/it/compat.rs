@@ -105,7 +105,7 @@ fn every_file_of_every_format_can_be_looked_into_and_every_byte_verifies() {
 }
 
 #[test]
-fn operations_of_every_format_are_answered_from_rows_and_then_from_counts() {
+fn operations_of_every_format_are_answered_and_survive_compaction() {
     for format in FORMATS {
         let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat").join(format);
         let dir = thawed(format);

@@ -66,22 +66,19 @@ fn groups(snapshot: &Snapshot) -> Vec<Group> {
     let mut known: HashMap<u64, usize> = HashMap::new();
     for (place, part) in snapshot.parts.iter().enumerate() {
         let id = part.binning();
-        let group = match known.get(&id) {
-            Some(group) => *group,
-            None => {
-                let found = usable(part).map(|(binning, columns)| {
-                    groups.push(Group { binning, columns, parts: Vec::new() });
-                    groups.len() - 1
-                });
-                // Another part of the binning may be read where this one is damaged.
-                if let Ok(group) = found {
-                    known.insert(id, group);
-                } else if matches!(found, Err(Unusable::Binning)) {
-                    known.insert(id, 0);
-                }
-                found.unwrap_or(0)
+        let group = known.get(&id).copied().unwrap_or_else(|| match usable(part) {
+            Ok((binning, columns)) => {
+                groups.push(Group { binning, columns, parts: Vec::new() });
+                known.insert(id, groups.len() - 1);
+                groups.len() - 1
             }
-        };
+            Err(Unusable::Binning) => {
+                known.insert(id, 0);
+                0
+            }
+            // Another part of the binning may be read where this one is damaged.
+            Err(Unusable::Part) => 0,
+        });
         if let Some(group) = groups.get_mut(group) {
             group.parts.push(place);
         }
