@@ -22,6 +22,8 @@ pub const QUANTILES_MAX: usize = 101;
 pub const CONFUSION_COUNTS_MAX: usize = 10_000_000;
 /// Bins of a PSI: more than a reference can tell apart.
 pub const BINS_MAX: usize = 1_000;
+/// Chunks of a reference that NannyML's thresholds come from; each costs a pass over 10,000 bins.
+pub const REFERENCE_CHUNKS_MAX: u64 = 1_000;
 /// Bins of all explained results of one answer: some 100 MB as JSON.
 pub const EXPLAINED_BINS_MAX: usize = 1_000_000;
 /// Counters of values that an exact test of several windows holds in memory (4 bytes each).

@@ -148,3 +148,52 @@ fn rows_are_read_for_a_reason_that_is_told() {
     let silent = run_json(&target, &[&silent[..], &WINDOW[..]].concat());
     assert!(silent["explain"].is_null() && silent["windows"][0]["results"][0]["explain"].is_null());
 }
+
+/// Of a segment with deleted rows the counts still hold them, so that it is read by its rows until it is
+/// purged; a head keeps whole days.
+#[test]
+fn deleted_rows_and_heads_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("db"));
+    let target = server.target();
+    let row = |n: u32| format!("p{n},2026-01-01T{:02}:00:00Z,{n}\n", n % 24);
+    let rows: String = (0..240).map(row).collect();
+    let file = dir.path().join("rows.csv");
+    std::fs::write(&file, "prediction_id,ts,x\n".to_owned() + &rows).unwrap();
+    let file = file.display().to_string();
+    run(&target, &["models", "create", "m", "--task", "binary", "--numeric", "x"]);
+    run(&target, &["reference", "set", "--model", "m", &file]);
+    run(&target, &["import", "predictions", "--model", "m", &file]);
+    let ask = || {
+        let args = ["query", "drift", "--model", "m", "--feature", "x", "--explain"];
+        let day = ["--from", "2026-01-01T00:00:00Z", "--to", "2026-01-02T00:00:00Z"];
+        run_json(&target, &[&args[..], &day].concat())
+    };
+    let head = ask();
+    let read = &head["explain"];
+    assert_eq!(
+        (&read["heads"], &read["segments"], &read["days"]),
+        (&1.into(), &0.into(), &1.into())
+    );
+    assert_eq!(reasons(&head), []);
+
+    run(&target, &["compact"]);
+    let sealed = ask();
+    let read = &sealed["explain"];
+    assert_eq!((&read["heads"], &read["segments"]), (&0.into(), &1.into()), "{read}");
+    assert_eq!(reasons(&sealed), []);
+    let ids = dir.path().join("ids.txt");
+    std::fs::write(&ids, "p3\n").unwrap();
+    let ids = ids.display().to_string();
+    run(&target, &["predictions", "delete", "--model", "m", "--yes", "--ids", &ids]);
+    let deleted = ask();
+    let why = reasons(&deleted);
+    // Maintenance may have purged it already, and then counts tell again.
+    assert!(
+        why.is_empty()
+            || why
+                == [("a segment has deleted rows that its partials still count".to_owned(), 239)],
+        "{why:?}"
+    );
+    assert_eq!(deleted["windows"][0]["predictions"], 239);
+}

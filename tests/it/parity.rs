@@ -326,6 +326,7 @@ fn what_a_mode_has_not_is_refused_with_what_would_work() {
         (&["--as", "nannyml", "--chunk-rows", "0"], "must be at least 1"),
         (&["--as", "scouter", "--chunk-rows", "9"], "ask as nannyml"),
         (&["--as", "scouter", "--binning", "equal-width"], "has its own bins"),
+        (&["--as", "credit", "--bins", "20"], "has its own bins"),
         (&["--binning", "pooled"], "take equal-width, or the mode seeds"),
     ] {
         let (code, error) = ask(more);

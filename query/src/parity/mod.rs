@@ -110,7 +110,7 @@ fn reason(undefined: Undefined) -> Cow<'static, str> {
     Cow::Borrowed(undefined.reason())
 }
 
-fn check(request: &DriftRequest, peer: Peer) -> Result<()> {
+fn check(request: &DriftRequest, peer: Peer, rows: u64) -> Result<()> {
     let offered = offered(peer);
     if let Some(method) = request.methods.iter().find(|method| !offered.contains(method)) {
         return Err(Error::invalid("method", refusal(peer, *method)));
@@ -125,15 +125,31 @@ fn check(request: &DriftRequest, peer: Peer) -> Result<()> {
         let text = format!("{} has its own bins and zero rule; leave them out", peer.name());
         return Err(Error::invalid("as", text));
     }
-    if request.chunk_rows == Some(0) {
-        return Err(Error::invalid("chunk_rows", "must be at least 1"));
-    }
+    check_chunks(request.chunk_rows, rows)?;
     if request.share.is_some() || request.details || request.exact {
         let text = format!(
             "{} judges by its own rules and reads what it needs; leave share, details and exact out",
             peer.name()
         );
         return Err(Error::invalid("as", text));
+    }
+    Ok(())
+}
+
+/// Chunks of so many rows must be some, and not more than [`limits::REFERENCE_CHUNKS_MAX`].
+fn check_chunks(chunk_rows: Option<u64>, rows: u64) -> Result<()> {
+    let Some(chunk_rows) = chunk_rows else { return Ok(()) };
+    if chunk_rows == 0 {
+        return Err(Error::invalid("chunk_rows", "must be at least 1"));
+    }
+    let chunks = rows.div_ceil(chunk_rows);
+    if chunks > limits::REFERENCE_CHUNKS_MAX {
+        let text = format!(
+            "{chunk_rows} make {chunks} chunks of the reference's {rows} rows, at most {}; ask for \
+             larger ones",
+            limits::REFERENCE_CHUNKS_MAX
+        );
+        return Err(Error::invalid("chunk_rows", text));
     }
     Ok(())
 }
@@ -150,7 +166,7 @@ pub(crate) fn drift(
     windows: &[TimeRange],
     reference: &Reference,
 ) -> Result<DriftReport> {
-    check(request, peer)?;
+    check(request, peer, reference.tally.rows)?;
     // Nulls are counted beside the fine bins only.
     let (detail, nulls) = match peer {
         Peer::Credit => (Detail::Fine, Nulls::Bin),
@@ -389,4 +405,29 @@ fn shares(results: &[DriftResult], methods: &[Method]) -> Vec<DriftShare> {
     }
     let each = |(place, method): (usize, &Method)| share(Some(*method), place, methods.len());
     methods.iter().enumerate().map(each).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_some_and_not_too_many() {
+        assert!(check_chunks(None, u64::MAX).is_ok());
+        assert!(check_chunks(Some(1), limits::REFERENCE_CHUNKS_MAX).is_ok());
+        let error = check_chunks(Some(1), limits::REFERENCE_CHUNKS_MAX + 1).expect_err("one more");
+        assert!(error.to_string().contains("1 make 1001 chunks"), "{error}");
+        assert!(check_chunks(Some(0), 5).is_err());
+    }
+
+    #[test]
+    fn every_mode_refuses_what_it_has_not_with_what_would_work() {
+        for peer in Peer::ALL {
+            assert!(!offered(peer).is_empty());
+            for method in Method::ALL.into_iter().filter(|method| !offered(peer).contains(method)) {
+                let text = refusal(peer, method);
+                assert!(text.contains("ask for"), "{} {}: {text}", peer.name(), method.name());
+            }
+        }
+    }
 }

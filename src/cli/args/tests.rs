@@ -195,7 +195,14 @@ fn drift_judges_columns_if_asked() {
 fn what_no_query_can_mean_is_wrong_usage() {
     let drift = |rest: &str| format!("query drift --model m --from -1d --to now {rest}");
     wrong(&drift("--as popmon"), "credit, evidently");
-    wrong(&drift("--as credit --bins 20"), "--bins");
+    wrong(&drift("--as credit --epsilon 1e-3"), "--epsilon");
+    wrong(&drift("--as credit --nulls bin"), "--nulls");
+    wrong(&drift("--as credit --edges 1,2"), "--edges");
+    wrong(&drift("--chunk-rows 9"), "--as");
+    wrong(&drift("--feature x --edges 1,2 --bins 20"), "--bins");
+    wrong(&drift("--feature x --edges 1,two"), "two");
+    wrong(&drift("--binning deciles"), "quantiles, equal-width");
+    wrong(&drift("--quantile 1.5"), "from 0 to 1");
     wrong(&drift("--as credit --share"), "--share");
     wrong(&drift("--as credit --exact"), "--exact");
     wrong(&drift("--correction bh"), "--share");
