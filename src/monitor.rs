@@ -338,6 +338,32 @@ impl Monitor {
 
     /// The metric series of a model by window of time or of training steps.
     ///
+    /// ```
+    /// use driftline::{Monitor, query::*, storage::*};
+    ///
+    /// # fn main() -> Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary directory");
+    /// let monitor = Monitor::open(dir.path())?;
+    /// monitor.create_model("fraud", Declaration::default(), None)?;
+    /// let loss = |step: u32| SeriesPoint {
+    ///     name: "training_loss".to_owned(),
+    ///     time: 1_000_000 * i64::from(step),
+    ///     step: Some(step.into()),
+    ///     value: 1.0 / f64::from(step + 1),
+    ///     ..SeriesPoint::default()
+    /// };
+    /// let points: Vec<SeriesPoint> = (0..100).map(loss).collect();
+    /// monitor.write_series(None, "fraud", "v2", &points)?.wait()?;
+    ///
+    /// let scope = Scope { model: "fraud".into(), to: 100_000_000, ..Scope::default() };
+    /// let axis = SeriesAxis::Step { size: Some(50) };
+    /// let report = monitor.series(&SeriesRequest { scope, axis, ..SeriesRequest::default() })?;
+    /// let last: Vec<Option<f64>> = report.windows.iter().map(|w| w.series[0].last).collect();
+    /// assert_eq!(last, [Some(0.02), Some(0.01)]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `NotFound` for a model, version, name or tag that does not exist, `InvalidArgument` for a
     /// window that ends before it starts, `ResourceExhausted` past the bounds of an answer.

@@ -117,6 +117,9 @@ impl Layout {
                 PointColumns::Long { name, value }
             }
             (Some(_), None) => return Err(asked.missing("value", columns)),
+            (None, Some(_)) if asked.map.contains_key("value") => {
+                return Err(asked.missing("name", columns));
+            }
             (None, _) => {
                 let numeric = |place: &usize| {
                     let kind = columns.get(*place).map(|column| column.kind);
@@ -448,6 +451,7 @@ mod tests {
         let rows = "\n2026-01-05T00:00:00Z,a\n";
         check(&format!("when,name{rows}"), &[], &[], "no column \"ts\"; say --map ts=COLUMN");
         check(&format!("ts,name{rows}"), &[], &[], "no column \"value\"; say --map value=COLUMN");
+        check(&format!("ts,a{rows}"), &["value=a"], &[], "no column \"name\"; say --map name=");
         check(&format!("ts,host{rows}"), &[], &[], "neither the columns \"name\" and \"value\"");
         check(&format!("ts,host{rows}"), &["step=epoch"], &[], "no column \"epoch\"");
         check(&format!("ts,host{rows}"), &[], &["hots"], "did you mean \"host\"?");

@@ -35,6 +35,7 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 impl IngestService for Ingest {
     type StreamPredictionsStream = Answers<v1::StreamPredictionsResponse>;
     type StreamLabelsStream = Answers<v1::StreamLabelsResponse>;
+    type StreamSeriesStream = Answers<v1::StreamSeriesResponse>;
 
     async fn write_predictions(
         &self,
@@ -111,6 +112,13 @@ impl IngestService for Ingest {
         let PredictionReceipt { accepted, duplicates } = receipt;
         self.0.metrics.points(&name, accepted, duplicates);
         Ok(Response::new(v1::WriteSeriesResponse { accepted, duplicates }))
+    }
+
+    async fn stream_series(
+        &self,
+        request: Request<Streaming<v1::StreamSeriesRequest>>,
+    ) -> Result<Response<Self::StreamSeriesStream>, Status> {
+        answer(&self.0, request.into_inner())
     }
 
     async fn delete_predictions(
@@ -231,6 +239,28 @@ impl Batch for v1::StreamLabelsRequest {
             shared.metrics.labels(&model, taken(receipt));
             let LabelReceipt { matched, waiting, unchanged } = receipt;
             Ok(Self::Answer { sequence, matched, waiting, unchanged })
+        }))
+    }
+}
+
+impl Batch for v1::StreamSeriesRequest {
+    type Answer = v1::StreamSeriesResponse;
+
+    fn about(&self) -> About {
+        About { sequence: Some(self.sequence), ..About::model(&self.model) }
+    }
+
+    fn submit(self, shared: &Arc<Shared>) -> Result<Wait<Self::Answer>> {
+        let Self { model, version, sequence, points, producer_id } = self;
+        let points = wire::series::points(points)?;
+        let producer = producer(producer_id, sequence);
+        let version = or_default(&version);
+        let pending = shared.monitor.write_series(producer, &model, version, &points)?;
+        let shared = shared.clone();
+        Ok(Box::pin(async move {
+            let PredictionReceipt { accepted, duplicates } = pending.done().await?;
+            shared.metrics.points(&model, accepted, duplicates);
+            Ok(Self::Answer { sequence, accepted, duplicates })
         }))
     }
 }

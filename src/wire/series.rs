@@ -282,6 +282,8 @@ pub(crate) fn write_list(list: SeriesList) -> v1::ListSeriesResponse {
 #[cfg(test)]
 mod tests {
     use driftline_query::{MissingRows, Scope};
+    use proptest::prelude::*;
+    use prost::Message as _;
 
     use super::*;
 
@@ -305,6 +307,32 @@ mod tests {
         let fields: Vec<&str> =
             error.field_violations().iter().map(|broken| broken.field.as_str()).collect();
         assert_eq!(fields, ["points[1].time", "points[1].value"]);
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_points_are_taken_or_refused(
+            sent in prop::collection::vec(
+                (".{0,200}", any::<Option<(i64, i32)>>(), any::<Option<u64>>(), any::<Option<f64>>(),
+                 prop::collection::hash_map(".{0,9}", ".{0,9}", 0..4)), 0..6),
+            bytes: Vec<u8>,
+        ) {
+            let point = |(name, time, step, value, tags): (_, Option<(i64, i32)>, _, _, _)| {
+                let time =
+                    time.map(|(seconds, nanos)| prost_types::Timestamp { seconds, nanos });
+                v1::SeriesPoint { name, time, step, value, tags }
+            };
+            if let Ok(message) = v1::WriteSeriesRequest::decode(bytes.as_slice()) {
+                drop(points(message.points));
+            }
+            // What is taken and breaks no rule of storage comes back as it is.
+            for point in points(sent.into_iter().map(point).collect()).unwrap_or_default() {
+                if point.broken_rule().is_none() && !point.value.is_nan() {
+                    let one = vec![point];
+                    prop_assert_eq!(points(write_points(&one)).expect("taken before"), one);
+                }
+            }
+        }
     }
 
     #[test]

@@ -395,6 +395,55 @@ fn a_refused_batch_ends_its_stream_after_the_answers_before_it() {
 }
 
 #[test]
+fn a_stream_of_points_is_answered_batch_by_batch_and_ends_at_a_bad_one() {
+    let server = Running::start();
+    create(&server.client());
+    let channel = server.channel();
+    server.runtime.block_on(async move {
+        let mut ingest = v1::ingest_service_client::IngestServiceClient::new(channel);
+        let point = |seconds: i64| v1::SeriesPoint {
+            name: "loss".to_owned(),
+            time: Some(prost_types::Timestamp { seconds, nanos: 0 }),
+            value: Some(0.5),
+            ..v1::SeriesPoint::default()
+        };
+        let request = |sequence, points| v1::StreamSeriesRequest {
+            model: "fraud".to_owned(),
+            sequence,
+            points,
+            ..v1::StreamSeriesRequest::default()
+        };
+        let nameless = v1::SeriesPoint { name: String::new(), ..point(9) };
+        let requests = [
+            request(1, vec![point(0), point(1)]),
+            request(2, vec![point(1), point(2)]),
+            request(3, vec![point(3), nameless]),
+            request(4, vec![point(4)]),
+        ];
+        let answers = ingest.stream_series(tokio_stream::iter(requests)).await;
+        let mut answers = answers.expect("opens").into_inner();
+        for want in [(1, 2, 0), (2, 1, 1)] {
+            let answer = answers.message().await.expect("taken").expect("answered");
+            assert_eq!((answer.sequence, answer.accepted, answer.duplicates), want);
+        }
+        let status = answers.message().await.expect_err("refused");
+        assert_eq!(status.code(), Code::InvalidArgument);
+        let details = status.get_error_details();
+        let violations = &details.bad_request().expect("violations").field_violations;
+        assert_eq!(violations.first().expect("one").field, "batch[3].points[1].name");
+    });
+    let metrics = server.get("/metrics");
+    for line in [
+        "driftline_series_points_ingested_total{model=\"fraud\"} 3",
+        "driftline_series_points_duplicate_total{model=\"fraud\"} 1",
+        "driftline_series_points 3",
+        "driftline_head_rows 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
+}
+
+#[test]
 fn unary_rows_are_stored_and_bad_ones_named() {
     let server = Running::start();
     create(&server.client());

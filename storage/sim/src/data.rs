@@ -4,8 +4,9 @@
 //! that are read back can be told from those of another row with the same id.
 
 use driftline_storage::{
-    Binning, Column, ColumnBins, DAY_MICROS, Field, Ids, Kind, LabelBatch, NULL, NewReference,
-    PredictionBatch, ReferenceRows, ReferenceSource, Schema, Tally, Task, is_null,
+    Binning, Column, ColumnBins, DAY_MICROS, Field, HOUR_MICROS, Ids, Kind, LabelBatch, NULL,
+    NewReference, PredictionBatch, ReferenceRows, ReferenceSource, Schema, SeriesPoint, Tally,
+    Task, is_null,
 };
 
 /// The models: one of classes, one of numbers.
@@ -199,4 +200,16 @@ pub fn reference(model: usize, name: &str, salt: u32) -> NewReference {
         percentiles: vec![Vec::new(); binning.columns().len()],
         binning,
     }
+}
+
+/// Points of a metric series at steps, an hour apart over some days.
+pub fn points(steps: &[u16]) -> Vec<SeriesPoint> {
+    let point = |step: &u16| SeriesPoint {
+        name: format!("series {}", step % 3),
+        time: i64::from(*step) * HOUR_MICROS - DAY_MICROS,
+        step: Some((*step).into()),
+        value: f64::from(*step) / 4.0,
+        tags: [("host".to_owned(), format!("h{}", step % 2))].into(),
+    };
+    steps.iter().map(point).collect()
 }

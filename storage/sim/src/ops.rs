@@ -38,6 +38,13 @@ pub enum Op {
         /// The ids.
         ids: Vec<u16>,
     },
+    /// Points of a metric series of a model.
+    Points {
+        /// Place of the model.
+        model: usize,
+        /// Their steps.
+        steps: Vec<u16>,
+    },
     /// A reference of a model.
     Reference {
         /// Place of the model.
@@ -114,7 +121,21 @@ pub fn ops(seed: u64) -> Vec<Op> {
         };
         maker.made.push(op);
     }
-    maker.made
+    with_points(seed, maker.made)
+}
+
+/// Half of the seeds also write points, at moments that follow from choices of their own.
+fn with_points(seed: u64, mut ops: Vec<Op>) -> Vec<Op> {
+    let mut rng = ChaCha8Rng::seed_from_u64(!seed);
+    if rng.random_range(0..2) == 0 {
+        return ops;
+    }
+    for _ in 0..rng.random_range(1..6) {
+        let steps = (0..rng.random_range(1..12)).map(|_| rng.random_range(0..60)).collect();
+        let points = Op::Points { model: rng.random_range(0..2), steps };
+        ops.insert(rng.random_range(0..=ops.len()), points);
+    }
+    ops
 }
 
 impl Maker {

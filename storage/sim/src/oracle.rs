@@ -4,7 +4,7 @@
 //! one stays; a label goes to every row of its id, or waits and goes to the first that comes; the
 //! latest label time wins, the later arrival among equals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use driftline_storage::{PredictionReceipt, limits};
 
@@ -49,6 +49,8 @@ pub struct ModelState {
     pub waiting: Vec<Waiting>,
     /// The salt of each reference by name.
     pub references: BTreeMap<&'static str, u32>,
+    /// Steps of the points of its metric series.
+    pub points: BTreeSet<u16>,
     /// What was answered to batches that their producer numbered, by version, producer and number.
     pub answered: BTreeMap<(usize, u8, u64), PredictionReceipt>,
 }
@@ -83,6 +85,13 @@ pub enum Change {
         /// The ids.
         ids: Vec<u16>,
     },
+    /// Points of a metric series of a model.
+    Points {
+        /// Place of the model.
+        model: usize,
+        /// Their steps.
+        steps: Vec<u16>,
+    },
     /// A reference of a model.
     Reference {
         /// Place of the model.
@@ -102,7 +111,7 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// Makes a change. Returns what became of predictions.
+    /// Makes a change. Returns what became of predictions or points.
     pub fn apply(&mut self, change: &Change) -> PredictionReceipt {
         match change {
             Change::Predict { model, version, rows, producer } => {
@@ -125,6 +134,11 @@ impl Oracle {
             Change::Label { model, labels, arrived } => {
                 self.models[*model].label(labels, *arrived);
                 PredictionReceipt::default()
+            }
+            Change::Points { model, steps } => {
+                let points = &mut self.models[*model].points;
+                let new = steps.iter().filter(|step| points.insert(**step)).count() as u64;
+                PredictionReceipt { accepted: new, duplicates: steps.len() as u64 - new }
             }
             Change::Reference { model, name, salt } => {
                 self.models[*model].references.insert(name, *salt);

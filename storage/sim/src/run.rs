@@ -302,6 +302,9 @@ impl Run {
                 let arrived = self.clock.now();
                 self.write(Change::Label { model: *model, labels: labels.clone(), arrived })
             }
+            Op::Points { model, steps } => {
+                self.write(Change::Points { model: *model, steps: steps.clone() })
+            }
             Op::Reference { model, name, salt } => {
                 self.write(Change::Reference { model: *model, name, salt: *salt })
             }
@@ -387,7 +390,10 @@ impl Run {
                     error.kind(),
                     ErrorKind::Poisoned | ErrorKind::ResourceExhausted | ErrorKind::Unavailable
                 );
-                let logged = matches!(change, Change::Predict { .. } | Change::Label { .. });
+                let logged = matches!(
+                    change,
+                    Change::Predict { .. } | Change::Label { .. } | Change::Points { .. }
+                );
                 if !refused || !logged {
                     self.doubts.push(change);
                 }
@@ -451,7 +457,7 @@ fn create_models(db: Db) -> Result<Db, Error> {
     Ok(db)
 }
 
-/// Makes a change and waits for it. Returns the receipt of predictions.
+/// Makes a change and waits for it. Returns the receipt of predictions or points.
 fn ask(db: &Db, change: &Change) -> Result<Option<driftline_storage::PredictionReceipt>, Error> {
     match change {
         Change::Predict { model, version, rows, producer } => {
@@ -471,6 +477,10 @@ fn ask(db: &Db, change: &Change) -> Result<Option<driftline_storage::PredictionR
             db.write_labels(MODELS[*model], data::labels(*model, labels))?.wait()?;
             Ok(None)
         }
+        Change::Points { model, steps } => db
+            .write_series(None, MODELS[*model], VERSIONS[0], &data::points(steps))?
+            .wait()
+            .map(Some),
         Change::Reference { model, name, salt } => {
             db.put_reference(data::reference(*model, name, *salt))?;
             Ok(None)

@@ -3,11 +3,15 @@
 //! Counts kept beside the rows must be those of the rows; outcomes by minute must be those of the
 //! rows one by one. What is left is compared with an [`Oracle`].
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use driftline_storage::{
-    Column, ColumnBins, ColumnTally, DAY_MICROS, Db, Error, ErrorKind, GradedTally, MINUTE_MICROS,
-    OutcomeTally, Part, RowChunk, Special, Tally, TimeRange, is_null,
+    Column, ColumnBins, ColumnTally, DAY_MICROS, Db, Error, ErrorKind, Field, GradedTally, Kind,
+    MINUTE_MICROS, OutcomeTally, Part, RowChunk, SERIES_STEP, SERIES_VALUE, SeriesPoint, Special,
+    Tally, TimeRange, is_null,
 };
 
 use crate::{
@@ -52,6 +56,8 @@ struct ModelView {
     outcomes: Vec<OutcomeTally>,
     /// Hash of the binning of each reference.
     references: BTreeMap<String, u64>,
+    /// Steps of the points of its metric series.
+    points: BTreeSet<u16>,
 }
 
 /// What a database says.
@@ -90,6 +96,9 @@ impl View {
                 read_part(place, part, &mut read, &mut outcomes)?;
             }
             read.outcomes = outcomes;
+            for part in &db.series_snapshot(model, None)?.parts {
+                read_points(part, &mut read.points)?;
+            }
             view.models.push(read);
         }
         Ok(view)
@@ -117,6 +126,9 @@ impl View {
         for (place, (view, model)) in self.models.iter().zip(&oracle.models).enumerate() {
             let known: BTreeMap<_, _> =
                 model.rows.iter().map(|(key, row)| (named(key), row)).collect();
+            if let Some(step) = view.points.difference(&model.points).next() {
+                return Err(format!("{}: step {step} was never written", MODELS[place]));
+            }
             for (name, read) in &view.rows {
                 if !known.get(name).is_some_and(|row| is_row(place, read, row)) {
                     return Err(format!("{}: {name:?} is {read:?}", MODELS[place]));
@@ -146,6 +158,9 @@ impl ModelView {
         }
         for (window, outcomes) in windows().into_iter().zip(&self.outcomes) {
             compare_outcomes(model, window, outcomes, want)?;
+        }
+        if self.points != want.points {
+            return Err(format!("points {:?}, not {:?}", self.points, want.points));
         }
         let references: BTreeMap<String, u64> = want
             .references
@@ -247,6 +262,28 @@ fn read_part(
         part.scan_graded(window, data::class(1), &mut rows)?;
         if kept != rows {
             return wrong(format!("graded rows of {window:?}: {kept:?} but rows say {rows:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// The points of a part: each once, with the value that follows from its step.
+fn read_points(part: &Part, points: &mut BTreeSet<u16>) -> Result<(), Trouble> {
+    let fields = [SERIES_STEP, SERIES_VALUE]
+        .map(|name| Field { name: name.to_owned(), kind: Kind::Numeric });
+    for chunk in part.scan(TimeRange::ALL, &fields)? {
+        let [Column::Numeric(steps), Column::Numeric(values)] = chunk.columns.as_slice() else {
+            return wrong("a point has a step and a value".to_owned());
+        };
+        for ((step, value), time) in steps.iter().zip(values).zip(&chunk.times) {
+            let want = data::points(&[*step as u16]);
+            let same = |point: &SeriesPoint| point.value == *value && point.time == *time;
+            if !want.first().is_some_and(same) {
+                return wrong(format!("step {step} has the value {value} at {time}"));
+            }
+            if !points.insert(*step as u16) {
+                return wrong(format!("step {step} is there twice"));
+            }
         }
     }
     Ok(())
