@@ -4,10 +4,10 @@
 use std::{ops::ControlFlow, path::Path, sync::Arc, time::SystemTime};
 
 use driftline_query::{
-    DistributionReport, DistributionRequest, DriftReport, DriftRequest, FairnessReport,
-    FairnessRequest, PerformanceReport, PerformanceRequest, QualityReport, QualityRequest,
-    ReferenceName, distribution, drift, fairness, performance, pin_reference, quality,
-    set_reference,
+    CompareReport, CompareRequest, DistributionReport, DistributionRequest, DriftReport,
+    DriftRequest, FairnessReport, FairnessRequest, PerformanceReport, PerformanceRequest,
+    QualityReport, QualityRequest, ReferenceName, compare, distribution, drift, fairness,
+    performance, pin_reference, quality, set_reference,
 };
 use driftline_storage::{
     Damage, Db, Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Options,
@@ -297,6 +297,14 @@ impl Monitor {
     /// As [`Monitor::drift`]; `FailedPrecondition` where there are not two groups.
     pub fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport> {
         fairness(&self.db, request)
+    }
+
+    /// How two sides of the predictions of a model differ.
+    ///
+    /// # Errors
+    /// As [`Monitor::drift`]; `FailedPrecondition` where there are not two sides.
+    pub fn compare(&self, request: &CompareRequest) -> Result<CompareReport> {
+        compare(&self.db, request)
     }
 
     /// Moves what is in memory into segments now, and waits for it.

@@ -29,7 +29,12 @@ mod data_quality;
 mod columns;
 mod asked_class;
 mod fairness;
+mod compare;
 
+pub use compare::{
+    COMPARE_FIGURES, CompareArm, CompareMetric, CompareReport, CompareRequest, CompareResult,
+    CompareWindow, Comparison, Figure, SampleRatio, SideValue, Sides, compare,
+};
 pub use data_quality::{
     ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow, UnseenName, quality,
 };

@@ -291,21 +291,58 @@ pub(crate) type Group = Vec<GroupValue>;
 /// the interval meets; `InvalidArgument` for one that its column cannot meet.
 pub(crate) fn snapshot(db: &Db, scope: &Scope) -> Result<Snapshot> {
     let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
-    if scope.conditions.is_empty() {
-        return Ok(snapshot);
+    narrow(&snapshot, &scope.conditions, scope, "where")
+}
+
+/// The rows of a snapshot that meet conditions, which were asked for in a field of the request.
+///
+/// # Errors
+/// As for [`snapshot`].
+pub(crate) fn narrow(
+    snapshot: &Snapshot,
+    conditions: &[Filter],
+    scope: &Scope,
+    asked_in: &'static str,
+) -> Result<Snapshot> {
+    if conditions.is_empty() {
+        return Ok(snapshot.clone());
     }
-    if scope.conditions.len() > CONDITIONS_MAX {
-        let text = format!("{} conditions, at most {CONDITIONS_MAX}", scope.conditions.len());
-        return Err(Error::invalid("where", text));
+    let kept = meeting(snapshot, conditions, scope, asked_in)?;
+    check_rows(snapshot, &kept, conditions, scope, asked_in)?;
+    Ok(kept)
+}
+
+/// As [`narrow`], which may leave no row.
+pub(crate) fn meeting(
+    snapshot: &Snapshot,
+    conditions: &[Filter],
+    scope: &Scope,
+    asked_in: &'static str,
+) -> Result<Snapshot> {
+    if conditions.len() > CONDITIONS_MAX {
+        let text = format!("{} conditions, at most {CONDITIONS_MAX}", conditions.len());
+        return Err(Error::invalid(asked_in, text));
+    }
+    let (versions, columns): (Vec<&Filter>, Vec<&Filter>) =
+        conditions.iter().partition(|filter| filter.column == VERSION);
+    let mut kept = snapshot.clone();
+    for filter in versions {
+        let is = match filter.operator {
+            Operator::Equal => true,
+            Operator::NotEqual => false,
+            _ => {
+                let text = format!("{filter}: a version is compared by = or !=");
+                return Err(Error::invalid(asked_in, text));
+            }
+        };
+        kept.parts.retain(|part| (part.version() == filter.value) == is);
     }
     let mut slice = Slice::default();
-    for filter in &scope.conditions {
-        let field = field("where", &filter.column, &snapshot, scope)?;
+    for filter in columns {
+        let field = field(asked_in, &filter.column, snapshot, scope)?;
         slice.conditions.push(filter.condition(&field)?);
     }
-    let sliced = snapshot.restrict(&Arc::new(slice));
-    check_rows(&snapshot, &sliced, scope)?;
-    Ok(sliced)
+    Ok(kept.restrict(&Arc::new(slice)))
 }
 
 /// The groups of a scope, at most [`GROUPS_MAX`], in the order of their values; none if it asks for
@@ -384,7 +421,12 @@ fn split(
 }
 
 /// A column of the model or of a version that is there.
-fn field(asked_in: &'static str, name: &str, snapshot: &Snapshot, scope: &Scope) -> Result<Field> {
+pub(crate) fn field(
+    asked_in: &'static str,
+    name: &str,
+    snapshot: &Snapshot,
+    scope: &Scope,
+) -> Result<Field> {
     let known = snapshot.model.schema_of(scope.version.as_deref()).map(|schema| &**schema);
     let schemas = || known.into_iter().chain(snapshot.parts.iter().map(|part| part.schema()));
     let found = schemas().find_map(|schema| schema.fields().find(|(known, _)| *known == name));
@@ -406,7 +448,13 @@ fn field(asked_in: &'static str, name: &str, snapshot: &Snapshot, scope: &Scope)
 }
 
 /// Refuses a slice without rows where there are rows to have: most often a value is misspelt.
-fn check_rows(all: &Snapshot, sliced: &Snapshot, scope: &Scope) -> Result<()> {
+fn check_rows(
+    all: &Snapshot,
+    sliced: &Snapshot,
+    conditions: &[Filter],
+    scope: &Scope,
+    asked_in: &'static str,
+) -> Result<()> {
     let range = TimeRange { start: scope.from, end: scope.to };
     let count = |snapshot: &Snapshot| -> Result<(u64, bool)> {
         let (rows, missing) = gather::predictions(snapshot, &[range])?;
@@ -416,24 +464,46 @@ fn check_rows(all: &Snapshot, sliced: &Snapshot, scope: &Scope) -> Result<()> {
     if found > 0 || !complete || count(all)?.0 == 0 {
         return Ok(());
     }
-    let asked: Vec<String> = scope.conditions.iter().map(Filter::to_string).collect();
+    let asked: Vec<String> = conditions.iter().map(Filter::to_string).collect();
     let mut hints = Vec::new();
-    for filter in &scope.conditions {
-        let field = field("where", &filter.column, all, scope)?;
-        if field.kind.is_numeric() {
-            continue;
+    for filter in conditions {
+        let texts = values(all, &filter.column, range, scope, asked_in)?;
+        if !texts.is_empty() {
+            hints.push(format!("{:?} has {} there", filter.column, texts.join(", ")));
         }
-        let Ok(values) = all.split(&field, &Grouping::Values, range, GROUPS_MAX) else { continue };
-        let texts = values.into_iter().filter_map(|(key, _)| match key {
-            GroupKey::Text(text) => Some(format!("{text:?}")),
-            _ => None,
-        });
-        let texts: Vec<String> = texts.take(VALUES_NAMED_MAX).collect();
-        hints.push(format!("{:?} has {} there", filter.column, texts.join(", ")));
     }
     let hint = if hints.is_empty() { String::new() } else { format!("; {}", hints.join("; ")) };
     let text = format!("no row of the interval has {}{hint}", asked.join(" and "));
-    Err(Error::not_found("where", asked.join(" and "), text))
+    Err(Error::not_found(asked_in, asked.join(" and "), text))
+}
+
+/// Some values of a column of texts in an interval, or of `version`, for an error to name; none of
+/// numbers.
+fn values(
+    all: &Snapshot,
+    column: &str,
+    range: TimeRange,
+    scope: &Scope,
+    asked_in: &'static str,
+) -> Result<Vec<String>> {
+    if column == VERSION {
+        let parts = all.parts.iter().filter(|part| part.range().overlaps(range));
+        let versions: std::collections::BTreeSet<&str> = parts.map(|part| part.version()).collect();
+        let some = versions.into_iter().take(VALUES_NAMED_MAX);
+        return Ok(some.map(|version| format!("{version:?}")).collect());
+    }
+    let field = field(asked_in, column, all, scope)?;
+    if field.kind.is_numeric() {
+        return Ok(Vec::new());
+    }
+    let Ok(values) = all.split(&field, &Grouping::Values, range, GROUPS_MAX) else {
+        return Ok(Vec::new());
+    };
+    let texts = values.into_iter().filter_map(|(key, _)| match key {
+        GroupKey::Text(text) => Some(format!("{text:?}")),
+        _ => None,
+    });
+    Ok(texts.take(VALUES_NAMED_MAX).collect())
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
 
 use driftline_query::{
-    DistributionReport, DistributionRequest, DriftReport, DriftRequest, FairnessReport,
-    FairnessRequest, PerformanceReport, PerformanceRequest, QualityReport, QualityRequest,
-    ReferenceName,
+    CompareReport, CompareRequest, DistributionReport, DistributionRequest, DriftReport,
+    DriftRequest, FairnessReport, FairnessRequest, PerformanceReport, PerformanceRequest,
+    QualityReport, QualityRequest, ReferenceName,
 };
 use driftline_storage::{
     Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Pending, PredictionBatch,
@@ -65,6 +65,8 @@ pub trait Backend {
     fn quality(&self, request: &QualityRequest) -> Result<QualityReport>;
     /// See [`Monitor::fairness`].
     fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport>;
+    /// See [`Monitor::compare`].
+    fn compare(&self, request: &CompareRequest) -> Result<CompareReport>;
     /// See [`Monitor::set_retention`].
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>>;
     /// See [`Monitor::delete_predictions`].
@@ -160,6 +162,10 @@ impl Backend for Monitor {
 
     fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport> {
         self.fairness(request)
+    }
+
+    fn compare(&self, request: &CompareRequest) -> Result<CompareReport> {
+        self.compare(request)
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {
@@ -264,6 +270,10 @@ impl Backend for Client {
 
     fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport> {
         self.fairness(request)
+    }
+
+    fn compare(&self, request: &CompareRequest) -> Result<CompareReport> {
+        self.compare(request)
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {

@@ -262,6 +262,11 @@ fn query(global: &GlobalArgs, command: &QueryCommand) -> Outcome {
             let report = open_existing(global)?.quality(&request).map_err(usage)?;
             show(global, |out, format, style| render::quality(&report, out, format, style))
         }
+        QueryCommand::Compare(args) => {
+            let request = args.request(now)?;
+            let report = open_existing(global)?.compare(&request).map_err(usage)?;
+            show(global, |out, format, style| render::comparison(&report, out, format, style))
+        }
         QueryCommand::Fairness(args) => {
             let request = args.request(now)?;
             let report = open_existing(global)?.fairness(&request).map_err(usage)?;

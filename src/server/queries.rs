@@ -93,4 +93,16 @@ impl QueryService for Queries {
         })
         .await
     }
+
+    async fn query_comparison(
+        &self,
+        request: Request<v1::QueryComparisonRequest>,
+    ) -> Result<Response<v1::QueryComparisonResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.compare(&wire::compare::request(request)?)?;
+            Ok(wire::compare::write_report(report))
+        })
+        .await
+    }
 }

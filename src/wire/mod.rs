@@ -14,6 +14,7 @@ mod verdict;
 mod scope;
 pub(crate) mod query;
 pub(crate) mod fairness;
+pub(crate) mod compare;
 pub(crate) mod rows;
 pub(crate) mod time;
 

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Names of request fields by the names that queries give them.
-pub(crate) const QUERY_FIELDS: [(&str, &str); 12] = [
+pub(crate) const QUERY_FIELDS: [(&str, &str); 14] = [
     ("from", "scope.start_time"),
     ("to", "scope.end_time"),
     ("step", "scope.step"),
@@ -30,6 +30,8 @@ pub(crate) const QUERY_FIELDS: [(&str, &str); 12] = [
     ("where", "scope.conditions"),
     ("by", "scope.group_by"),
     ("class", "class_name"),
+    ("a", "a.conditions"),
+    ("b", "b.conditions"),
 ];
 
 /// Statistics and their numbers on the wire.

@@ -6,6 +6,7 @@
 mod bad_days;
 mod bench;
 mod cli;
+mod compare;
 mod compat;
 mod corpus;
 mod crash;

@@ -2,6 +2,7 @@
 //! before anything is opened; what names mean is known only to the database.
 
 mod bench;
+mod compare;
 mod data;
 mod fairness;
 mod maintenance;

@@ -9,7 +9,7 @@ use driftline_query::{
     PerformanceRequest, QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
 };
 
-use super::fairness::FairnessArgs;
+use super::{compare::CompareArgs, fairness::FairnessArgs};
 use crate::cli::time::{Moment, TimeError, parse_duration};
 
 const TIMES_HELP: &str = "Times are RFC 3339 (2026-01-01T00:00:00Z) or relative (-7d, -90m, now, \
@@ -56,6 +56,15 @@ pub enum QueryCommand {
         driftline query fairness --model credit --by sex --by region --from -30d --to now \
         --min-group-size 50"))]
     Fairness(FairnessArgs),
+    /// How two sides differ: versions, variants of an experiment, or any two slices
+    #[command(after_help = format!("{TIMES_HELP}\n\n\
+        Examples:\n  \
+        driftline query compare --model fraud --a version=v2 --b version=v1 --from -7d --to now\n  \
+        driftline query compare --model fraud --by variant --baseline control --split 1,1,1 \
+        --from -7d --to now\n  \
+        driftline query compare --model fraud --a country=FR --b country=DE --metric mean:score \
+        --metric error_rate --from -7d --to now --exact"))]
+    Compare(CompareArgs),
 }
 
 /// Model, version and interval.
@@ -291,7 +300,7 @@ fn peer_parser() -> impl TypedValueParser<Value = Peer> {
     PossibleValuesParser::new(Peer::ALL.map(Peer::name)).try_map(|name| Peer::parse(&name))
 }
 
-fn correction_parser() -> impl TypedValueParser<Value = Correction> {
+pub(super) fn correction_parser() -> impl TypedValueParser<Value = Correction> {
     PossibleValuesParser::new(Correction::ALL.map(Correction::name))
         .try_map(|name| Correction::parse(&name))
 }

@@ -5,6 +5,7 @@
 //! shortest form that reads back as itself.
 
 mod chart;
+mod comparison;
 mod distribution;
 mod drift;
 mod fairness;
@@ -24,6 +25,7 @@ mod table;
 
 use std::io::{self, IsTerminal as _};
 
+pub use comparison::comparison;
 pub use distribution::distribution;
 pub use drift::drift;
 pub use fairness::fairness;
