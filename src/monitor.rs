@@ -4,10 +4,10 @@
 use std::{ops::ControlFlow, path::Path, sync::Arc, time::SystemTime};
 
 use driftline_query::{
-    CompareReport, CompareRequest, DistributionReport, DistributionRequest, DriftReport,
-    DriftRequest, FairnessReport, FairnessRequest, PerformanceReport, PerformanceRequest,
-    QualityReport, QualityRequest, ReferenceName, compare, distribution, drift, fairness,
-    performance, pin_reference, quality, set_reference,
+    AgreementReport, AgreementRequest, CompareReport, CompareRequest, DistributionReport,
+    DistributionRequest, DriftReport, DriftRequest, FairnessReport, FairnessRequest,
+    PerformanceReport, PerformanceRequest, QualityReport, QualityRequest, ReferenceName, agreement,
+    compare, distribution, drift, fairness, performance, pin_reference, quality, set_reference,
 };
 use driftline_storage::{
     Damage, Db, Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Options,
@@ -305,6 +305,14 @@ impl Monitor {
     /// As [`Monitor::drift`]; `FailedPrecondition` where there are not two sides.
     pub fn compare(&self, request: &CompareRequest) -> Result<CompareReport> {
         compare(&self.db, request)
+    }
+
+    /// How two versions agree on the requests that both answered, told by equal prediction ids.
+    ///
+    /// # Errors
+    /// As [`Monitor::drift`].
+    pub fn agreement(&self, request: &AgreementRequest) -> Result<AgreementReport> {
+        agreement(&self.db, request)
     }
 
     /// Moves what is in memory into segments now, and waits for it.

@@ -30,6 +30,7 @@ mod columns;
 mod asked_class;
 mod fairness;
 mod compare;
+mod shadow;
 
 pub use compare::{
     COMPARE_FIGURES, CompareArm, CompareMetric, CompareReport, CompareRequest, CompareResult,
@@ -53,6 +54,10 @@ pub use report::{
     Both, ConfusionReport, Correction, DistributionBin, DistributionReport, DistributionRequest,
     DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow, MetricResult, MissingRows,
     PerformanceReport, PerformanceRequest, PerformanceWindow, Scope, ShareOptions, Verdict,
+};
+pub use shadow::{
+    AgreementMetric, AgreementReport, AgreementRequest, AgreementResult, AgreementWindow,
+    PairCounts, PairedOutcomes, agreement,
 };
 pub use slice::{By, Filter, GroupValue, Operator};
 pub use window::windows;

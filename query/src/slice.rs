@@ -345,6 +345,32 @@ pub(crate) fn meeting(
     Ok(kept.restrict(&Arc::new(slice)))
 }
 
+/// How a side is named.
+pub(crate) fn side_name(filters: &[Filter]) -> String {
+    filters.iter().map(Filter::to_string).collect::<Vec<_>>().join(" and ")
+}
+
+/// Checks that both sides have rows and differ.
+pub(crate) fn check_sides(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    a: &[Filter],
+    b: &[Filter],
+) -> Result<()> {
+    for (field, filters) in [("a", a), ("b", b)] {
+        if filters.is_empty() {
+            let text = "is required: say what its predictions hold, as in version=v1";
+            return Err(Error::invalid(field, text));
+        }
+        narrow(snapshot, filters, scope, field)?;
+    }
+    if a == b {
+        let text = format!("{} is the other side too; the sides must differ", side_name(b));
+        return Err(Error::invalid("b", text));
+    }
+    Ok(())
+}
+
 /// The groups of a scope, at most [`GROUPS_MAX`], in the order of their values; none if it asks for
 /// none.
 ///

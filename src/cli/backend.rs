@@ -3,9 +3,9 @@
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
 
 use driftline_query::{
-    CompareReport, CompareRequest, DistributionReport, DistributionRequest, DriftReport,
-    DriftRequest, FairnessReport, FairnessRequest, PerformanceReport, PerformanceRequest,
-    QualityReport, QualityRequest, ReferenceName,
+    AgreementReport, AgreementRequest, CompareReport, CompareRequest, DistributionReport,
+    DistributionRequest, DriftReport, DriftRequest, FairnessReport, FairnessRequest,
+    PerformanceReport, PerformanceRequest, QualityReport, QualityRequest, ReferenceName,
 };
 use driftline_storage::{
     Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Pending, PredictionBatch,
@@ -67,6 +67,8 @@ pub trait Backend {
     fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport>;
     /// See [`Monitor::compare`].
     fn compare(&self, request: &CompareRequest) -> Result<CompareReport>;
+    /// See [`Monitor::agreement`].
+    fn agreement(&self, request: &AgreementRequest) -> Result<AgreementReport>;
     /// See [`Monitor::set_retention`].
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>>;
     /// See [`Monitor::delete_predictions`].
@@ -166,6 +168,10 @@ impl Backend for Monitor {
 
     fn compare(&self, request: &CompareRequest) -> Result<CompareReport> {
         self.compare(request)
+    }
+
+    fn agreement(&self, request: &AgreementRequest) -> Result<AgreementReport> {
+        self.agreement(request)
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {
@@ -274,6 +280,10 @@ impl Backend for Client {
 
     fn compare(&self, request: &CompareRequest) -> Result<CompareReport> {
         self.compare(request)
+    }
+
+    fn agreement(&self, request: &AgreementRequest) -> Result<AgreementReport> {
+        self.agreement(request)
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {

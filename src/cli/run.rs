@@ -262,6 +262,11 @@ fn query(global: &GlobalArgs, command: &QueryCommand) -> Outcome {
             let report = open_existing(global)?.quality(&request).map_err(usage)?;
             show(global, |out, format, style| render::quality(&report, out, format, style))
         }
+        QueryCommand::Compare(args) if args.shadow => {
+            let request = args.agreement_request(now)?;
+            let report = open_existing(global)?.agreement(&request).map_err(usage)?;
+            show(global, |out, format, style| render::agreement(&report, out, format, style))
+        }
         QueryCommand::Compare(args) => {
             let request = args.request(now)?;
             let report = open_existing(global)?.compare(&request).map_err(usage)?;

@@ -105,4 +105,16 @@ impl QueryService for Queries {
         })
         .await
     }
+
+    async fn query_agreement(
+        &self,
+        request: Request<v1::QueryAgreementRequest>,
+    ) -> Result<Response<v1::QueryAgreementResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.agreement(&wire::agreement::request(request)?)?;
+            Ok(wire::agreement::write_report(report))
+        })
+        .await
+    }
 }

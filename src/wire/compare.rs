@@ -69,6 +69,16 @@ fn write_measure(metric: &CompareMetric) -> v1::ComparisonMeasure {
     v1::ComparisonMeasure { metric: metric.into(), column }
 }
 
+/// Reads the conditions of a side.
+pub(super) fn side(side: Option<v1::ComparisonSide>) -> Result<Vec<Filter>> {
+    each(side.unwrap_or_default().conditions, condition)
+}
+
+/// The conditions of a side for the wire.
+pub(super) fn write_side(filters: &[Filter]) -> v1::ComparisonSide {
+    v1::ComparisonSide { conditions: filters.iter().map(write_condition).collect() }
+}
+
 /// Reads a question.
 ///
 /// # Errors
@@ -99,11 +109,8 @@ pub(crate) fn request(request: v1::QueryComparisonRequest) -> Result<CompareRequ
 
 /// A question for the wire.
 pub(crate) fn write_request(request: &CompareRequest) -> v1::QueryComparisonRequest {
-    let side = |filters: &[Filter]| v1::ComparisonSide {
-        conditions: filters.iter().map(write_condition).collect(),
-    };
     let (a, b, baseline) = match &request.sides {
-        Sides::Two { a, b } => (Some(side(a)), Some(side(b)), None),
+        Sides::Two { a, b } => (Some(write_side(a)), Some(write_side(b)), None),
         Sides::Baseline(value) => (None, None, Some(value.clone())),
     };
     v1::QueryComparisonRequest {

@@ -15,6 +15,7 @@ mod scope;
 pub(crate) mod query;
 pub(crate) mod fairness;
 pub(crate) mod compare;
+pub(crate) mod agreement;
 pub(crate) mod rows;
 pub(crate) mod time;
 

@@ -4,6 +4,8 @@
 //! A snapshot is a list of parts: published segments and the heads of versions. Each part answers
 //! whole minutes from partials and anything else from rows; what the answers mean is the caller's.
 
+mod truths;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,

@@ -18,4 +18,5 @@ mod grpc;
 mod maintenance;
 mod program;
 mod quality;
+mod shadow;
 mod tidy;

@@ -34,7 +34,7 @@ pub use report::{
 };
 
 use figures::{Measure, Ranks, result};
-use sides::{check_sides, side_name, variants};
+use sides::variants;
 use values::Value;
 
 /// p-value below which a split is said to be broken: at 0.05 one sound split in twenty would be.
@@ -57,11 +57,11 @@ pub fn compare(db: &Db, request: &CompareRequest) -> Result<CompareReport> {
     let snapshot = slice::snapshot(db, scope)?;
     match &request.sides {
         Sides::Two { a, b } => {
-            check_sides(&snapshot, scope, a, b)?;
+            slice::check_sides(&snapshot, scope, a, b)?;
             let ask = |rows: &Snapshot, scope: &Scope| {
                 let side = |filters: &[Filter], asked_in| {
                     let side = slice::meeting(rows, filters, scope, asked_in)?;
-                    Ok((side_name(filters), side))
+                    Ok((slice::side_name(filters), side))
                 };
                 let sides = vec![side(a, "a")?, side(b, "b")?];
                 let asked = Asked::new(db, request, scope, rows, &windows, sides, 1)?;

@@ -1,37 +1,11 @@
-//! Which predictions are compared with which.
+//! The variants that are compared with a baseline.
 
 use driftline_storage::{Error, ErrorKind, Result, Snapshot};
 
 use crate::{
     report::Scope,
-    slice::{self, Filter, Group},
+    slice::{self, Group},
 };
-
-/// How a side is named.
-pub(super) fn side_name(filters: &[Filter]) -> String {
-    filters.iter().map(Filter::to_string).collect::<Vec<_>>().join(" and ")
-}
-
-/// Checks that both sides have rows and differ.
-pub(super) fn check_sides(
-    snapshot: &Snapshot,
-    scope: &Scope,
-    a: &[Filter],
-    b: &[Filter],
-) -> Result<()> {
-    for (field, filters) in [("a", a), ("b", b)] {
-        if filters.is_empty() {
-            let text = "is required: say what its predictions hold, as in version=v1";
-            return Err(Error::invalid(field, text));
-        }
-        slice::narrow(snapshot, filters, scope, field)?;
-    }
-    if a == b {
-        let text = format!("{} is the other side too; the sides must differ", side_name(b));
-        return Err(Error::invalid("b", text));
-    }
-    Ok(())
-}
 
 /// The groups of the scope by name, and the place of the baseline.
 pub(super) fn variants(

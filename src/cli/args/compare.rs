@@ -1,7 +1,7 @@
 //! Arguments of `query compare`, and the request that they mean.
 
 use clap::Args;
-use driftline_query::{CompareMetric, CompareRequest, Correction, Filter, Sides};
+use driftline_query::{AgreementRequest, CompareMetric, CompareRequest, Correction, Filter, Sides};
 
 use super::query::{SeriesArgs, correction_parser};
 use crate::cli::time::TimeError;
@@ -19,6 +19,11 @@ pub struct CompareArgs {
     /// What those of the second side hold; repeatable
     #[arg(long, value_name = "COND", value_parser = Filter::parse, requires = "a")]
     pub b: Vec<Filter>,
+    /// Pair the predictions of both sides that have the same id, as of a shadow and production, and
+    /// say how they agree
+    #[arg(long, conflicts_with_all = ["baseline", "metric", "class", "split", "exact",
+          "min_samples", "correction"])]
+    pub shadow: bool,
     /// Value of --by that each other value is compared with, in the place of --a and --b
     #[arg(long, value_name = "VALUE", requires = "by", conflicts_with_all = ["a", "b"])]
     pub baseline: Option<String>,
@@ -62,6 +67,15 @@ impl CompareArgs {
             min_samples: self.min_samples,
             correction: self.correction.unwrap_or_default(),
         })
+    }
+
+    /// The request of `--shadow`, with times relative to `now_micros`.
+    ///
+    /// # Errors
+    /// If a time lies outside the years 0001 to 9999.
+    pub fn agreement_request(&self, now_micros: i64) -> Result<AgreementRequest, TimeError> {
+        let scope = self.series.scope(now_micros)?;
+        Ok(AgreementRequest { scope, a: self.a.clone(), b: self.b.clone() })
     }
 }
 

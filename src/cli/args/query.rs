@@ -63,7 +63,9 @@ pub enum QueryCommand {
         driftline query compare --model fraud --by variant --baseline control --split 1,1,1 \
         --from -7d --to now\n  \
         driftline query compare --model fraud --a country=FR --b country=DE --metric mean:score \
-        --metric error_rate --from -7d --to now --exact"))]
+        --metric error_rate --from -7d --to now --exact\n  \
+        driftline query compare --model fraud --shadow --a version=v1 --b version=v2 --from -7d \
+        --to now"))]
     Compare(CompareArgs),
 }
 

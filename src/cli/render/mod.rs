@@ -4,6 +4,7 @@
 //! ends a command quietly. Tables round, shorten and colour; JSON and CSV hold every number in the
 //! shortest form that reads back as itself.
 
+mod agreement;
 mod chart;
 mod comparison;
 mod distribution;
@@ -25,6 +26,7 @@ mod table;
 
 use std::io::{self, IsTerminal as _};
 
+pub use agreement::agreement;
 pub use comparison::comparison;
 pub use distribution::distribution;
 pub use drift::drift;
