@@ -100,6 +100,11 @@ fn check_classes(target: &Target) {
     let series = ask(target, &["--step", "31s"]);
     let pairs = |window: &Value| window["pairs"].as_u64().unwrap();
     assert_eq!(series["windows"].as_array().unwrap().iter().map(pairs).sum::<u64>(), 90);
+    // A version is a condition like any other.
+    let args = ["query", "performance", "--model", "m", "--where", "version!=live"];
+    let shadow = run_json(target, &[&args[..], &HOUR].concat());
+    assert_eq!(shadow["windows"][0]["predictions"], 100);
+    near(&shadow["windows"][0]["results"][0], 1.0);
     let groups = ask(target, &["--by", "segment"]);
     assert_eq!(groups["groups"][0]["group"], json!({"segment": "x"}));
     assert_eq!(pairs(&groups["groups"][0]["windows"][0]), 45);
