@@ -148,7 +148,7 @@ fn a_shadow_is_paired_with_production_by_id() {
     );
     let warnings = apart["windows"][0]["warnings"].to_string();
     assert!(warnings.contains("no request was answered by both sides"), "{warnings}");
-    assert_eq!(result(&apart["windows"][0], "agreement")["undefined"], "window has no prediction");
+    assert_eq!(result(&apart["windows"][0], "agreement")["undefined"], "no non-null value");
 }
 
 #[test]

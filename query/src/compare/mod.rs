@@ -107,6 +107,8 @@ struct Asked<'a> {
     windows: &'a [TimeRange],
     task: Task,
     class: Option<String>,
+    /// The class that scores are the probability of, if a metric needs it.
+    positive: Option<String>,
     metrics: Vec<CompareMetric>,
     arms: Vec<Arm>,
     /// Place of the arm that the others are compared with.
@@ -141,7 +143,7 @@ impl<'a> Asked<'a> {
         check_size(windows.len(), sides.len().saturating_mul(metrics.len()))?;
         check_split(&request.split, sides.len())?;
         let mut missing = Vec::new();
-        let class = class(db, request, scope, all, windows, task, &metrics)?;
+        let [class, positive] = classes(db, request, scope, all, windows, task, &metrics)?;
         let mut arms = Vec::with_capacity(sides.len());
         for (name, rows) in sides {
             let predicted = columns(db, scope, &rows, windows, &[PREDICTION])?;
@@ -150,7 +152,19 @@ impl<'a> Asked<'a> {
             missing.extend(predicted.gathered.missing.iter().cloned());
             arms.push(Arm { name, rows, predicted, outcomes });
         }
-        Ok(Self { db, request, scope, windows, task, class, metrics, arms, base, missing })
+        Ok(Self {
+            db,
+            request,
+            scope,
+            windows,
+            task,
+            class,
+            positive,
+            metrics,
+            arms,
+            base,
+            missing,
+        })
     }
 
     /// Places of the sides of each comparison.
@@ -334,7 +348,7 @@ impl<'a> Asked<'a> {
             CompareMetric::Mse => Value::SquaredError,
             CompareMetric::ResidualMean => Value::Residual,
             CompareMetric::Brier => {
-                Value::SquaredScoreError(self.class.clone().unwrap_or_default())
+                Value::SquaredScoreError(self.positive.clone().unwrap_or_default())
             }
             CompareMetric::Mean(column) => Value::Column(self.field(column, true)?),
             _ => return Ok(None),
@@ -491,8 +505,8 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The class that shares are of, if a metric needs one.
-fn class(
+/// The class that shares are of and the positive one, as far as metrics need them.
+fn classes(
     db: &Db,
     request: &CompareRequest,
     scope: &Scope,
@@ -500,23 +514,28 @@ fn class(
     windows: &[TimeRange],
     task: Task,
     metrics: &[CompareMetric],
-) -> Result<Option<String>> {
-    let needs = |metric: &CompareMetric| {
+) -> Result<[Option<String>; 2]> {
+    let of_class = |metric: &CompareMetric| {
         matches!(
             metric,
             CompareMetric::Precision
                 | CompareMetric::Recall
                 | CompareMetric::Specificity
                 | CompareMetric::SelectionRate
-                | CompareMetric::Brier
         )
     };
-    if !task.is_classification() || (request.class.is_none() && !metrics.iter().any(needs)) {
-        return Ok(None);
+    let needs = request.class.is_some() || metrics.iter().any(of_class);
+    let scores = task == Task::Binary && metrics.contains(&CompareMetric::Brier);
+    if !task.is_classification() || !(needs || scores) {
+        return Ok([None, None]);
     }
     let predicted = columns(db, scope, all, windows, &[PREDICTION])?;
     let (outcomes, _) = outcomes(all, windows)?;
-    asked_class(db, scope, all, &outcomes, &predicted, request.class.as_deref()).map(Some)
+    let find = |asked: Option<&str>| asked_class(db, scope, all, &outcomes, &predicted, asked);
+    Ok([
+        needs.then(|| find(request.class.as_deref())).transpose()?,
+        scores.then(|| find(None)).transpose()?,
+    ])
 }
 
 fn check_split(split: &[f64], sides: usize) -> Result<()> {

@@ -252,12 +252,12 @@ impl Found {
             result(metric, of.rows, value, of.wilson(LEVEL).ok(), None)
         };
         vec![
-            share(AgreementMetric::Agreement, agreement, Undefined::NoPrediction),
+            share(AgreementMetric::Agreement, agreement, Undefined::NoValue),
             result(
                 AgreementMetric::Kappa,
                 agreement.rows,
                 matrix.kappa().map_err(|why| match why {
-                    Undefined::NoLabel => Undefined::NoPrediction,
+                    Undefined::NoLabel => Undefined::NoValue,
                     why => why,
                 }),
                 None,
@@ -295,7 +295,7 @@ impl Found {
     /// Sorts the differences and measures them.
     fn of_differences(&mut self, task: Task) -> Vec<AgreementResult> {
         let (column, empty) = match task {
-            Task::Regression => (PREDICTION, Undefined::NoPrediction),
+            Task::Regression => (PREDICTION, Undefined::NoValue),
             Task::Binary | Task::Multiclass => (SCORE, Undefined::NoScore),
         };
         self.differences.sort_unstable_by(f64::total_cmp);

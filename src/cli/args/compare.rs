@@ -43,7 +43,8 @@ pub struct CompareArgs {
     #[arg(long)]
     pub exact: bool,
     /// Rows of a side below which to warn
-    #[arg(long, value_name = "N", default_value_t = CompareRequest::default().min_samples)]
+    #[arg(long, value_name = "N", default_value_t = CompareRequest::default().min_samples,
+          allow_hyphen_values = true)]
     pub min_samples: u64,
     /// Adjust p-values for the number of results in a window [default: none]
     #[arg(long, value_parser = correction_parser())]

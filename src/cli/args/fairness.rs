@@ -41,7 +41,7 @@ pub struct FairnessArgs {
     pub metric: Vec<FairnessMetric>,
     /// Leave groups with fewer labelled predictions out of comparisons [default: compare all, and
     /// warn below 30]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub min_group_size: Option<u64>,
     /// Ratio of selection rates from which on groups are selected alike
     #[arg(long, value_name = "RATIO", default_value = "0.8", value_parser = parse_threshold,

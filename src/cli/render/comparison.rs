@@ -1,5 +1,8 @@
 //! Comparisons: what both sides have, how they differ, and where the difference lies.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, io};
 
 use driftline_query::{
