@@ -4,10 +4,11 @@
 use std::{ops::ControlFlow, path::Path, sync::Arc, time::SystemTime};
 
 use driftline_query::{
-    DistributionReport, DistributionRequest, DriftReport, DriftRequest, FairnessReport,
-    FairnessRequest, OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest,
-    QualityReport, QualityRequest, ReferenceName, SeriesList, SeriesListRequest, SeriesReport,
-    SeriesRequest, distribution, drift, fairness, list_series, operations, performance,
+    AgreementReport, AgreementRequest, CompareReport, CompareRequest, DistributionReport,
+    DistributionRequest, DriftReport, DriftRequest, FairnessReport, FairnessRequest,
+    OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest, QualityReport,
+    QualityRequest, ReferenceName, SeriesList, SeriesListRequest, SeriesReport, SeriesRequest,
+    agreement, compare, distribution, drift, fairness, list_series, operations, performance,
     pin_reference, quality, series, set_reference,
 };
 use driftline_storage::{
@@ -377,6 +378,22 @@ impl Monitor {
     /// As [`Monitor::series`].
     pub fn list_series(&self, request: &SeriesListRequest) -> Result<SeriesList> {
         list_series(&self.db, request)
+    }
+
+    /// How two sides of the predictions of a model differ.
+    ///
+    /// # Errors
+    /// As [`Monitor::drift`]; `FailedPrecondition` where there are not two sides.
+    pub fn compare(&self, request: &CompareRequest) -> Result<CompareReport> {
+        compare(&self.db, request)
+    }
+
+    /// How two versions agree on the requests that both answered, told by equal prediction ids.
+    ///
+    /// # Errors
+    /// As [`Monitor::drift`].
+    pub fn agreement(&self, request: &AgreementRequest) -> Result<AgreementReport> {
+        agreement(&self.db, request)
     }
 
     /// Moves what is in memory into segments now, and waits for it.

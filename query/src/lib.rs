@@ -42,9 +42,15 @@ mod columns;
 mod asked_class;
 mod fairness;
 mod series;
+mod compare;
+mod shadow;
 
 pub use baseline::{Baseline, Degradation};
 pub use bin_rule::{BinRule, Nulls};
+pub use compare::{
+    COMPARE_FIGURES, CompareArm, CompareMetric, CompareReport, CompareRequest, CompareResult,
+    CompareWindow, Comparison, Figure, SampleRatio, SideValue, Sides, compare,
+};
 pub use curves::{Curve, CurveOptions, Curves, ReliabilityPoint, ResidualQuantile, ThresholdPoint};
 pub use data_quality::{
     ColumnChange, ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow,
@@ -60,8 +66,8 @@ pub use fairness::{
 pub use method::Method;
 pub use metric::Metric;
 pub use operations::{
-    ErrorClass, ErrorRate, Figure, Latency, OperationsReport, OperationsRequest, OperationsWindow,
-    Percentile, operations, operations_of,
+    ErrorClass, ErrorRate, Latency, LatencyFigure, OperationsReport, OperationsRequest,
+    OperationsWindow, Percentile, operations, operations_of,
 };
 pub use peer::Peer;
 pub use performance::performance;
@@ -75,6 +81,10 @@ pub use report::{
 pub use series::{
     SeriesAxis, SeriesInfo, SeriesList, SeriesListRequest, SeriesReport, SeriesRequest,
     SeriesResult, SeriesWindow, StepRange, list_series, series,
+};
+pub use shadow::{
+    AgreementMetric, AgreementReport, AgreementRequest, AgreementResult, AgreementWindow,
+    PairCounts, PairedOutcomes, agreement,
 };
 pub use slice::{By, Filter, GroupValue, Operator};
 pub use window::windows;

@@ -55,6 +55,12 @@ pub const SERIES_QUANTILES_MAX: usize = 20;
 
 /// Conditions of one query: each reads a column of the rows that it is about.
 pub const CONDITIONS_MAX: usize = 16;
+/// Predictions of both sides that a pairing by id holds at a time (48 bytes each); more are paired in
+/// several passes over the rows, each with a share of the ids.
+pub const PAIRED_ROWS_AT_ONCE: u64 = 2_000_000;
+/// Passes of one pairing: with more the rows would be read too often.
+pub const PAIRING_PASSES_MAX: u64 = 32;
+
 /// Groups of one answer: each is answered by itself.
 pub const GROUPS_MAX: usize = 100;
 /// Edges between the bands of a number that groups are made by.

@@ -68,7 +68,7 @@ fn of_scope(
 ) -> Result<PerformanceReport> {
     let range = match request.by_label_time {
         true => TimeRange::ALL,
-        false => TimeRange { start: scope.from, end: scope.to },
+        false => scope.range(),
     };
     let mut snapshot = slice::snapshot_in(db, scope, range)?;
     if let Some(instant) = request.as_of {

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use driftline_storage::{Error, Kind, Result, near_misses};
+use driftline_storage::{Error, Kind, Result, TimeRange, near_misses};
 
 use crate::{
     baseline::{Baseline, Degradation},
@@ -36,6 +36,13 @@ pub struct Scope {
     pub by: Vec<By>,
     /// Of an answer about a group: which one it is.
     pub group: Vec<GroupValue>,
+}
+
+impl Scope {
+    /// The interval.
+    pub(crate) fn range(&self) -> TimeRange {
+        TimeRange { start: self.from, end: self.to }
+    }
 }
 
 /// Asks how far features moved from a reference.

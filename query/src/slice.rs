@@ -311,24 +311,97 @@ pub(crate) type Group = Vec<GroupValue>;
 /// `NotFound` for a model, version or column that does not exist, and for a condition that no row of
 /// the interval meets; `InvalidArgument` for one that its column cannot meet.
 pub(crate) fn snapshot(db: &Db, scope: &Scope) -> Result<Snapshot> {
-    snapshot_in(db, scope, TimeRange { start: scope.from, end: scope.to })
+    snapshot_in(db, scope, scope.range())
 }
 
 /// The same of another interval of event time than the scope's.
 pub(crate) fn snapshot_in(db: &Db, scope: &Scope, range: TimeRange) -> Result<Snapshot> {
     let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
-    if scope.conditions.is_empty() {
-        return Ok(snapshot);
+    narrow_in(&snapshot, &scope.conditions, (scope, range), "where")
+}
+
+/// The rows of a snapshot that meet conditions, which were asked for in a field of the request.
+///
+/// # Errors
+/// As for [`snapshot`].
+pub(crate) fn narrow(
+    snapshot: &Snapshot,
+    conditions: &[Filter],
+    scope: &Scope,
+    asked_in: &'static str,
+) -> Result<Snapshot> {
+    narrow_in(snapshot, conditions, (scope, scope.range()), asked_in)
+}
+
+/// The same, with rows in another interval of event time than the scope's.
+fn narrow_in(
+    snapshot: &Snapshot,
+    conditions: &[Filter],
+    (scope, range): (&Scope, TimeRange),
+    asked_in: &'static str,
+) -> Result<Snapshot> {
+    if conditions.is_empty() {
+        return Ok(snapshot.clone());
     }
-    Filter::check_count(&scope.conditions)?;
+    let kept = meeting(snapshot, conditions, scope, asked_in)?;
+    check_rows(snapshot, &kept, conditions, (scope, range), asked_in)?;
+    Ok(kept)
+}
+
+/// As [`narrow`], which may leave no row.
+pub(crate) fn meeting(
+    snapshot: &Snapshot,
+    conditions: &[Filter],
+    scope: &Scope,
+    asked_in: &'static str,
+) -> Result<Snapshot> {
+    Filter::check_count(conditions)?;
+    let (versions, columns): (Vec<&Filter>, Vec<&Filter>) =
+        conditions.iter().partition(|filter| filter.column == VERSION);
+    let mut kept = snapshot.clone();
+    for filter in versions {
+        let is = match filter.operator {
+            Operator::Equal => true,
+            Operator::NotEqual => false,
+            _ => {
+                let text = format!("{filter}: a version is compared by = or !=");
+                return Err(Error::invalid(asked_in, text));
+            }
+        };
+        kept.parts.retain(|part| (part.version() == filter.value) == is);
+    }
     let mut slice = Slice::default();
-    for filter in &scope.conditions {
-        let field = field("where", &filter.column, &snapshot, scope)?;
+    for filter in columns {
+        let field = field(asked_in, &filter.column, snapshot, scope)?;
         slice.conditions.push(filter.condition(&field)?);
     }
-    let sliced = snapshot.restrict(&Arc::new(slice));
-    check_rows(&snapshot, &sliced, scope, range)?;
-    Ok(sliced)
+    Ok(kept.restrict(&Arc::new(slice)))
+}
+
+/// How a side is named.
+pub(crate) fn side_name(filters: &[Filter]) -> String {
+    filters.iter().map(Filter::to_string).collect::<Vec<_>>().join(" and ")
+}
+
+/// Checks that both sides have rows and differ.
+pub(crate) fn check_sides(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    a: &[Filter],
+    b: &[Filter],
+) -> Result<()> {
+    for (field, filters) in [("a", a), ("b", b)] {
+        if filters.is_empty() {
+            let text = "is required: say what its predictions hold, as in version=v1";
+            return Err(Error::invalid(field, text));
+        }
+        narrow(snapshot, filters, scope, field)?;
+    }
+    if a == b {
+        let text = format!("{} is the other side too; the sides must differ", side_name(b));
+        return Err(Error::invalid("b", text));
+    }
+    Ok(())
 }
 
 /// The groups of a scope that are there in an interval of event time, at most [`GROUPS_MAX`], in the
@@ -374,7 +447,7 @@ pub(crate) fn of_groups<R>(
     scope: &Scope,
     ask: impl Fn(&Snapshot, &Scope) -> Result<R>,
 ) -> Result<(R, Vec<R>)> {
-    of_groups_in(snapshot, scope, TimeRange { start: scope.from, end: scope.to }, ask)
+    of_groups_in(snapshot, scope, scope.range(), ask)
 }
 
 /// The same with the groups of another interval of event time than the scope's.
@@ -420,7 +493,12 @@ fn split(
 }
 
 /// A column of the model or of a version that is there.
-fn field(asked_in: &'static str, name: &str, snapshot: &Snapshot, scope: &Scope) -> Result<Field> {
+pub(crate) fn field(
+    asked_in: &'static str,
+    name: &str,
+    snapshot: &Snapshot,
+    scope: &Scope,
+) -> Result<Field> {
     let known = snapshot.model.schema_of(scope.version.as_deref()).map(|schema| &**schema);
     let schemas = || known.into_iter().chain(snapshot.parts.iter().map(|part| part.schema()));
     let found = schemas().find_map(|schema| schema.fields().find(|(known, _)| *known == name));
@@ -442,7 +520,13 @@ fn field(asked_in: &'static str, name: &str, snapshot: &Snapshot, scope: &Scope)
 }
 
 /// Refuses a slice without rows where there are rows to have: most often a value is misspelt.
-fn check_rows(all: &Snapshot, sliced: &Snapshot, scope: &Scope, range: TimeRange) -> Result<()> {
+fn check_rows(
+    all: &Snapshot,
+    sliced: &Snapshot,
+    conditions: &[Filter],
+    (scope, range): (&Scope, TimeRange),
+    asked_in: &'static str,
+) -> Result<()> {
     let count = |snapshot: &Snapshot| -> Result<(u64, bool)> {
         let (rows, missing, _) = gather::predictions(snapshot, &[range])?;
         Ok((rows.iter().sum(), missing.is_empty()))
@@ -451,24 +535,46 @@ fn check_rows(all: &Snapshot, sliced: &Snapshot, scope: &Scope, range: TimeRange
     if found > 0 || !complete || count(all)?.0 == 0 {
         return Ok(());
     }
-    let asked: Vec<String> = scope.conditions.iter().map(Filter::to_string).collect();
+    let asked: Vec<String> = conditions.iter().map(Filter::to_string).collect();
     let mut hints = Vec::new();
-    for filter in &scope.conditions {
-        let field = field("where", &filter.column, all, scope)?;
-        if field.kind.is_numeric() {
-            continue;
+    for filter in conditions {
+        let texts = values(all, &filter.column, range, scope, asked_in)?;
+        if !texts.is_empty() {
+            hints.push(format!("{:?} has {} there", filter.column, texts.join(", ")));
         }
-        let Ok(values) = all.split(&field, &Grouping::Values, range, GROUPS_MAX) else { continue };
-        let texts = values.into_iter().filter_map(|(key, _)| match key {
-            GroupKey::Text(text) => Some(format!("{text:?}")),
-            _ => None,
-        });
-        let texts: Vec<String> = texts.take(VALUES_NAMED_MAX).collect();
-        hints.push(format!("{:?} has {} there", filter.column, texts.join(", ")));
     }
     let hint = if hints.is_empty() { String::new() } else { format!("; {}", hints.join("; ")) };
     let text = format!("no row of the interval has {}{hint}", asked.join(" and "));
-    Err(Error::not_found("where", asked.join(" and "), text))
+    Err(Error::not_found(asked_in, asked.join(" and "), text))
+}
+
+/// Some values of a column of texts in an interval, or of `version`, for an error to name; none of
+/// numbers.
+fn values(
+    all: &Snapshot,
+    column: &str,
+    range: TimeRange,
+    scope: &Scope,
+    asked_in: &'static str,
+) -> Result<Vec<String>> {
+    if column == VERSION {
+        let parts = all.parts.iter().filter(|part| part.range().overlaps(range));
+        let versions: std::collections::BTreeSet<&str> = parts.map(|part| part.version()).collect();
+        let some = versions.into_iter().take(VALUES_NAMED_MAX);
+        return Ok(some.map(|version| format!("{version:?}")).collect());
+    }
+    let field = field(asked_in, column, all, scope)?;
+    if field.kind.is_numeric() {
+        return Ok(Vec::new());
+    }
+    let Ok(values) = all.split(&field, &Grouping::Values, range, GROUPS_MAX) else {
+        return Ok(Vec::new());
+    };
+    let texts = values.into_iter().filter_map(|(key, _)| match key {
+        GroupKey::Text(text) => Some(format!("{text:?}")),
+        _ => None,
+    });
+    Ok(texts.take(VALUES_NAMED_MAX).collect())
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use driftline_query::{
-    ErrorRate, Figure, OperationsReport, OperationsRequest, OperationsWindow, ReferenceName, Scope,
-    operations, set_reference, stats,
+    ErrorRate, LatencyFigure, OperationsReport, OperationsRequest, OperationsWindow, ReferenceName,
+    Scope, operations, set_reference, stats,
 };
 use driftline_sim::{ROOT, SimVfs};
 use driftline_storage::{
@@ -134,7 +134,7 @@ fn plain<'a>(rows: impl Iterator<Item = &'a Row>, start: i64, end: i64) -> Plain
     plain
 }
 
-fn within(figure: &Figure, exact: f64, about: &str) {
+fn within(figure: &LatencyFigure, exact: f64, about: &str) {
     assert!(figure.lower.is_some(), "{about}: {figure:?}");
     let lower = figure.lower.unwrap();
     // Sums in another order may round elsewhere.
@@ -338,7 +338,7 @@ fn whole_hours_have_their_mean_and_range_exactly() {
     write(&db, "1", 0, &rows);
     db.seal().unwrap();
     let window = &ask(&db, 0, HOUR_MICROS, None).windows[0];
-    let exact = |figure: &Figure| (figure.value, figure.exact);
+    let exact = |figure: &LatencyFigure| (figure.value, figure.exact);
     let mean = &window.latency.mean;
     assert!(mean.exact && (mean.value.unwrap() - 1_499.5).abs() < 1e-10, "{mean:?}");
     assert_eq!(exact(&window.latency.min), (Some(0.0), true));
@@ -401,7 +401,7 @@ fn a_model_that_logs_neither_says_so() {
     write(&db, "1", 0, &[row(5, NULL, None), row(6, NULL, None)]);
     let report = ask(&db, 0, 2 * HOUR_MICROS, Some(HOUR_MICROS));
     let (first, second) = (&report.windows[0], &report.windows[1]);
-    let why = |figure: &Figure| figure.undefined.as_deref().unwrap_or("a value").to_owned();
+    let why = |figure: &LatencyFigure| figure.undefined.as_deref().unwrap_or("a value").to_owned();
     assert_eq!(why(&first.latency.mean), "no prediction in the window has a latency");
     assert_eq!(first.errors.undefined.as_deref(), Some("no prediction in the window has a status"));
     assert_eq!((first.errors.lower, first.errors.without_status), (None, 2));

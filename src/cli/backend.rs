@@ -3,10 +3,10 @@
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
 
 use driftline_query::{
-    DistributionReport, DistributionRequest, DriftReport, DriftRequest, FairnessReport,
-    FairnessRequest, OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest,
-    QualityReport, QualityRequest, ReferenceName, SeriesList, SeriesListRequest, SeriesReport,
-    SeriesRequest,
+    AgreementReport, AgreementRequest, CompareReport, CompareRequest, DistributionReport,
+    DistributionRequest, DriftReport, DriftRequest, FairnessReport, FairnessRequest,
+    OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest, QualityReport,
+    QualityRequest, ReferenceName, SeriesList, SeriesListRequest, SeriesReport, SeriesRequest,
 };
 use driftline_storage::{
     Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Pending, PredictionBatch,
@@ -81,6 +81,10 @@ pub trait Backend {
         version: &str,
         points: &[SeriesPoint],
     ) -> Result<PredictionReceipt>;
+    /// See [`Monitor::compare`].
+    fn compare(&self, request: &CompareRequest) -> Result<CompareReport>;
+    /// See [`Monitor::agreement`].
+    fn agreement(&self, request: &AgreementRequest) -> Result<AgreementReport>;
     /// See [`Monitor::set_retention`].
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>>;
     /// See [`Monitor::delete_predictions`].
@@ -201,6 +205,14 @@ impl Backend for Monitor {
         points: &[SeriesPoint],
     ) -> Result<PredictionReceipt> {
         self.write_series(None, model, version, points)?.wait()
+    }
+
+    fn compare(&self, request: &CompareRequest) -> Result<CompareReport> {
+        self.compare(request)
+    }
+
+    fn agreement(&self, request: &AgreementRequest) -> Result<AgreementReport> {
+        self.agreement(request)
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {
@@ -330,6 +342,14 @@ impl Backend for Client {
         points: &[SeriesPoint],
     ) -> Result<PredictionReceipt> {
         self.write_series(None, model, version, points)
+    }
+
+    fn compare(&self, request: &CompareRequest) -> Result<CompareReport> {
+        self.compare(request)
+    }
+
+    fn agreement(&self, request: &AgreementRequest) -> Result<AgreementReport> {
+        self.agreement(request)
     }
 
     fn set_retention(&self, model: &str, retention: Retention) -> Result<Arc<ModelRecord>> {

@@ -283,6 +283,16 @@ fn query(global: &GlobalArgs, command: &QueryCommand) -> Outcome {
             let report = open_existing(global)?.operations(&request).map_err(usage)?;
             show(global, |out, format, style| render::operations(&report, out, format, style))
         }
+        QueryCommand::Compare(args) if args.shadow => {
+            let request = args.agreement_request(now)?;
+            let report = open_existing(global)?.agreement(&request).map_err(usage)?;
+            show(global, |out, format, style| render::agreement(&report, out, format, style))
+        }
+        QueryCommand::Compare(args) => {
+            let request = args.request(now)?;
+            let report = open_existing(global)?.compare(&request).map_err(usage)?;
+            show(global, |out, format, style| render::comparison(&report, out, format, style))
+        }
         QueryCommand::Fairness(args) => {
             let request = args.request(now)?;
             let report = open_existing(global)?.fairness(&request).map_err(usage)?;

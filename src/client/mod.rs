@@ -17,9 +17,10 @@ use driftline_proto::v1::{
     query_service_client::QueryServiceClient, set_reference_request::Part,
 };
 use driftline_query::{
-    DistributionReport, DistributionRequest, DriftReport, DriftRequest, FairnessReport,
-    FairnessRequest, OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest,
-    QualityReport, QualityRequest, ReferenceName,
+    AgreementReport, AgreementRequest, CompareReport, CompareRequest, DistributionReport,
+    DistributionRequest, DriftReport, DriftRequest, FairnessReport, FairnessRequest,
+    OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest, QualityReport,
+    QualityRequest, ReferenceName,
 };
 use driftline_storage::{
     Declaration, Error, ErrorKind, ModelRecord, PredictionBatch, Producer, ReferenceRows, Result,
@@ -284,6 +285,24 @@ impl Client {
     pub fn fairness(&self, request: &FairnessRequest) -> Result<FairnessReport> {
         let request = wire::fairness::write_request(request);
         wire::fairness::report(self.wait(self.query_service().query_fairness(request))?)
+    }
+
+    /// How two sides of the predictions of a model differ.
+    ///
+    /// # Errors
+    /// As [`crate::Monitor::compare`].
+    pub fn compare(&self, request: &CompareRequest) -> Result<CompareReport> {
+        let request = wire::compare::write_request(request);
+        wire::compare::report(self.wait(self.query_service().query_comparison(request))?)
+    }
+
+    /// How two versions agree on the requests that both answered.
+    ///
+    /// # Errors
+    /// As [`crate::Monitor::agreement`].
+    pub fn agreement(&self, request: &AgreementRequest) -> Result<AgreementReport> {
+        let request = wire::agreement::write_request(request);
+        wire::agreement::report(self.wait(self.query_service().query_agreement(request))?)
     }
 
     /// Writes predictions of a model, many batches at a time.

@@ -131,4 +131,28 @@ impl QueryService for Queries {
         })
         .await
     }
+
+    async fn query_comparison(
+        &self,
+        request: Request<v1::QueryComparisonRequest>,
+    ) -> Result<Response<v1::QueryComparisonResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.compare(&wire::compare::request(request)?)?;
+            Ok(wire::compare::write_report(report))
+        })
+        .await
+    }
+
+    async fn query_agreement(
+        &self,
+        request: Request<v1::QueryAgreementRequest>,
+    ) -> Result<Response<v1::QueryAgreementResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.agreement(&wire::agreement::request(request)?)?;
+            Ok(wire::agreement::write_report(report))
+        })
+        .await
+    }
 }

@@ -19,6 +19,8 @@ mod scope;
 pub(crate) mod query;
 pub(crate) mod operations;
 pub(crate) mod fairness;
+pub(crate) mod compare;
+pub(crate) mod agreement;
 pub(crate) mod rows;
 pub(crate) mod series;
 pub(crate) mod time;

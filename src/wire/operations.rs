@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use driftline_proto::v1;
 use driftline_query::{
-    ErrorClass, ErrorRate, Figure, Latency, OperationsReport, OperationsRequest, OperationsWindow,
-    Percentile,
+    ErrorClass, ErrorRate, Latency, LatencyFigure, OperationsReport, OperationsRequest,
+    OperationsWindow, Percentile,
 };
 use driftline_storage::Result;
 
@@ -124,9 +124,9 @@ fn write_latency(latency: Latency) -> v1::LatencySummary {
     }
 }
 
-fn figure(figure: Option<v1::LatencyFigure>) -> Figure {
+fn figure(figure: Option<v1::LatencyFigure>) -> LatencyFigure {
     let figure = figure.unwrap_or_default();
-    Figure {
+    LatencyFigure {
         value: figure.value,
         lower: figure.lower,
         upper: figure.upper,
@@ -135,7 +135,7 @@ fn figure(figure: Option<v1::LatencyFigure>) -> Figure {
     }
 }
 
-fn write_figure(figure: Figure) -> v1::LatencyFigure {
+fn write_figure(figure: LatencyFigure) -> v1::LatencyFigure {
     v1::LatencyFigure {
         value: figure.value,
         lower: figure.lower,
@@ -206,20 +206,20 @@ mod tests {
 
     #[test]
     fn answers_come_back() {
-        let number = |value: f64| Figure {
+        let number = |value: f64| LatencyFigure {
             value: Some(value),
             lower: Some(value - 0.5),
             upper: Some(value + 0.5),
             exact: value > 2.0,
             undefined: None,
         };
-        let none = Figure { undefined: Some("why".into()), ..Figure::default() };
+        let none = LatencyFigure { undefined: Some("why".into()), ..LatencyFigure::default() };
         let latency = Latency {
             count: 1,
             nulls: 2,
             mean: number(1.0),
             min: number(2.0),
-            max: Figure { upper: None, ..number(3.0) },
+            max: LatencyFigure { upper: None, ..number(3.0) },
             percentiles: vec![
                 Percentile { percentile: 50.0, figure: number(4.0) },
                 Percentile { percentile: 99.9, figure: none },

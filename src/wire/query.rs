@@ -39,6 +39,8 @@ pub(crate) const QUERY_FIELDS: &[(&str, &str)] = &[
     ("by", "scope.group_by"),
     ("class", "class_name"),
     ("reliability", "reliability_bins"),
+    ("a", "a.conditions"),
+    ("b", "b.conditions"),
 ];
 
 /// Statistics and their numbers on the wire.
@@ -342,10 +344,7 @@ pub(crate) fn write_performance_report(report: PerformanceReport) -> v1::QueryPe
             predictions: window.predictions,
             labelled: window.labelled,
             results: window.results.into_iter().map(result).collect(),
-            confusion: window.confusion.map(|confusion| v1::Confusion {
-                classes: confusion.classes,
-                counts: confusion.counts.into_iter().flatten().collect(),
-            }),
+            confusion: window.confusion.map(write_confusion),
             missing: window.missing.into_iter().map(write_missing).collect(),
             ..v1::PerformanceWindow::default()
         };
@@ -368,7 +367,14 @@ pub(super) fn write_missing(missing: MissingRows) -> v1::MissingRows {
     v1::MissingRows { rows: missing.rows, reason: missing.reason }
 }
 
-fn confusion(confusion: v1::Confusion) -> Result<ConfusionReport> {
+pub(super) fn write_confusion(confusion: ConfusionReport) -> v1::Confusion {
+    v1::Confusion {
+        classes: confusion.classes,
+        counts: confusion.counts.into_iter().flatten().collect(),
+    }
+}
+
+pub(super) fn confusion(confusion: v1::Confusion) -> Result<ConfusionReport> {
     let (classes, counts) = (confusion.classes.len(), confusion.counts.len());
     if classes.checked_mul(classes) != Some(counts) {
         let text = format!("{counts} counts of {classes} classes, the matrix must be square");

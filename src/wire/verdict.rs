@@ -7,30 +7,35 @@ use driftline_query::{BinRule, Correction, Nulls, Peer, ShareOptions, Verdict};
 use driftline_storage::{Error, Result};
 
 pub(super) fn share_options(options: v1::DriftShareOptions) -> Result<ShareOptions> {
-    let correction = match v1::Correction::try_from(options.correction) {
-        Ok(v1::Correction::Unspecified) => Correction::None,
-        Ok(v1::Correction::Bonferroni) => Correction::Bonferroni,
-        Ok(v1::Correction::BenjaminiHochberg) => Correction::BenjaminiHochberg,
-        Err(_) => {
-            let text = format!("{} is not a correction", options.correction);
-            return Err(Error::invalid("share.correction", text));
-        }
-    };
+    let correction = correction("share.correction", options.correction)?;
     let min_samples = options.min_samples.unwrap_or(ShareOptions::default().min_samples);
     Ok(ShareOptions { correction, threshold: options.threshold, min_samples })
 }
 
 pub(super) fn write_share_options(options: &ShareOptions) -> v1::DriftShareOptions {
-    let correction = match options.correction {
+    v1::DriftShareOptions {
+        correction: write_correction(options.correction),
+        threshold: options.threshold,
+        min_samples: Some(options.min_samples),
+    }
+}
+
+pub(super) fn correction(field: &str, correction: i32) -> Result<Correction> {
+    match v1::Correction::try_from(correction) {
+        Ok(v1::Correction::Unspecified) => Ok(Correction::None),
+        Ok(v1::Correction::Bonferroni) => Ok(Correction::Bonferroni),
+        Ok(v1::Correction::BenjaminiHochberg) => Ok(Correction::BenjaminiHochberg),
+        Err(_) => Err(Error::invalid(field, format!("{correction} is not a correction"))),
+    }
+}
+
+pub(super) fn write_correction(correction: Correction) -> i32 {
+    let correction = match correction {
         Correction::None => v1::Correction::Unspecified,
         Correction::Bonferroni => v1::Correction::Bonferroni,
         Correction::BenjaminiHochberg => v1::Correction::BenjaminiHochberg,
     };
-    v1::DriftShareOptions {
-        correction: correction.into(),
-        threshold: options.threshold,
-        min_samples: Some(options.min_samples),
-    }
+    correction.into()
 }
 
 pub(super) fn verdict(verdict: v1::DriftVerdict) -> Verdict {

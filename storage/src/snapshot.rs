@@ -5,6 +5,7 @@
 //! whole minutes from partials and anything else from rows; what the answers mean is the caller's.
 
 mod graded;
+mod truths;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -102,8 +102,7 @@ fn known_groups(
     all: &Columns,
     windows: usize,
 ) -> Result<Vec<(Group, Snapshot)>> {
-    let mut groups =
-        slice::groups(snapshot, scope, TimeRange { start: scope.from, end: scope.to })?;
+    let mut groups = slice::groups(snapshot, scope, scope.range())?;
     groups.retain(|(group, _)| group.iter().all(|value| value.value.is_some()));
     let predictions: u64 = (0..windows).map(|window| all.rows(window)).sum();
     if groups.len() > 1 || predictions == 0 {
@@ -208,7 +207,7 @@ impl Asked<'_> {
         let member = |counts: &Counted| Member {
             group: counts.group.clone(),
             predictions: counts.predictions.get(place).copied().unwrap_or(0),
-            selected: counts.selected.get(place).copied().unwrap_or(NOTHING),
+            selected: counts.selected.get(place).copied().unwrap_or_default(),
             cells: counts.cells.get(place).copied().unwrap_or_default(),
         };
         let members: Vec<Member> = counted.iter().map(member).collect();
@@ -324,15 +323,12 @@ impl Asked<'_> {
     }
 }
 
-/// No row.
-const NOTHING: Proportion = Proportion { hits: 0, rows: 0 };
-
 /// Groups as one.
 fn together(members: &[&Member]) -> Member {
     let mut all = Member {
         group: Group::new(),
         predictions: 0,
-        selected: NOTHING,
+        selected: Proportion::default(),
         cells: BinaryCells::default(),
     };
     for member in members {

@@ -28,8 +28,8 @@ use crate::{
 };
 
 pub use report::{
-    ErrorClass, ErrorRate, Figure, Latency, OperationsReport, OperationsRequest, OperationsWindow,
-    Percentile,
+    ErrorClass, ErrorRate, Latency, LatencyFigure, OperationsReport, OperationsRequest,
+    OperationsWindow, Percentile,
 };
 
 use counts::{Counts, WindowCounts, counts, latency_field};
@@ -252,10 +252,10 @@ impl Figures {
     }
 }
 
-fn figure(measured: Measured<Bracketed>) -> Figure {
+fn figure(measured: Measured<Bracketed>) -> LatencyFigure {
     let undefined = why(&measured);
     let known = measured.ok();
-    Figure {
+    LatencyFigure {
         value: known.map(|known| known.value),
         lower: known.map(|known| known.lower),
         upper: known.and_then(|known| known.upper),

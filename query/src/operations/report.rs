@@ -36,7 +36,7 @@ impl Default for OperationsRequest {
 
 /// A number of a window, and where the exact one lies at least and at most.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Figure {
+pub struct LatencyFigure {
     /// Its estimate; the exact one if `exact`.
     pub value: Option<f64>,
     /// The exact one is at least this.
@@ -55,7 +55,7 @@ pub struct Percentile {
     /// Which one, from 0 to 100.
     pub percentile: f64,
     /// The latency, in milliseconds.
-    pub figure: Figure,
+    pub figure: LatencyFigure,
 }
 
 /// The latencies of a window, in milliseconds.
@@ -66,11 +66,11 @@ pub struct Latency {
     /// Predictions that have none.
     pub nulls: u64,
     /// Mean.
-    pub mean: Figure,
+    pub mean: LatencyFigure,
     /// Smallest.
-    pub min: Figure,
+    pub min: LatencyFigure,
     /// Largest.
-    pub max: Figure,
+    pub max: LatencyFigure,
     /// In the order asked.
     pub percentiles: Vec<Percentile>,
 }

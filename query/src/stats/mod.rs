@@ -119,7 +119,9 @@ pub use self::fairness::{
 };
 pub use self::lift::{Lift, lift_of_means, lift_of_proportions};
 pub use self::multiclass::{ClassMean, multiclass_log_loss, one_vs_rest_roc_auc};
-pub use self::paired::{MCNEMAR_EXACT_MAX, McNemar, mcnemar};
+pub use self::paired::{
+    MCNEMAR_EXACT_MAX, McNemar, mcnemar, paired_interval, paired_mean_interval, paired_t,
+};
 pub use self::per_class::{OfClass, PerClass};
 pub use self::proportion::{Interval, Proportion};
 pub use self::regression_rows::RegressionRows;

@@ -13,7 +13,7 @@ pub struct Interval {
 }
 
 /// Rows of a kind among all rows that could be of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Proportion {
     /// Rows of the kind, at most `rows`.
     pub hits: u64,

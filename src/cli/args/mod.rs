@@ -3,6 +3,7 @@
 
 mod bench;
 mod curves;
+mod compare;
 mod data;
 mod fairness;
 mod maintenance;

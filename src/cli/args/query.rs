@@ -10,6 +10,7 @@ use driftline_query::{
 };
 
 use super::SeriesQueryArgs;
+use super::compare::CompareArgs;
 use super::curves::CurveArgs;
 use super::fairness::FairnessArgs;
 use super::operations::OperationsArgs;
@@ -87,6 +88,17 @@ pub enum QueryCommand {
         \\\n    --over step --step-size 1000 --quantile 0.5 --by host"
     )]
     Series(SeriesQueryArgs),
+    /// How two sides differ: versions, variants of an experiment, or any two slices
+    #[command(after_help = format!("{TIMES_HELP}\n\n\
+        Examples:\n  \
+        driftline query compare --model fraud --a version=v2 --b version=v1 --from -7d --to now\n  \
+        driftline query compare --model fraud --by variant --baseline control --split 1,1,1 \
+        --from -7d --to now\n  \
+        driftline query compare --model fraud --a country=FR --b country=DE --metric mean:score \
+        --metric error_rate --from -7d --to now --exact\n  \
+        driftline query compare --model fraud --shadow --a version=v1 --b version=v2 --from -7d \
+        --to now"))]
+    Compare(CompareArgs),
 }
 
 /// Model, version and interval.
@@ -435,7 +447,7 @@ fn nulls_parser() -> impl TypedValueParser<Value = Nulls> {
     PossibleValuesParser::new(Nulls::ALL.map(Nulls::name)).try_map(|name| Nulls::parse(&name))
 }
 
-fn correction_parser() -> impl TypedValueParser<Value = Correction> {
+pub(super) fn correction_parser() -> impl TypedValueParser<Value = Correction> {
     PossibleValuesParser::new(Correction::ALL.map(Correction::name))
         .try_map(|name| Correction::parse(&name))
 }

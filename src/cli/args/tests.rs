@@ -394,3 +394,25 @@ fn fairness_has_the_four_fifths_rule_unless_told_otherwise() {
     wrong(&format!("{from} --metric roc_auc"), "selection_rate, selection_rate_all, tpr");
     wrong(&format!("{from} --min-group-size -1"), "--min-group-size");
 }
+
+#[test]
+fn comparisons_have_two_sides_or_a_baseline() {
+    let from = "query compare --model m --from -1d --to now";
+    let request = |line: &str| {
+        let cli = good(&format!("{from} {line}"));
+        let Command::Query(QueryCommand::Compare(args)) = cli.command else { panic!("compare") };
+        args.request(2 * DAY).unwrap()
+    };
+    let two = request("--a version=2 --a country=FR --b version=1 --split 9,1 --metric mean:age");
+    assert_eq!((two.split, two.min_samples, two.exact), (vec![9.0, 1.0], 30, false));
+    let driftline_query::Sides::Two { a, b } = two.sides else { panic!("two sides") };
+    assert_eq!((a.len(), b.len()), (2, 1));
+    let base = request("--by variant --baseline control --correction bh");
+    assert_eq!(base.sides, driftline_query::Sides::Baseline("control".to_owned()));
+    wrong(from, "--a <COND>");
+    wrong(&format!("{from} --a version=1"), "--b <COND>");
+    wrong(&format!("{from} --baseline x"), "--by <COLUMN>");
+    wrong(&format!("{from} --by v --baseline x --a version=1"), "cannot be used with");
+    wrong(&format!("{from} --a version=2 --b version=1 --split half"), "positive numbers");
+    wrong(&format!("{from} --a version=2 --b version=1 --metric auc"), "mean:COLUMN");
+}

@@ -1,5 +1,8 @@
 //! Fairness reports: the rates of each group, how far apart they are, and what to beware of.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 use driftline_query::{

@@ -5,7 +5,9 @@
 //! shortest form that reads back as itself.
 
 mod back_test;
+mod agreement;
 mod chart;
+mod comparison;
 mod distribution;
 mod drift;
 mod fairness;
@@ -32,7 +34,9 @@ mod tuning;
 
 use std::io::{self, IsTerminal as _};
 
+pub use agreement::agreement;
 pub use back_test::back_test;
+pub use comparison::comparison;
 pub use distribution::distribution;
 pub use drift::drift;
 pub use fairness::fairness;

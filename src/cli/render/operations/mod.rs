@@ -7,7 +7,7 @@ mod tests;
 
 use std::io;
 
-use driftline_query::{ErrorRate, Figure, Latency, OperationsReport, OperationsWindow};
+use driftline_query::{ErrorRate, Latency, LatencyFigure, OperationsReport, OperationsWindow};
 use serde::Serialize;
 
 use super::{
@@ -165,7 +165,7 @@ fn window_view(window: &OperationsWindow) -> WindowView<'_> {
     }
 }
 
-fn figure_view(figure: &Figure) -> FigureView<'_> {
+fn figure_view(figure: &LatencyFigure) -> FigureView<'_> {
     let (value, undefined) = machine::checked(figure.value, figure.undefined.as_deref());
     FigureView {
         value,

@@ -5,8 +5,8 @@ use driftline_query::{ErrorClass, MissingRows, Percentile, Scope};
 use super::*;
 use crate::cli::render::tests::text;
 
-fn figure(value: f64) -> Figure {
-    Figure {
+fn figure(value: f64) -> LatencyFigure {
+    LatencyFigure {
         value: Some(value),
         lower: Some(value * 0.99),
         upper: Some(value * 1.01),
@@ -15,8 +15,8 @@ fn figure(value: f64) -> Figure {
     }
 }
 
-fn none(why: &'static str) -> Figure {
-    Figure { undefined: Some(why.into()), ..Figure::default() }
+fn none(why: &'static str) -> LatencyFigure {
+    LatencyFigure { undefined: Some(why.into()), ..LatencyFigure::default() }
 }
 
 fn window(start: i64, p99: f64) -> OperationsWindow {
@@ -30,9 +30,9 @@ fn window(start: i64, p99: f64) -> OperationsWindow {
         latency: Latency {
             count: 7_000,
             nulls: 200,
-            mean: Figure { exact: true, ..figure(12.5) },
+            mean: LatencyFigure { exact: true, ..figure(12.5) },
             min: figure(1.0),
-            max: Figure { upper: None, ..figure(700_000.0) },
+            max: LatencyFigure { upper: None, ..figure(700_000.0) },
             percentiles: [(50.0, 10.0), (99.9, p99)]
                 .map(|(percentile, value)| Percentile { percentile, figure: figure(value) })
                 .to_vec(),

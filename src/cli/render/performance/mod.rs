@@ -403,13 +403,23 @@ fn write_confusion(
     out: &mut dyn io::Write,
     style: &Style,
 ) -> io::Result<()> {
-    let shown = confusion.classes.len().min(CLASSES_SHOWN_MAX);
-    let classes = confusion.classes.get(..shown).unwrap_or_default();
-    if classes.is_empty() {
+    if confusion.classes.is_empty() {
         return Ok(());
     }
     writeln!(out, "\nTrue classes by row, predicted classes by column:\n")?;
-    let mut titles = vec!["true".to_owned()];
+    write_matrix(confusion, "true", out, style)
+}
+
+/// Counts of a matrix, with a title over the classes of its rows.
+pub(super) fn write_matrix(
+    confusion: &ConfusionReport,
+    corner: &str,
+    out: &mut dyn io::Write,
+    style: &Style,
+) -> io::Result<()> {
+    let shown = confusion.classes.len().min(CLASSES_SHOWN_MAX);
+    let classes = confusion.classes.get(..shown).unwrap_or_default();
+    let mut titles = vec![corner.to_owned()];
     titles.extend(classes.iter().map(|class| format!(">{}", name(class))));
     let mut table = Table::new(style, &titles);
     for (at, class) in classes.iter().enumerate() {
