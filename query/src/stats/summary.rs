@@ -15,7 +15,7 @@ use super::{
 /// Edge cases: NaN and the infinities are counted and are in no other figure; without a finite value
 /// every figure is [`Undefined::NoValue`]; what overflows is [`Undefined::NotFinite`].
 ///
-/// Source: the usual definitions; sums are [`sum`]'s, so that the order of small and large values
+/// Source: the usual definitions; sums are Neumaier's, so that the order of small and large values
 /// does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
