@@ -138,6 +138,11 @@ impl Cells {
         self.columns.len()
     }
 
+    /// The columns of the binning that are counted.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        self.columns.iter().map(|column| column.place).collect()
+    }
+
     /// The slots that are read.
     pub(crate) fn spans(&self) -> &[Range<usize>] {
         &self.spans

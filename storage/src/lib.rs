@@ -52,18 +52,23 @@ mod answers;
 mod labels;
 mod label_delta;
 mod tombstones;
+mod slice;
+mod slice_counter;
+mod slices_file;
+mod slice_counts;
 mod waiting;
 mod catalog;
 mod reference;
 mod row_index;
-mod slice;
 mod head;
 mod cache;
 mod segment;
+mod sliced;
 mod snapshot;
 mod state;
 mod targets;
 mod publication;
+mod declared;
 mod seal;
 mod command;
 mod writer;
@@ -97,7 +102,7 @@ pub use id_column::{Id, Ids, id_hash};
 pub use inspect::{Datum, Inspection, List, inspect};
 pub use manifest::{
     Level, ModelRecord, ReferenceRecord, ReferenceSource, Retention, SegmentRecord, SidecarRecord,
-    VersionRecord, Written,
+    SlicesRecord, VersionRecord, Written,
 };
 pub use model_stats::{AgeStats, FileStats, ModelStats};
 pub use moments::{ColumnMoments, OFFSET_STEPS, Outline, centre};

@@ -6,8 +6,12 @@
 use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
+use xxhash_rust::xxh3::xxh3_128;
 
-use crate::column::{Column, NULL_CODE, is_null};
+use crate::{
+    codec::Put as _,
+    column::{Column, NULL_CODE, is_null},
+};
 
 /// Numbers from the first, inclusive, to the second, exclusive; an end that is absent is unbounded and
 /// has the infinity on its side. NaN and null are in none.
@@ -57,6 +61,42 @@ pub struct Condition {
 pub struct Slice {
     /// The conditions.
     pub conditions: Vec<Condition>,
+}
+
+impl Slice {
+    /// Names the slice in the cache: conditions in another order are the same slice.
+    pub(crate) fn key(&self) -> u128 {
+        let mut conditions: Vec<Vec<u8>> = self.conditions.iter().map(Condition::encode).collect();
+        conditions.sort_unstable();
+        let mut all = Vec::new();
+        conditions.iter().for_each(|condition| all.put_bytes(condition));
+        xxh3_128(&all)
+    }
+}
+
+impl Condition {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.put_bytes(self.column.as_bytes());
+        let texts = |out: &mut Vec<u8>, kind: u8, texts: &[String]| {
+            out.put_u8(kind);
+            texts.iter().for_each(|text| out.put_bytes(text.as_bytes()));
+        };
+        match &self.test {
+            Test::Is(all) => texts(&mut out, 0, all),
+            Test::IsNot(all) => texts(&mut out, 1, all),
+            Test::Within(ranges) => {
+                out.put_u8(2);
+                for end in ranges.iter().flat_map(|range| [range.from, range.below]) {
+                    out.put_u8(u8::from(end.is_some()));
+                    out.put_f64(end.unwrap_or_default());
+                }
+            }
+            Test::Null => out.put_u8(3),
+            Test::NotNull => out.put_u8(4),
+        }
+        out
+    }
 }
 
 /// How the rows of a column are told apart.

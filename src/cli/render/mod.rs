@@ -27,7 +27,7 @@ pub use drift::drift;
 pub use import::{ImportReport, Imported, RefusedRow, import};
 pub use inspection::inspection;
 pub use maintenance::{Deleted, compacted, deleted, verified};
-pub use models::{model, models, retention, tags};
+pub use models::{model, models, retention, slices, tags};
 pub use performance::performance;
 pub use quality::quality;
 pub use references::{reference, references};
