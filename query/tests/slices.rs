@@ -452,6 +452,13 @@ fn a_declared_slice_outlives_its_rows() {
             continue;
         }
         assert_eq!(after, before);
+        let by = Scope { from: 0, to: 2 * HOUR_MICROS, ..scope(&[], &["country"]) };
+        let request =
+            DriftRequest { scope: by, methods: vec![Method::Psi], ..DriftRequest::default() };
+        let groups = drift(&db, &request).unwrap().groups;
+        assert_eq!(groups.len(), 4);
+        let french = groups.iter().find(|g| g.scope.group[0].value.as_deref() == Some("FR"));
+        assert_eq!(french.unwrap().windows, after);
         assert_eq!(after.iter().map(|window| window.predictions).sum::<u64>(), 100);
     }
 }

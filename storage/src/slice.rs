@@ -240,6 +240,34 @@ mod tests {
     }
 
     #[test]
+    fn a_slice_is_named_by_its_conditions_in_any_order() {
+        let on = |column: &str, test| Condition { column: column.to_owned(), test };
+        let range = |from, below| Test::Within(vec![NumberRange { from, below }]);
+        let tests = [
+            Test::Is(vec!["a".into(), "b".into()]),
+            Test::Is(vec!["ab".into()]),
+            Test::IsNot(vec!["ab".into()]),
+            range(Some(0.0), None),
+            range(None, Some(0.0)),
+            Test::Null,
+            Test::NotNull,
+        ];
+        let each = ["x", "y"].map(|name| tests.iter().map(move |test| on(name, test.clone())));
+        let conditions: Vec<Condition> = each.into_iter().flatten().collect();
+        let mut keys = std::collections::BTreeSet::new();
+        for (place, one) in conditions.iter().enumerate() {
+            keys.insert(Slice { conditions: vec![one.clone()] }.key());
+            for other in &conditions[..place] {
+                let both = Slice { conditions: vec![one.clone(), other.clone()] };
+                let turned = Slice { conditions: vec![other.clone(), one.clone()] };
+                assert_eq!(both.key(), turned.key());
+                keys.insert(both.key());
+            }
+        }
+        assert_eq!(keys.len(), 14 + 14 * 13 / 2);
+    }
+
+    #[test]
     fn every_row_with_a_group_is_in_exactly_one() {
         let column = Column::categories([Some("a"), None, Some("b"), Some("a")]);
         let mut groups = BTreeMap::new();

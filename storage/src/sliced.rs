@@ -154,7 +154,7 @@ impl Sliced {
 }
 
 /// What a slices file says; where it is damaged, rows make up for it.
-fn declared<T>(found: Result<Option<T>>) -> Option<T> {
+pub(crate) fn declared<T>(found: Result<Option<T>>) -> Option<T> {
     found.unwrap_or_else(|error| {
         tracing::error!(%error, "a slice is read from the rows instead");
         None

@@ -297,3 +297,68 @@ fn get_directory(bytes: &[u8]) -> Decoded<(u64, u32, Vec<SliceKey>)> {
     get.end()?;
     Ok((binning, rows, keys))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{binner::Binner, binning::ColumnBins, column::Column, time::HOUR_MICROS};
+
+    fn binning() -> Arc<Binning> {
+        let edges = ColumnBins::Numeric { edges: vec![0.0, 10.0] };
+        Arc::new(Binning::new(vec![("x".to_owned(), edges)]))
+    }
+
+    /// A file of a key with two values; `shift` moves the numbers of the first.
+    fn file(shift: f64) -> (Vec<u8>, SlicesFile) {
+        let times: Vec<i64> = (0..8).map(|n| n * HOUR_MICROS / 2).collect();
+        let value = |text: Option<&str>, rows: [u32; 3], shift: f64| {
+            let rows: RoaringBitmap = rows.into_iter().collect();
+            let columns = [Column::Numeric((0..8).map(|n| f64::from(n) * 2.0 + shift).collect())];
+            let mut counts = SliceCounter::new(Binner::new(binning()));
+            counts.add_of(&rows, 0, &times, &columns);
+            NewValue { text: text.map(str::to_owned), rows, counts }
+        };
+        let values = vec![value(Some("eu"), [0, 2, 7], shift), value(None, [1, 3, 4], 0.0)];
+        let key = NewKey { column: "region".to_owned(), complete: true, values };
+        let bytes = encode(&binning(), 8, &[key]).expect("encodes");
+        let file = SlicesFile::open(Path::new("s").into(), bytes.clone()).expect("opens");
+        (bytes, file)
+    }
+
+    fn rows(file: &SlicesFile, test: &Test) -> Option<Vec<u32>> {
+        let rows = file.selected("region", test).expect("reads");
+        rows.map(|rows| rows.iter().collect())
+    }
+
+    #[test]
+    fn values_come_back_with_their_rows_and_counts() {
+        let (bytes, file) = file(0.0);
+        let is = |text: &str| Test::Is(vec![text.to_owned()]);
+        assert_eq!(rows(&file, &is("eu")), Some(vec![0, 2, 7]));
+        assert_eq!(rows(&file, &is("nowhere")), Some(Vec::new()), "the key is complete");
+        assert_eq!(rows(&file, &Test::Null), Some(vec![1, 3, 4]));
+        assert_eq!(rows(&file, &Test::IsNot(vec!["us".to_owned()])), Some(vec![0, 2, 7]));
+        assert_eq!(file.selected("other", &Test::Null).expect("reads"), None);
+        let value = file.value("region", &is("eu")).expect("is listed");
+        let counts = file.counts(value, binning()).expect("opens");
+        assert!(counts.agrees(&counts).expect("reads"));
+        let other = Arc::new(Binning::new(Vec::new()));
+        assert!(file.counts(value, other).is_err(), "counts mean nothing in another binning");
+        for len in 0..bytes.len() {
+            let cut = bytes.get(..len).expect("inside").to_vec();
+            assert!(SlicesFile::open(Path::new("s").into(), cut).is_err(), "{len}");
+        }
+    }
+
+    #[test]
+    fn counts_of_other_rows_do_not_agree() {
+        let (_, one) = file(0.0);
+        let (_, again) = file(0.0);
+        assert!(one.agrees(&again, &binning()).expect("reads"));
+        // Another bin, and the same bin with another sum.
+        for shift in [-1.0, 0.5] {
+            let (_, other) = file(shift);
+            assert!(!one.agrees(&other, &binning()).expect("reads"), "{shift}");
+        }
+    }
+}

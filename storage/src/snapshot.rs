@@ -4,11 +4,9 @@
 //! A snapshot is a list of parts: published segments and the heads of versions. Each part answers
 //! whole minutes from partials and anything else from rows; what the answers mean is the caller's.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-    sync::Arc,
-};
+mod groups;
+
+use std::{ops::Range, sync::Arc};
 
 use roaring::RoaringBitmap;
 
@@ -16,7 +14,7 @@ use crate::{
     binning::Binning,
     cells::Cells,
     column::Column,
-    error::{Error, ErrorKind, Result},
+    error::Result,
     head::{Chunk, VersionHead},
     manifest::ModelRecord,
     moments::ColumnMoments,
@@ -24,7 +22,7 @@ use crate::{
     rows::{Numbers, RowChunk, RowFile},
     schema::{Field, Kind, Schema},
     segment::Segment,
-    slice::{Condition, GroupKey, Grouping, Slice},
+    slice::Slice,
     slice_counts::SliceCounts,
     sliced::{Siblings, Sliced},
     sums::Sums,
@@ -82,87 +80,6 @@ impl Snapshot {
         let parts = self.parts.iter().map(|part| part.restrict(slice)).collect();
         Self { model: self.model.clone(), parts }
     }
-
-    /// Rows by what a column holds: a group for each key that is there in the interval, at most
-    /// `max`, in the order of their keys. A part that cannot be read is in all groups, where it will
-    /// fail again.
-    ///
-    /// # Errors
-    /// `ResourceExhausted` if there are more groups.
-    pub fn split(
-        &self,
-        column: &Field,
-        grouping: &Grouping,
-        range: TimeRange,
-        max: usize,
-    ) -> Result<Vec<(GroupKey, Self)>> {
-        let mut keys = BTreeSet::new();
-        let mut found = Vec::with_capacity(self.parts.len());
-        for part in &self.parts {
-            if !part.range().overlaps(range) {
-                found.push((part, None));
-                continue;
-            }
-            match part.split(column, grouping, range) {
-                Ok(groups) => {
-                    let inside = groups.iter().filter(|(_, group)| group.inside);
-                    keys.extend(inside.map(|(key, _)| key.clone()));
-                    found.push((part, Some(groups)));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a part is not told apart by {}", column.name);
-                    found.push((part, None));
-                }
-            }
-            if keys.len() > max {
-                let text = format!(
-                    "{:?} has more than {max} values in this interval; choose a column with fewer, \
-                     or single values of it by a condition",
-                    column.name
-                );
-                return Err(Error::new(ErrorKind::ResourceExhausted, text));
-            }
-        }
-        let slice_of = |key: &GroupKey| {
-            let condition = Condition { column: column.name.clone(), test: key.test(grouping) };
-            Arc::new(Slice { conditions: vec![condition] })
-        };
-        let mut parts: BTreeMap<GroupKey, Vec<Part>> = BTreeMap::new();
-        for (part, groups) in found {
-            let Some(groups) = groups else {
-                for key in &keys {
-                    let of_key = parts.entry(key.clone()).or_default();
-                    let slice = part.slice_with(&slice_of(key));
-                    of_key.push(part.seen_as(slice, None, None));
-                }
-                continue;
-            };
-            let groups: Vec<(GroupKey, Arc<Slice>, Arc<RoaringBitmap>)> = groups
-                .into_iter()
-                .filter(|(key, _)| keys.contains(key))
-                .map(|(key, group)| {
-                    let slice = part.slice_with(&slice_of(&key));
-                    (key, slice, Arc::new(group.rows))
-                })
-                .collect();
-            let all = groups.iter().map(|(_, slice, rows)| (slice.clone(), rows.clone()));
-            let siblings = Arc::new(Siblings::new(all.collect()));
-            for (key, slice, rows) in groups {
-                let of_key = parts.entry(key).or_default();
-                of_key.push(part.seen_as(slice, Some(rows), Some(siblings.clone())));
-            }
-        }
-        let group = |(key, parts)| (key, Self { model: self.model.clone(), parts });
-        Ok(parts.into_iter().map(group).collect())
-    }
-}
-
-/// Rows of a part that have a key.
-#[derive(Debug, Default)]
-struct GroupRows {
-    rows: RoaringBitmap,
-    /// Whether one of them is in the interval that was asked about.
-    inside: bool,
 }
 
 /// Some rows that have a label.
@@ -234,32 +151,6 @@ impl Part {
     ) -> Self {
         let sliced = Sliced::new(slice, rows, siblings);
         Self { inner: self.inner.clone(), sliced: Some(Arc::new(sliced)) }
-    }
-
-    /// The rows by what a column holds, and whether some are in an interval.
-    fn split(
-        &self,
-        column: &Field,
-        grouping: &Grouping,
-        range: TimeRange,
-    ) -> Result<BTreeMap<GroupKey, GroupRows>> {
-        let seen = self.seen()?;
-        let mut groups: BTreeMap<GroupKey, GroupRows> = BTreeMap::new();
-        self.visit_column(column, &mut |times, values, first| {
-            let mut found = BTreeMap::new();
-            grouping.group(values, first, &mut found);
-            let rows = |range| {
-                let places = seen.inside(times, range, first).into_iter();
-                places.map(|place| first + place).collect::<RoaringBitmap>()
-            };
-            let (all, inside) = (rows(TimeRange::ALL), rows(range));
-            for (key, rows) in found {
-                let group = groups.entry(key).or_default();
-                group.inside |= !rows.is_disjoint(&inside);
-                group.rows |= rows & &all;
-            }
-        })?;
-        Ok(groups)
     }
 
     /// Visits times and values of all rows, with the row of the first of them.

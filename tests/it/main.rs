@@ -16,5 +16,6 @@ mod grpc;
 mod maintenance;
 mod program;
 mod quality;
+mod slices;
 mod tags;
 mod tidy;
