@@ -143,6 +143,22 @@ impl Monitor {
         self.db.add_tags(model, tags)
     }
 
+    /// Declares columns whose values are slices that segments keep counts of, and takes others back.
+    /// Answers are the same with and without.
+    ///
+    /// # Errors
+    /// `NotFound` for a column that the model does not have, or a key to take back that is not
+    /// declared; `InvalidArgument` for a column of numbers, and past
+    /// [`driftline_storage::limits::SLICE_KEYS_MAX`].
+    pub fn change_slices(
+        &self,
+        model: &str,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<Arc<ModelRecord>> {
+        self.db.change_slices(model, add, remove)
+    }
+
     /// Stores predictions: durable and visible once the returned [`Pending`] was waited for.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! Gathering: counts and outcomes of each window, summed over the parts of a snapshot.
 //!
 //! A part is read once, whatever the number of windows. Where its partials have the wanted binning
-//! the whole minutes of each window come from them, and only what a window cuts off a minute is
-//! read from rows; otherwise all of its rows in the windows are read and binned.
+//! the whole minutes of each window come from them, of a slice the whole hours, and only what a window
+//! cuts off is read from rows; otherwise all of its rows in the windows are read and binned.
 //!
 //! A part whose partials cannot be read is read by its rows; one whose rows cannot be read either is
 //! left out, and the windows that it overlaps say so. What a part had given before it failed must
@@ -11,8 +11,8 @@
 use std::{ops::Range, sync::Arc};
 
 use driftline_storage::{
-    Cells, Error, ErrorKind, Field, OutcomeTally, Part, Result, RowChunk, RowCounter, Snapshot,
-    Tallies, TimeRange,
+    Cells, Error, ErrorKind, Field, MINUTE_MICROS, OutcomeTally, Part, Result, RowChunk,
+    RowCounter, Snapshot, Tallies, TimeRange,
 };
 
 use crate::{
@@ -128,7 +128,7 @@ impl Task {
         let range = part.range();
         if partials {
             for (place, window) in overlapping(part, windows) {
-                let (inner, edges) = split(window);
+                let (inner, edges) = split(window, part.unit());
                 self.folds.push((place, inner));
                 let near = edges.into_iter().flatten().filter(|edge| edge.overlaps(range));
                 self.scans.extend(near.map(|edge| (place, edge)));
@@ -310,7 +310,7 @@ pub(crate) fn outcomes(
 fn add_outcomes(part: &Part, windows: &[TimeRange], tallies: &mut [OutcomeTally]) -> Result<()> {
     for (place, window) in overlapping(part, windows) {
         let Some(tally) = tallies.get_mut(place) else { continue };
-        let (inner, edges) = split(window);
+        let (inner, edges) = split(window, MINUTE_MICROS);
         part.fold_outcomes(inner, tally)?;
         for edge in edges.into_iter().flatten().filter(|edge| edge.overlaps(part.range())) {
             part.scan_outcomes(edge, tally)?;

@@ -1,6 +1,6 @@
 //! Windows: half-open intervals of event time, one or a series.
 
-use driftline_storage::{Error, MINUTE_MICROS, Result, TIME_MAX, TIME_MIN, TimeRange};
+use driftline_storage::{Error, Result, TIME_MAX, TIME_MIN, TimeRange};
 
 use crate::limits;
 
@@ -41,10 +41,11 @@ pub fn windows(from: i64, to: i64, step: Option<i64>) -> Result<Vec<TimeRange>> 
     Ok((0..count).map(window).collect())
 }
 
-/// A window cut into the whole minutes inside and what is left before and after them.
-pub(crate) fn split(window: TimeRange) -> (TimeRange, [Option<TimeRange>; 2]) {
-    let up = |time: i64| (time + MINUTE_MICROS - 1).div_euclid(MINUTE_MICROS) * MINUTE_MICROS;
-    let down = |time: i64| time.div_euclid(MINUTE_MICROS) * MINUTE_MICROS;
+/// A window cut into the whole minutes inside, or other units of so many microseconds, and what is left
+/// before and after them.
+pub(crate) fn split(window: TimeRange, unit: i64) -> (TimeRange, [Option<TimeRange>; 2]) {
+    let up = |time: i64| (time + unit - 1).div_euclid(unit) * unit;
+    let down = |time: i64| time.div_euclid(unit) * unit;
     let inner = TimeRange { start: up(window.start), end: down(window.end) };
     if inner.is_empty() {
         return (TimeRange { start: window.start, end: window.start }, [Some(window), None]);
@@ -56,6 +57,7 @@ pub(crate) fn split(window: TimeRange) -> (TimeRange, [Option<TimeRange>; 2]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use driftline_storage::MINUTE_MICROS;
     use proptest::prelude::*;
 
     #[test]
@@ -84,7 +86,7 @@ mod tests {
         #[test]
         fn inner_minutes_and_edges_tile_the_window(start in -400_000_000_i64..400_000_000, len in 1_i64..400_000_000) {
             let window = TimeRange { start, end: start + len };
-            let (inner, edges) = split(window);
+            let (inner, edges) = split(window, MINUTE_MICROS);
             if !inner.is_empty() {
                 prop_assert_eq!(inner.start.rem_euclid(MINUTE_MICROS), 0);
                 prop_assert_eq!(inner.end.rem_euclid(MINUTE_MICROS), 0);

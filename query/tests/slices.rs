@@ -1,5 +1,5 @@
 //! A slice answers what a database would that holds nothing but the slice's rows, in the head, in
-//! segments and with rows deleted; groups together are all rows.
+//! segments and with rows deleted, declared or not; groups together are all rows.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +10,7 @@ use driftline_query::{
 };
 use driftline_storage::{
     Column, Db, Declaration, Field, HOUR_MICROS, Kind, LabelBatch, MINUTE_MICROS, NULL, Options,
-    PredictionBatch, ReferenceRows, Schema, Task,
+    PredictionBatch, ReferenceRows, Retention, Schema, Task,
 };
 use proptest::prelude::*;
 
@@ -48,10 +48,22 @@ fn columns(rows: &[&Row]) -> Vec<Column> {
     ]
 }
 
+/// When slices by country are declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Declared {
+    Never,
+    BeforeRows,
+    AfterSealing,
+}
+
+fn declared() -> impl Strategy<Value = Declared> {
+    prop_oneof![Just(Declared::Never), Just(Declared::BeforeRows), Just(Declared::AfterSealing),]
+}
+
 /// A database of some rows by number; those from `sealed` on are in the head.
-fn database(rows: &[(usize, &Row)], sealed: usize) -> (tempfile::TempDir, Db) {
+fn database(rows: &[(usize, &Row)], sealed: usize, declared: Declared) -> (tempfile::TempDir, Db) {
     let dir = tempfile::tempdir().unwrap();
-    let db = Db::open(dir.path(), Options::on_disk(|| 20_000_000_000)).unwrap();
+    let db = Db::open(dir.path(), Options::on_disk(|| 10 * 86_400_000_000)).unwrap();
     db.create_model("m", Declaration::default(), Some(schema())).unwrap();
     let reference: Vec<Row> = (0..300)
         .map(|n| Row {
@@ -70,6 +82,10 @@ fn database(rows: &[(usize, &Row)], sealed: usize) -> (tempfile::TempDir, Db) {
     };
     let name = ReferenceName { model: "m".to_owned(), version: None, name: "default".to_owned() };
     set_reference(&db, name, reference).unwrap();
+    let key = ["country".to_owned()];
+    if declared == Declared::BeforeRows {
+        db.change_slices("m", &key, &[]).unwrap();
+    }
     for (place, part) in
         [&rows[..sealed.min(rows.len())], &rows[sealed.min(rows.len())..]].into_iter().enumerate()
     {
@@ -79,7 +95,13 @@ fn database(rows: &[(usize, &Row)], sealed: usize) -> (tempfile::TempDir, Db) {
         if place == 0 {
             db.seal().unwrap();
         }
+        if place == 0 && declared == Declared::AfterSealing {
+            db.change_slices("m", &key, &[]).unwrap();
+            while db.maintain().unwrap() {}
+        }
     }
+    let verified = db.verify(&mut |_, _| {}).unwrap();
+    assert!(verified.problems.is_empty(), "{:?}", verified.problems);
     (dir, db)
 }
 
@@ -207,6 +229,7 @@ proptest! {
         rows in rows(),
         sealed in 0_usize..80,
         slice in 0_usize..SLICES.len(),
+        declared in declared(),
     ) {
         let all: Vec<(usize, &Row)> = rows.iter().enumerate().collect();
         let (conditions, keeps) = SLICES[slice];
@@ -214,9 +237,9 @@ proptest! {
             rows.iter().filter(|(_, row)| keeps(row)).count()
         };
         let some: Vec<(usize, &Row)> = all.iter().copied().filter(|(_, row)| keeps(row)).collect();
-        let (_dir, db) = database(&all, sealed);
+        let (_dir, db) = database(&all, sealed, declared);
         let before = kept(&all[..sealed.min(all.len())]);
-        let (_other, alone) = database(&some, before);
+        let (_other, alone) = database(&some, before, Declared::Never);
         let Some(got) = answers(&db, &scope(conditions, &[])) else {
             // Refused, because no row of the interval is in it.
             let range = scope(conditions, &[]);
@@ -225,15 +248,24 @@ proptest! {
             return Ok(());
         };
         check(&got, &answers(&alone, &scope(&[], &[])).unwrap());
+        // Sums by bin are known of the same hours, or days, and bound the same.
+        let (got, want) =
+            (from_counts(&db, &scope(conditions, &[])), from_counts(&alone, &scope(&[], &[])));
+        for (got, want) in got[0].windows.iter().zip(&want[0].windows) {
+            for (got, want) in got.results.iter().zip(&want.results) {
+                prop_assert!(same(got, want), "{got:?}\n{want:?}");
+            }
+        }
     }
 
     #[test]
     fn groups_are_slices_and_all_of_them_are_all_rows(
         rows in rows(),
         sealed in 0_usize..80,
+        declared in declared(),
     ) {
         let all: Vec<(usize, &Row)> = rows.iter().enumerate().collect();
-        let (_dir, db) = database(&all, sealed);
+        let (_dir, db) = database(&all, sealed, declared);
         for (by, bands) in [(&["country"][..], false), (&["amount:10,40"][..], true)] {
             let answer = answers(&db, &scope(&[], by)).unwrap();
             let mut predictions = vec![0; answer.drift.windows.len()];
@@ -269,13 +301,102 @@ proptest! {
     }
 }
 
+/// What drift says without a look at single rows, from counts and sums.
+fn from_counts(db: &Db, scope: &Scope) -> Vec<DriftReport> {
+    let methods = Method::ALL.to_vec();
+    let request = DriftRequest { scope: scope.clone(), methods, ..DriftRequest::default() };
+    let report = drift(db, &request).unwrap();
+    let whole = DriftReport { groups: Vec::new(), rows_scanned: 0, ..report.clone() };
+    let group = |group: &DriftReport| DriftReport { rows_scanned: 0, ..group.clone() };
+    std::iter::once(whole).chain(report.groups.iter().map(group)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn a_declared_slice_answers_as_one_that_is_not(rows in rows(), sealed in 0_usize..80) {
+        let all: Vec<(usize, &Row)> = rows.iter().enumerate().collect();
+        let (_dir, plain) = database(&all, sealed, Declared::Never);
+        for declared in [Declared::BeforeRows, Declared::AfterSealing] {
+            let (_dir, db) = database(&all, sealed, declared);
+            // Of all columns, and then of some that the cache may have from before.
+            for by in [scope(&[], &["country"]), scope(&["amount<40"], &["country"])] {
+                let Some(want) = answers(&plain, &by) else { continue };
+                let got = answers(&db, &by).unwrap();
+                prop_assert_eq!(&got.drift.groups.len(), &want.drift.groups.len());
+                for (got, want) in got.drift.groups.iter().zip(&want.drift.groups) {
+                    prop_assert_eq!(&got.windows, &want.windows);
+                }
+                prop_assert_eq!(&got.performance.groups, &want.performance.groups);
+                for (got, want) in got.quality.groups.iter().zip(&want.quality.groups) {
+                    prop_assert_eq!(&got.windows, &want.windows);
+                }
+                prop_assert_eq!(from_counts(&db, &by), from_counts(&plain, &by));
+            }
+        }
+    }
+}
+
+#[test]
+fn values_past_the_bound_of_a_declared_key_are_answered_from_rows() {
+    let texts: Vec<String> = (0..40).map(|n| format!("c{n:02}")).collect();
+    let db = |declared: bool| {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(dir.path(), Options::on_disk(|| 10 * 86_400_000_000)).unwrap();
+        db.create_model("m", Declaration::default(), Some(schema())).unwrap();
+        if declared {
+            db.change_slices("m", &["country".to_owned()], &[]).unwrap();
+        }
+        // Value n has n + 1 rows, one of them with a label.
+        let rows = texts.iter().enumerate().flat_map(|(n, text)| vec![text.as_str(); n + 1]);
+        let countries: Vec<&str> = rows.collect();
+        let count = countries.len();
+        let nulls = |numeric| Column::nulls(numeric, count);
+        let columns = vec![
+            Column::Numeric((0..count).map(|n| n as f64).collect()),
+            Column::categories(countries.iter().map(|text| Some(*text))),
+            nulls(true),
+            Column::categories((0..count).map(|n| class(n % 2 == 0))),
+            nulls(true),
+            nulls(false),
+        ];
+        let batch = PredictionBatch {
+            ids: (0..count).map(|n| format!("p{n}")).collect(),
+            times: (0..count as i64).map(|n| 60_000_000 + n).collect(),
+            columns,
+        };
+        db.write_predictions("m", "1", batch).unwrap().wait().unwrap();
+        db.seal().unwrap();
+        (dir, db)
+    };
+    let ((_plain_dir, plain), (_dir, db)) = (db(false), db(true));
+    for condition in ["country=c39", "country=c00", "country!=c20", "country is not null"] {
+        let ask = |db: &Db| {
+            let request = QualityRequest {
+                scope: scope(&[condition], &[]),
+                features: Vec::new(),
+                ..Default::default()
+            };
+            quality(db, &request).unwrap().windows
+        };
+        assert_eq!(ask(&db), ask(&plain), "{condition}");
+    }
+    let groups = |db: &Db| {
+        let request = PerformanceRequest { scope: scope(&[], &["country"]), ..Default::default() };
+        performance(db, &request).unwrap().groups
+    };
+    assert_eq!(groups(&db).len(), 40);
+    assert_eq!(groups(&db), groups(&plain));
+}
+
 #[test]
 fn deleted_rows_are_in_no_slice() {
     let row =
         |time| Row { time, country: Some("FR"), amount: 1.0, predicted: true, label: Some(true) };
     let rows: Vec<Row> = (60..90).map(row).collect();
     let all: Vec<(usize, &Row)> = rows.iter().enumerate().collect();
-    let (_dir, db) = database(&all, all.len());
+    let (_dir, db) = database(&all, all.len(), Declared::BeforeRows);
     let ids: Vec<String> = (0..10).map(|n| format!("p{n}")).collect();
     db.delete_predictions("m", &ids.iter().collect()).unwrap();
     let got = answers(&db, &scope(&["country=FR"], &[])).unwrap();
@@ -290,7 +411,7 @@ fn a_value_that_no_row_has_is_refused_with_those_that_are_there() {
     let row = |country| Row { time: 60, country, amount: 1.0, predicted: true, label: None };
     let rows = [row(Some("FR")), row(Some("DE"))];
     let all: Vec<(usize, &Row)> = rows.iter().enumerate().collect();
-    let (_dir, db) = database(&all, 0);
+    let (_dir, db) = database(&all, 0, Declared::Never);
     let ask = |condition: &str| {
         let scope = scope(&[condition], &[]);
         performance(&db, &PerformanceRequest { scope, ..Default::default() })
@@ -306,4 +427,47 @@ fn a_value_that_no_row_has_is_refused_with_those_that_are_there() {
     let scope = scope(&[], &["amount"]);
     let error = performance(&db, &PerformanceRequest { scope, ..Default::default() }).unwrap_err();
     assert!(error.to_string().contains("amount:10,20,30"), "{error}");
+}
+
+#[test]
+fn a_declared_slice_outlives_its_rows() {
+    let row = |n: i64| Row {
+        time: n % 7_200,
+        country: COUNTRIES[n as usize % 4],
+        amount: f64::from(n as i32 % 50),
+        predicted: n % 3 == 0,
+        label: None,
+    };
+    let rows: Vec<Row> = (0..400).map(row).collect();
+    let all: Vec<(usize, &Row)> = rows.iter().enumerate().collect();
+    let ask = |db: &Db, condition: &str| {
+        let scope = Scope { from: 0, to: 2 * HOUR_MICROS, ..scope(&[condition], &[]) };
+        let methods = vec![Method::Psi];
+        drift(db, &DriftRequest { scope, methods, ..DriftRequest::default() }).unwrap()
+    };
+    for declared in [Declared::BeforeRows, Declared::Never] {
+        let (_dir, db) = database(&all, all.len(), declared);
+        let before = ask(&db, "country=FR").windows;
+        // A row of a later day, from which retention counts back.
+        let late = Row { time: 4 * 86_400, ..rows[0].clone() };
+        write(&db, &[(1_000, &late)]);
+        db.seal().unwrap();
+        let retention = Retention { rows_days: Some(2), ..Retention::default() };
+        db.set_retention("m", retention).unwrap();
+        while db.maintain().unwrap() {}
+        let after = ask(&db, "country=FR").windows;
+        if declared == Declared::Never {
+            assert!(!after[0].missing.is_empty(), "only rows could answer, and they are gone");
+            continue;
+        }
+        assert_eq!(after, before);
+        let by = Scope { from: 0, to: 2 * HOUR_MICROS, ..scope(&[], &["country"]) };
+        let request =
+            DriftRequest { scope: by, methods: vec![Method::Psi], ..DriftRequest::default() };
+        let groups = drift(&db, &request).unwrap().groups;
+        assert_eq!(groups.len(), 4);
+        let french = groups.iter().find(|g| g.scope.group[0].value.as_deref() == Some("FR"));
+        assert_eq!(french.unwrap().windows, after);
+        assert_eq!(after.iter().map(|window| window.predictions).sum::<u64>(), 100);
+    }
 }

@@ -47,6 +47,13 @@ pub trait Backend {
     ) -> Result<Arc<ModelRecord>>;
     /// See [`Monitor::add_tags`].
     fn add_tags(&self, model: &str, tags: &[String]) -> Result<Arc<ModelRecord>>;
+    /// See [`Monitor::change_slices`].
+    fn change_slices(
+        &self,
+        model: &str,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<Arc<ModelRecord>>;
     /// See [`Monitor::set_reference`].
     fn set_reference(
         &self,
@@ -147,6 +154,15 @@ impl Backend for Monitor {
 
     fn add_tags(&self, model: &str, tags: &[String]) -> Result<Arc<ModelRecord>> {
         self.add_tags(model, tags)
+    }
+
+    fn change_slices(
+        &self,
+        model: &str,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<Arc<ModelRecord>> {
+        self.change_slices(model, add, remove)
     }
 
     fn set_reference(
@@ -284,6 +300,15 @@ impl Backend for Client {
 
     fn add_tags(&self, model: &str, tags: &[String]) -> Result<Arc<ModelRecord>> {
         self.add_tags(model, tags).map(Arc::new)
+    }
+
+    fn change_slices(
+        &self,
+        model: &str,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<Arc<ModelRecord>> {
+        self.change_slices(model, add, remove).map(Arc::new)
     }
 
     fn set_reference(

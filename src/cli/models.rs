@@ -3,7 +3,7 @@
 use driftline_storage::{Error, ErrorKind, Task, VersionRecord, check_name};
 
 use super::{
-    args::{CreateArgs, GlobalArgs, ModelsCommand, RetentionArgs, TagsCommand},
+    args::{CreateArgs, GlobalArgs, ModelsCommand, RetentionArgs, SlicesCommand, TagsCommand},
     outcome::{Failure, Outcome},
     render,
     run::{open, open_existing, open_still, show, usage},
@@ -27,7 +27,22 @@ pub(super) fn models(global: &GlobalArgs, command: &ModelsCommand) -> Outcome {
         ModelsCommand::Stats { model } => stats(global, model.as_deref()),
         ModelsCommand::Retention(args) => retention(global, args),
         ModelsCommand::Tags(command) => tags(global, command),
+        ModelsCommand::Slices(command) => slices(global, command),
     }
+}
+
+fn slices(global: &GlobalArgs, command: &SlicesCommand) -> Outcome {
+    let backend = open_existing(global)?;
+    let record = match command {
+        SlicesCommand::List { model } => backend.model(model)?,
+        SlicesCommand::Add(args) => {
+            backend.change_slices(&args.model, &args.keys, &[]).map_err(usage)?
+        }
+        SlicesCommand::Remove(args) => {
+            backend.change_slices(&args.model, &[], &args.keys).map_err(usage)?
+        }
+    };
+    show(global, |out, format, style| render::slices(&record, out, format, style))
 }
 
 fn tags(global: &GlobalArgs, command: &TagsCommand) -> Outcome {
@@ -64,6 +79,10 @@ fn create_model(global: &GlobalArgs, args: &CreateArgs) -> Outcome {
         }
         (_, version) => {
             let made = backend.create_model(&args.model, args.declaration()).map_err(usage)?;
+            let made = match args.slice.as_slice() {
+                [] => made,
+                keys => backend.change_slices(&args.model, keys, &[]).map_err(usage)?,
+            };
             match version {
                 Some(version) => backend
                     .create_version(&args.model, version, VersionRecord::default())

@@ -171,6 +171,24 @@ impl Client {
         wire::model::model(self.wait(self.models_service().add_tags(request))?.model)
     }
 
+    /// Declares slice keys and takes others back, see [`crate::Monitor::change_slices`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn change_slices(
+        &self,
+        model: &str,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<ModelRecord> {
+        let request = v1::UpdateSlicesRequest {
+            model: model.to_owned(),
+            add: add.to_vec(),
+            remove: remove.to_vec(),
+        };
+        wire::model::model(self.wait(self.models_service().update_slices(request))?.model)
+    }
+
     /// Makes rows a reference, see [`crate::Monitor::set_reference`]. The schema is that of the
     /// reference's owner.
     ///

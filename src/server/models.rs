@@ -119,6 +119,19 @@ impl ModelService for Models {
         self.0.run(about, work).await.map(Response::new)
     }
 
+    async fn update_slices(
+        &self,
+        request: Request<v1::UpdateSlicesRequest>,
+    ) -> Result<Response<v1::UpdateSlicesResponse>, Status> {
+        let v1::UpdateSlicesRequest { model, add, remove } = request.into_inner();
+        let about = About::model(&model);
+        let work = move |shared: &Shared| {
+            let model = shared.monitor.change_slices(&model, &add, &remove)?;
+            Ok(v1::UpdateSlicesResponse { model: Some(wire::model::write_model(&model)) })
+        };
+        self.0.run(about, work).await.map(Response::new)
+    }
+
     async fn set_reference(
         &self,
         request: Request<Streaming<v1::SetReferenceRequest>>,

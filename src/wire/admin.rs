@@ -233,6 +233,7 @@ fn write_kind(kind: FileKind) -> v1::FileKind {
         FileKind::Partials => v1::FileKind::Partials,
         FileKind::Labels => v1::FileKind::Labels,
         FileKind::Tombstones => v1::FileKind::Tombstones,
+        FileKind::Slices => v1::FileKind::Slices,
         FileKind::References => v1::FileKind::References,
         FileKind::Waiting => v1::FileKind::Waiting,
     }

@@ -57,5 +57,6 @@ fn chosen(bytes: &[u8]) -> Option<(Schema, bool, &[u8])> {
     let kinds = [("x", Kind::Numeric), ("word", Kind::Categorical), ("truth", Kind::Boolean)];
     let features = kinds.map(|(name, kind)| Field { name: name.to_owned(), kind });
     let schema = Schema::new(task, features.to_vec(), None).ok()?;
+    let schema = schema.with_tags(&["region".to_owned()]).ok()?;
     Some((schema, choice / 3 % 2 == 1, message))
 }

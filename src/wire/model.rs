@@ -98,6 +98,7 @@ pub(crate) fn model(model: Option<v1::Model>) -> Result<ModelRecord> {
         schema: model.schema.map(schema).transpose()?.map(Arc::new),
         versions,
         retention: model.retention.map(retention).unwrap_or_default(),
+        slices: model.slices,
     })
 }
 
@@ -115,6 +116,7 @@ pub(crate) fn write_model(model: &ModelRecord) -> v1::Model {
         schema: model.schema.as_deref().map(write_schema),
         versions: model.versions.iter().map(version).collect(),
         retention: Some(write_retention(&model.retention)),
+        slices: model.slices.clone(),
     }
 }
 
@@ -260,6 +262,7 @@ mod tests {
             schema: Some(schema),
             versions: [("v1".to_owned(), own), ("v2".to_owned(), VersionRecord::default())].into(),
             retention: Retention { rows_days: Some(90), ..Retention::default() },
+            slices: vec!["region".to_owned()],
         };
         assert_eq!(model(Some(write_model(&record))).expect("valid"), record);
     }

@@ -30,6 +30,8 @@ use crate::{
     outcome::Outcomes,
     partials_file::PartialsFile,
     rows::RowFile,
+    slice_counts::SliceCounts,
+    slices_file::SlicesFile,
     vfs::Vfs,
 };
 
@@ -44,7 +46,9 @@ pub(crate) enum Item {
     Answers(Arc<Answers>),
     Scores(Arc<Vec<f64>>),
     Graded(Arc<GradedDay>),
-    Deleted(Arc<RoaringBitmap>),
+    RowSet(Arc<RoaringBitmap>),
+    Slices(Arc<SlicesFile>),
+    SliceCounts(Arc<SliceCounts>),
 }
 
 /// Which of the things that can be had of a file is meant.
@@ -63,6 +67,10 @@ pub(crate) enum Of {
     Graded(u64, Grain),
     /// Of a file of deleted rows, the labels that the sidecars of its segment leave without them.
     Labels(u64),
+    /// Of a row file or, where rows are deleted, of the file of these: the rows of a slice.
+    SliceRows(u128),
+    /// The same, or of a slices file: the counts of a slice.
+    SliceCounts(u128),
 }
 
 /// Hash of path and offset, hash of the content, and what of it. Both together name a file: a hash of
@@ -87,7 +95,9 @@ impl Weighter<Key, Item> for ByBytes {
             Item::Answers(answers) => answers.bytes(),
             Item::Scores(scores) => scores.len() * size_of::<f64>(),
             Item::Graded(day) => day.bytes(),
-            Item::Deleted(rows) => rows.serialized_size(),
+            Item::RowSet(rows) => rows.serialized_size(),
+            Item::Slices(file) => file.bytes(),
+            Item::SliceCounts(counts) => counts.bytes(),
         };
         (bytes as u64).max(1)
     }
@@ -161,8 +171,13 @@ impl Files {
     }
 
     /// Puts what is known already of a file.
-    pub(crate) fn put(&self, record: &FileRecord, item: Item) {
-        self.cache.insert(key(record, Of::File), item);
+    pub(crate) fn put(&self, record: &FileRecord, of: Of, item: Item) {
+        self.cache.insert(key(record, of), item);
+    }
+
+    /// Something of a file, if it is in the cache.
+    pub(crate) fn get(&self, record: &FileRecord, of: Of) -> Option<Item> {
+        self.cache.get(&key(record, of))
     }
 
     /// The bytes of a file, checked.

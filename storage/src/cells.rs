@@ -135,6 +135,11 @@ impl Cells {
         self.marks.len()
     }
 
+    /// The columns of the binning that are counted.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        self.columns.iter().map(|column| column.place).collect()
+    }
+
     /// The slots that are read.
     pub(crate) fn spans(&self) -> &[Range<usize>] {
         &self.spans

@@ -83,6 +83,7 @@ impl Db {
             schema: Some(Arc::new(schema())),
             versions: BTreeMap::new(),
             retention: Retention::default(),
+            slices: Vec::new(),
         };
         self.change_model(&name, |known, _| Ok(known.is_none().then_some(record)))
     }

@@ -19,6 +19,8 @@ pub enum FileKind {
     Labels,
     /// Deleted rows of a segment.
     Tombstones,
+    /// Rows and counts of the declared slices of a segment.
+    Slices,
     /// Rows and counts of a reference.
     References,
     /// Labels that wait for their prediction.
@@ -27,7 +29,7 @@ pub enum FileKind {
 
 impl FileKind {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Catalog,
         Self::Log,
         Self::Rows,
@@ -35,12 +37,20 @@ impl FileKind {
         Self::Partials,
         Self::Labels,
         Self::Tombstones,
+        Self::Slices,
         Self::References,
         Self::Waiting,
     ];
     /// Those that hold the data of a model.
-    pub const OF_MODEL: [Self; 6] =
-        [Self::Rows, Self::Ids, Self::Partials, Self::Labels, Self::Tombstones, Self::References];
+    pub const OF_MODEL: [Self; 7] = [
+        Self::Rows,
+        Self::Ids,
+        Self::Partials,
+        Self::Labels,
+        Self::Tombstones,
+        Self::Slices,
+        Self::References,
+    ];
 
     /// Its name in answers.
     pub fn name(self) -> &'static str {
@@ -52,6 +62,7 @@ impl FileKind {
             Self::Partials => "partials",
             Self::Labels => "labels",
             Self::Tombstones => "tombstones",
+            Self::Slices => "slices",
             Self::References => "references",
             Self::Waiting => "waiting_labels",
         }
@@ -75,7 +86,7 @@ impl FileKind {
                 "restore the file from a backup; until then windows that need it leave it out and \
                  say so"
             }
-            Self::Partials => {
+            Self::Partials | Self::Slices => {
                 "restore the file from a backup; until then counts come from the rows, more slowly"
             }
             Self::Ids => {
@@ -99,6 +110,7 @@ impl FileKind {
         .into_iter()
         .chain(labels)
         .chain(segment.tombstones.iter().map(|file| (Self::Tombstones, file)))
+        .chain(segment.slices.iter().map(|slices| (Self::Slices, &slices.file)))
         .filter(|(_, file)| !file.path.is_empty())
     }
 }

@@ -5,7 +5,7 @@
 //!   LOCK                                      held by the process that has the database open
 //!   catalog.redb                              the truth about everything below
 //!   wal/<first sequence, 20 digits>.wal
-//!   segments/model=<m>/version=<v>/date=<d>/<id>.parquet .partials .ids .<generation>.labels
+//!   segments/model=<m>/version=<v>/date=<d>/<id>.parquet .partials .ids .slices .<generation>.labels
 //!   references/<id>.parquet <id>.reference
 //!   packs/<id>.pack                           files of small segments, one after the other
 //!   orphans/<id>.orphans

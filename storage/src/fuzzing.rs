@@ -2,11 +2,13 @@
 //! what the tests call with the corpus that fuzzing left.
 //!
 //! A checksum would stop nearly all bytes at the door, so the decoders behind one get content that
-//! is wrapped here. The content of a file of sections is `version:u8 (kind:u8 length:u32 bytes)*`.
+//! is wrapped here. The content of a file of sections is `version:u8 (kind length:u32 bytes)*`, where
+//! kind is a byte, or two for slices.
 
 use std::{path::Path, sync::Arc};
 
 use crate::{
+    binning::{Binning, ColumnBins},
     catalog::foreign::{decode_entry, entries_of},
     cells::Cells,
     codec::{Get, Put as _},
@@ -19,6 +21,7 @@ use crate::{
     partials_file::{self, PartialsFile},
     record, reference, replay, rows,
     section::{Format, SectionReader, SectionWriter},
+    slices_file::{self, SlicesFile},
     tally::Tallies,
     time::DAY_MINUTES,
     tombstones,
@@ -29,7 +32,7 @@ use crate::{
 pub type Decoder = fn(&[u8]);
 
 /// The decoders by the name of their fuzz target.
-pub const DECODERS: [(&str, Decoder); 13] = [
+pub const DECODERS: [(&str, Decoder); 14] = [
     ("file", file),
     ("pack", pack),
     ("records", records),
@@ -41,6 +44,7 @@ pub const DECODERS: [(&str, Decoder); 13] = [
     ("labels", labels),
     ("label_delta", label_delta),
     ("tombstones", tombstones),
+    ("slices", slices),
     ("reference", reference),
     ("waiting", waiting),
 ];
@@ -136,6 +140,41 @@ pub fn tombstones(bytes: &[u8]) {
     let _ = tombstones::decode(path(), &wrapped(tombstones::FORMAT, bytes));
 }
 
+/// The binning of the database that the seeds are from: counts of slices stand without theirs.
+fn small_binning() -> Binning {
+    let edges = |edges: &[f64]| ColumnBins::Numeric { edges: edges.to_vec() };
+    let names =
+        |names: [&str; 2]| ColumnBins::Categories { names: names.map(str::to_owned).into() };
+    let columns = [
+        ("x", edges(&[-0.5, 0.0, 0.5])),
+        ("word", names(["red", "green"])),
+        ("truth", names(["false", "true"])),
+        ("score", edges(&[0.5])),
+        ("prediction", names(["no", "yes"])),
+    ];
+    Binning::new(columns.map(|(name, bins)| (name.to_owned(), bins)).into())
+}
+
+/// Declared slices: the rows of each value, and its counts.
+pub fn slices(bytes: &[u8]) {
+    let Ok(file) = SlicesFile::open(path().into(), wrapped(slices_file::FORMAT, bytes)) else {
+        return;
+    };
+    let binning = Arc::new(small_binning());
+    let places: Vec<usize> = (0..binning.columns().len()).collect();
+    for value in file.keys().iter().flat_map(|key| &key.values) {
+        let _ = file.rows(value);
+        let Ok(counts) = file.counts_in(value, binning.clone()) else { continue };
+        let mut tallies = Tallies::new(Arc::new(Cells::fine(binning.clone(), &places)), 2);
+        let windows = [0..60, 60..DAY_MINUTES];
+        let _ = counts.fold(windows.into_iter().enumerate(), &mut tallies);
+        let mut moments = vec![ColumnMoments::default(); places.len()];
+        if let Some(hours) = counts.moment_minutes(0..DAY_MINUTES) {
+            let _ = counts.fold_moments(hours, &places, &mut moments);
+        }
+    }
+}
+
 /// Counts of a reference.
 pub fn reference(bytes: &[u8]) {
     file(&wrapped(reference::FORMAT, bytes));
@@ -156,7 +195,9 @@ fn wrapped(format: Format, bytes: &[u8]) -> Vec<u8> {
     let mut get = Get::new(bytes);
     let version = u16::from(get.u8().unwrap_or(0)).min(format.version);
     let mut writer = SectionWriter::new(Format { version, ..format });
-    while let (Ok(kind @ 1..), Ok(length)) = (get.u8(), get.u32()) {
+    let wide = format == slices_file::FORMAT;
+    let kind = |get: &mut Get<'_>| if wide { get.u16() } else { get.u8().map(u16::from) };
+    while let (Ok(kind @ 1..), Ok(length)) = (kind(&mut get), get.u32()) {
         let content = get.take((length as usize).min(get.rest())).unwrap_or_default();
         if writer.push_stored(u32::from(kind), content).is_err() {
             break;
@@ -175,11 +216,12 @@ pub fn seeds(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         (labels::FORMAT, "labels"),
         (label_delta::FORMAT, "label_delta"),
         (tombstones::FORMAT, "tombstones"),
+        (slices_file::FORMAT, "slices"),
         (reference::FORMAT, "reference"),
         (waiting::FORMAT, "waiting"),
     ] {
         if let Ok(reader) = SectionReader::open(path(), bytes, format) {
-            seeds.push((name, unwrapped(&reader)));
+            seeds.push((name, unwrapped(&reader, format == slices_file::FORMAT)));
         }
     }
     if let Ok(seen) = replay::survey(path(), bytes) {
@@ -192,12 +234,16 @@ pub fn seeds(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     seeds
 }
 
-fn unwrapped(reader: &SectionReader<'_>) -> Vec<u8> {
+fn unwrapped(reader: &SectionReader<'_>, wide: bool) -> Vec<u8> {
     let mut out = vec![reader.version() as u8];
     for entry in reader.entries() {
         let kind = SectionReader::kind_of(entry);
         let content = reader.section(kind).ok().flatten().unwrap_or_default();
-        out.put_u8(kind as u8);
+        if wide {
+            out.put_u16(kind as u16);
+        } else {
+            out.put_u8(kind as u8);
+        }
         out.put_u32(content.len() as u32);
         out.extend_from_slice(&content);
     }

@@ -59,18 +59,23 @@ mod labels;
 mod label_delta;
 mod graded;
 mod tombstones;
+mod slice;
+mod slice_counter;
+mod slices_file;
+mod slice_counts;
 mod waiting;
 mod catalog;
 mod reference;
 mod row_index;
-mod slice;
 mod head;
 mod cache;
 mod segment;
+mod sliced;
 mod snapshot;
 mod state;
 mod targets;
 mod publication;
+mod declared;
 mod seal;
 mod command;
 mod writer;
@@ -110,7 +115,7 @@ pub use inspect::{Datum, Inspection, List, inspect};
 pub use latency::{FIRST_MS as LATENCY_FIRST_MS, RATIO as LATENCY_RATIO, latency_edges};
 pub use manifest::{
     Level, ModelKind, ModelRecord, ReferenceRecord, ReferenceSource, Retention, SegmentRecord,
-    SidecarRecord, VersionRecord, Written,
+    SidecarRecord, SlicesRecord, VersionRecord, Written,
 };
 pub use model_stats::{AgeStats, FileStats, ModelStats, SeriesStats};
 pub use moments::{ColumnMoments, OFFSET_STEPS, Outline};

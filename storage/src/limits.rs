@@ -14,6 +14,14 @@ pub const POINT_TAGS_MAX: usize = 16;
 pub const FEATURES_MAX: usize = 2_000;
 /// Tags of one model: each is a column of every row, and few of them make a slice worth asking for.
 pub const TAGS_MAX: usize = 32;
+/// Columns of a model that slices are declared by: the counts of each cost about as much again as
+/// those of all rows.
+pub const SLICE_KEYS_MAX: usize = 4;
+/// Values of a declared column that a segment keeps counts of, the most frequent; the others are
+/// looked up in the rows.
+pub const SLICE_VALUES_MAX: usize = 16;
+/// Rows that are read at a time to count a slice.
+pub const SLICE_CHUNK_ROWS: u32 = 65_536;
 /// Rows of one batch: keeps a batch's partials and log record in the cache and the log frame small.
 pub const BATCH_ROWS_MAX: usize = 65_536;
 /// Bytes of one batch in memory: with it a group stays below [`RECORD_BYTES_MAX`].

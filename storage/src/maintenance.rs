@@ -1,17 +1,18 @@
 //! What maintenance there is to do, one piece at a time.
 //!
 //! In this order: what is past its retention; rows that were deleted; counts with another binning
-//! than the version's reference fixes; segments of a day that are many for their size; sidecars
-//! that are many. Each piece is one publication, so a crash loses at most the work of one, and what
+//! than the version's reference fixes; segments of a day that are many for their size; slices that were
+//! declared, or are no more, since a segment was written; sidecars that are many. Each piece is one publication, so a crash loses at most the work of one, and what
 //! is still to do is seen again from the manifest. A piece that fails on damage is left alone.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
+    declared::keys_of,
     error::{Error, ErrorKind, Result},
     limits,
     manifest::{Level, ModelKind, ModelRecord, Retention},
-    rewrite::{Group, drop_segment, fold, rewrite, thin},
+    rewrite::{Group, drop_segment, fold, rewrite, slice, thin},
     segment::Segment,
     state::{Shared, State},
     time::day_of,
@@ -27,14 +28,17 @@ enum Work {
     Rewrite(Vec<Group>),
     /// Writes the labels of a segment as one sidecar.
     Fold(Arc<Segment>),
+    /// Counts the declared slices of a segment, or takes those that are declared no more.
+    Slice(Arc<Segment>, Vec<String>),
 }
 
 impl Work {
     fn set_broken(&self) {
         match self {
-            Self::Drop(segment) | Self::Thin(segment, _) | Self::Fold(segment) => {
-                segment.set_broken();
-            }
+            Self::Drop(segment)
+            | Self::Thin(segment, _)
+            | Self::Fold(segment)
+            | Self::Slice(segment, _) => segment.set_broken(),
             Self::Rewrite(groups) => groups.iter().flatten().for_each(|s| s.set_broken()),
         }
     }
@@ -50,6 +54,7 @@ pub(crate) fn step(shared: &Shared, everything: bool) -> Result<bool> {
         Work::Thin(segment, level) => thin(shared, segment, *level),
         Work::Rewrite(groups) => rewrite_each(shared, groups),
         Work::Fold(segment) => fold(shared, segment),
+        Work::Slice(segment, keys) => slice(shared, segment, keys),
     };
     match outcome {
         Err(error) if is_damage(&error) => {
@@ -91,6 +96,7 @@ fn choose(shared: &Shared, everything: bool) -> Option<Work> {
         .or_else(|| to_purge(&state))
         .or_else(|| to_rebin(&state))
         .or_else(|| to_compact(&state, everything))
+        .or_else(|| to_slice(&state))
         .or_else(|| to_fold(&state, everything))
 }
 
@@ -218,6 +224,22 @@ fn fitting(mut segments: Group) -> Group {
         chosen.push(segment);
     }
     chosen
+}
+
+fn to_slice(state: &State) -> Option<Work> {
+    for ((model, _), days) in &state.segments.versions {
+        let model = state.models.get(model).map(|model| &**model);
+        // The newest first: that is where people look.
+        for segment in whole(days.values().rev().flatten()) {
+            let record = segment.record();
+            let has = record.slices.as_ref().map(|slices| slices.keys.as_slice());
+            let wanted = keys_of(model, &record.schema);
+            if has.unwrap_or_default() != wanted {
+                return Some(Work::Slice(segment.clone(), wanted));
+            }
+        }
+    }
+    None
 }
 
 fn to_fold(state: &State, everything: bool) -> Option<Work> {

@@ -63,6 +63,9 @@ pub struct ModelRecord {
     /// How long its data is kept.
     #[serde(default)]
     pub retention: Retention,
+    /// Columns whose values are slices that segments keep counts of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<String>,
 }
 
 /// How many days of event time each level of a model's data is kept, counted back from now; none
@@ -227,6 +230,15 @@ pub enum Level {
     Days,
 }
 
+/// The counts of declared slices of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlicesRecord {
+    /// The columns that slices were declared by when it was written.
+    pub keys: Vec<String>,
+    /// The file.
+    pub file: FileRecord,
+}
+
 /// A segment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SegmentRecord {
@@ -260,6 +272,8 @@ pub struct SegmentRecord {
     pub labels: Vec<SidecarRecord>,
     /// Its deleted rows, until they are purged.
     pub tombstones: Option<FileRecord>,
+    /// The counts of declared slices.
+    pub slices: Option<SlicesRecord>,
     /// Bytes of rows as they came in, of which this segment holds the rest.
     pub ingested_bytes: u64,
 }
@@ -269,7 +283,8 @@ impl SegmentRecord {
     pub fn files(&self) -> impl Iterator<Item = &FileRecord> {
         let rows = [&self.rows, &self.partials, &self.ids];
         let labels = self.labels.iter().map(|sidecar| &sidecar.file);
-        let all = rows.into_iter().chain(labels).chain(&self.tombstones);
+        let slices = self.slices.iter().map(|slices| &slices.file);
+        let all = rows.into_iter().chain(labels).chain(&self.tombstones).chain(slices);
         all.filter(|file| !file.path.is_empty())
     }
 
@@ -304,6 +319,8 @@ pub(crate) struct StoredSegment {
     labels: StoredSidecars,
     #[serde(default)]
     tombstones: Option<FileRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slices: Option<SlicesRecord>,
     #[serde(default)]
     ingested_bytes: u64,
 }
@@ -342,6 +359,7 @@ impl StoredSegment {
             ids: record.ids,
             labels: StoredSidecars::Many(record.labels),
             tombstones: record.tombstones,
+            slices: record.slices,
             ingested_bytes: record.ingested_bytes,
         }
     }
@@ -372,6 +390,7 @@ impl StoredSegment {
             ids: self.ids,
             labels,
             tombstones: self.tombstones,
+            slices: self.slices,
             ingested_bytes: self.ingested_bytes,
         })
     }

@@ -63,6 +63,7 @@ impl Db {
             schema: schema.map(Arc::new),
             versions: BTreeMap::new(),
             retention: Retention::default(),
+            slices: Vec::new(),
         };
         self.change_model(name, |known, count| {
             if known.is_some() {
@@ -174,6 +175,48 @@ impl Db {
         })
     }
 
+    /// Declares columns whose values are slices that segments keep counts of, and takes others back.
+    /// Segments that are there get theirs from maintenance.
+    ///
+    /// # Errors
+    /// `NotFound` for a column that the model does not have, or a key to take back that is not
+    /// declared; `InvalidArgument` for a column of numbers, and past [`limits::SLICE_KEYS_MAX`].
+    pub fn change_slices(
+        &self,
+        model: &str,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<Arc<ModelRecord>> {
+        self.model(model)?;
+        self.change_model(model, |known, _| {
+            let Some(known) = known else { return Ok(None) };
+            let mut next = known.clone();
+            for key in remove {
+                if !known.slices.contains(key) {
+                    let near = near_misses(key, known.slices.iter().map(String::as_str));
+                    let text = format!("{key:?} is not declared as a slice key{near}");
+                    return Err(Error::not_found("slices", key, text));
+                }
+            }
+            next.slices.retain(|key| !remove.contains(key));
+            for key in add {
+                check_slice_key(known, key)?;
+                if !next.slices.contains(key) {
+                    next.slices.push(key.clone());
+                }
+            }
+            if next.slices.len() > limits::SLICE_KEYS_MAX {
+                let text = format!(
+                    "{} slice keys, at most {}; others are answered from rows all the same",
+                    next.slices.len(),
+                    limits::SLICE_KEYS_MAX
+                );
+                return Err(Error::invalid("slices", text));
+            }
+            Ok((next != *known).then_some(next))
+        })
+    }
+
     /// The record of a model or a companion.
     pub(crate) fn record(&self, name: &str) -> Option<Arc<ModelRecord>> {
         self.shared.read().models.get(name).cloned()
@@ -227,4 +270,36 @@ fn tagged(schema: Arc<Schema>, stated: &[String], model: &ModelRecord) -> Result
 fn with_free_tags(schema: &Schema, tags: &[String]) -> Result<Schema> {
     let free = tags.iter().filter(|tag| !schema.features.iter().any(|f| f.name == **tag));
     schema.clone().with_tags(free)
+}
+
+/// A slice key is a tag or a feature of categories or booleans, of the model or of a version; before
+/// the columns are known, a tag that was stated.
+fn check_slice_key(model: &ModelRecord, key: &str) -> Result<()> {
+    let versions = model.versions.values().filter_map(|version| version.schema.as_deref());
+    let schemas: Vec<&Schema> = model.schema.as_deref().into_iter().chain(versions).collect();
+    if schemas.is_empty() && model.declaration.tags.iter().any(|tag| tag == key) {
+        return Ok(());
+    }
+    let columns = || schemas.iter().flat_map(|schema| schema.slice_columns());
+    let numeric = |schema: &&Schema| {
+        schema.features.iter().any(|feature| feature.name == key && feature.kind.is_numeric())
+    };
+    if columns().any(|name| name == key) {
+        return Ok(());
+    }
+    if schemas.iter().any(numeric) {
+        let text = format!("{key:?} is numeric; slices of bands are answered from rows by --by");
+        return Err(Error::invalid("slices", text));
+    }
+    let near = near_misses(key, columns());
+    let hint = match (near.is_empty(), schemas.is_empty()) {
+        (true, true) => "; its columns are not known yet, state it as a tag first".to_owned(),
+        (true, false) => {
+            let names: Vec<&str> = columns().take(20).collect();
+            format!("; slices can be declared by {}", names.join(", "))
+        }
+        _ => near,
+    };
+    let text = format!("{key:?} is no tag and no categorical feature of the model{hint}");
+    Err(Error::not_found("slices", key, text))
 }

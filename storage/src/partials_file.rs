@@ -20,7 +20,7 @@ use crate::{
     cells::{Cells, Running, Until},
     codec::{DecodeError, Decoded, Get},
     counts::Counts,
-    day::{DAY_HOURS, DayPartials, HOUR_MINUTES, Minutes},
+    day::{DAY_HOURS, HOUR_MINUTES, Minutes},
     error::{Error, ErrorKind, Result},
     hours::{Group, HourLists, Hours, RunningHours},
     limits,
@@ -47,74 +47,12 @@ pub(crate) const MINUTES_OF_HOUR: u32 = 100;
 /// First section of moments by hour.
 pub(crate) const MOMENTS_OF_HOUR: u32 = 200;
 
-/// Writes the buckets of a day.
-///
-/// # Errors
-/// `Io` if compression fails.
-pub fn write_partials(binning: &Binning, names: &NewNames, day: &DayPartials) -> Result<Vec<u8>> {
-    let packed = |error: std::io::Error| Error::new(ErrorKind::Io, format!("pack counts: {error}"));
-    let seen = seen_names(binning, names, day);
-    let mut columns: Vec<ColumnSlots> = (0..binning.columns().len())
-        .map(|place| ColumnSlots { known: binning.column_slots(place), new: Vec::new() })
-        .collect();
-    let mut texts = vec![Vec::new(); columns.len()];
-    for ((new, (place, name)), _) in names.iter().enumerate().zip(&seen).filter(|(_, seen)| **seen)
-    {
-        if let (Some(column), Some(texts)) = (columns.get_mut(place), texts.get_mut(place)) {
-            column.new.push(binning.slots() + new);
-            texts.push(name.to_string());
-        }
-    }
-    let mut writer = SectionWriter::new(FORMAT);
-    let mut matrix = MatrixWriter::new().map_err(packed)?;
-    let mut out = Vec::new();
-    binning.encode(&mut out);
-    texts.iter().for_each(|names| put_names(&mut out, names));
-    writer.push(NAMES, &out)?;
-    out.clear();
-    let hours: Vec<(u16, &Counts)> = day.hours().map(|(hour, of)| (hour, &of.total)).collect();
-    matrix.put(&mut out, &columns, &hours).map_err(packed)?;
-    writer.push(HOURS, &out)?;
-    for (number, hour) in day.hours() {
-        out.clear();
-        let minutes: Vec<(u16, &Counts)> =
-            hour.minutes.iter().map(|(number, of)| (u16::from(*number), &**of)).collect();
-        matrix.put(&mut out, &columns, &minutes).map_err(packed)?;
-        writer.push(MINUTES_OF_HOUR + u32::from(number), &out)?;
-    }
-    let by_hour = day.total().rows() as usize >= limits::HOUR_MOMENTS_ROWS_MIN * hours.len();
-    let mut of_day = Moments::default();
-    for (number, hour) in day.hours() {
-        of_day.merge(&hour.moments);
-        if by_hour {
-            out.clear();
-            hour.moments.encode(binning, &mut out);
-            writer.push(MOMENTS_OF_HOUR + u32::from(number), &out)?;
-        }
-    }
-    out.clear();
-    of_day.encode(binning, &mut out);
-    writer.push(MOMENTS_OF_DAY, &out)?;
-    Ok(writer.finish())
-}
-
-/// Which new categories a day counts.
-fn seen_names(binning: &Binning, names: &NewNames, day: &DayPartials) -> Vec<bool> {
-    let mut seen = vec![false; names.len()];
-    day.total().for_each(|slot, _| {
-        let new = slot.checked_sub(binning.slots());
-        if let Some(seen) = new.and_then(|new| seen.get_mut(new)) {
-            *seen = true;
-        }
-    });
-    seen
-}
-
-/// The partials file of a segment in memory.
+/// The partials file of a segment in memory, or the counts of a slice among the others of its file.
 #[derive(Debug)]
 pub struct PartialsFile {
     path: Arc<Path>,
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
+    place: Place,
     version: u16,
     binning: Arc<Binning>,
     names: NewNames,
@@ -126,7 +64,8 @@ pub struct PartialsFile {
     /// Without latency and status, which are read when they are asked for.
     hours: Hours,
     kept: KeptMoments,
-    minutes: Arc<MinuteCache>,
+    /// None where no minutes are kept.
+    minutes: Option<Arc<MinuteCache>>,
     /// Names the file in the cache.
     number: u64,
 }
@@ -143,14 +82,14 @@ enum KeptMoments {
 }
 
 impl KeptMoments {
-    fn of(reader: &SectionReader<'_>) -> Self {
-        let has = |kind: u32| move |entry: &Entry| SectionReader::kind_of(entry) >= kind;
-        match reader.entries() {
-            all if all.iter().any(has(MOMENTS_OF_HOUR)) => Self::Hours,
-            all if all.iter().any(|entry| SectionReader::kind_of(entry) == MOMENTS_OF_DAY) => {
-                Self::Day
-            }
-            _ => Self::Nothing,
+    fn of(reader: &SectionReader<'_>, place: Place) -> Self {
+        let of_hours = MOMENTS_OF_HOUR..MOMENTS_OF_HOUR + DAY_HOURS as u32;
+        let kinds = |entry: &Entry| SectionReader::kind_of(entry).checked_sub(place.base);
+        let mut kinds = reader.entries().iter().filter_map(kinds);
+        match kinds.clone().any(|kind| of_hours.contains(&kind)) {
+            true => Self::Hours,
+            false if kinds.any(|kind| kind == MOMENTS_OF_DAY) => Self::Day,
+            false => Self::Nothing,
         }
     }
 }
@@ -162,22 +101,44 @@ impl PartialsFile {
     /// # Errors
     /// `Corruption` with the file.
     pub fn open(path: Arc<Path>, bytes: Vec<u8>, minutes: Arc<MinuteCache>) -> Result<Self> {
+        Self::open_at(path, Arc::new(bytes), Place::PARTIALS, None, Some(minutes))
+    }
+
+    /// Opens the sections of one day; the binning must be known where it does not stand among them.
+    ///
+    /// # Errors
+    /// `Corruption` with the file.
+    pub(crate) fn open_at(
+        path: Arc<Path>,
+        bytes: Arc<Vec<u8>>,
+        place: Place,
+        known: Option<Arc<Binning>>,
+        minutes: Option<Arc<MinuteCache>>,
+    ) -> Result<Self> {
         let (version, kept, names, hours) = {
-            let reader = SectionReader::open(&path, &bytes, FORMAT)?;
-            let kept = KeptMoments::of(&reader);
-            (reader.version(), kept, reader.required(NAMES)?, reader.required(HOURS)?)
+            let reader = SectionReader::open(&path, &bytes, place.format)?;
+            let kept = KeptMoments::of(&reader, place);
+            // A file of slices has the buckets of the newest version.
+            let version = if place.whole { reader.version() } else { FORMAT.version };
+            let section = |kind| reader.required(place.kind(kind));
+            (version, kept, section(NAMES)?, section(HOURS)?)
         };
         let bad = |error: DecodeError| Error::corruption(&path, 0, format!("expected {}", error.0));
-        let (binning, names, columns) = get_binning(&names, version).map_err(bad)?;
+        let mut get = Get::new(&names);
+        let binning = match known {
+            Some(binning) => binning,
+            None => Arc::new(Binning::decode(&mut get).map_err(bad)?),
+        };
+        let (names, columns) = get_new_names(get, &binning, version).map_err(bad)?;
         let slots = binning.slots() + names.len();
-        let number = minutes.file_number();
+        let number = minutes.as_ref().map_or(0, |minutes| minutes.file_number());
         let operations = operations_of(&binning);
         let hole = Group::Monitored.hole(&operations);
         let hours = get_hours(&hours, version, &columns, slots, hole).map_err(bad)?;
-        let binning = Arc::new(binning);
         Ok(Self {
             path,
             bytes,
+            place,
             version,
             binning,
             names,
@@ -196,9 +157,11 @@ impl PartialsFile {
         &self.binning
     }
 
-    /// Bytes in memory, without the minutes in the cache.
+    /// Bytes in memory, without the minutes in the cache and, of a slice, without the file that it
+    /// shares with others.
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.bytes.len() + self.hours.bytes() + self.binning.bytes()
+        let own = if self.place.whole { self.bytes.len() + self.binning.bytes() } else { 0 };
+        size_of::<Self>() + self.hours.bytes() + own
     }
 
     /// Adds minutes `[start, end)` of the day to windows, by their place; windows are ascending.
@@ -249,8 +212,9 @@ impl PartialsFile {
     }
 
     fn read_hours(&self, group: Group) -> Result<Hours> {
-        let reader = SectionReader::open(&self.path, &self.bytes, FORMAT)?;
-        let (hours, hole) = (reader.required(HOURS)?, group.hole(&self.operations));
+        let reader = SectionReader::open(&self.path, &self.bytes, self.place.format)?;
+        let (hours, hole) =
+            (reader.required(self.place.kind(HOURS))?, group.hole(&self.operations));
         get_hours(&hours, self.version, &self.columns, self.slots, hole)
             .map_err(|error| Error::corruption(&self.path, 0, format!("expected {}", error.0)))
     }
@@ -312,10 +276,14 @@ impl PartialsFile {
 
     /// The minutes of an hour that have rows, with the slots of some spans at least.
     fn minutes(&self, hour: u16, spans: &[Range<usize>]) -> Result<Arc<HourMinutes>> {
+        let Some(cache) = &self.minutes else {
+            return Err(Error::corruption(&self.path, 0, "no minutes are kept of a slice"));
+        };
         let group = Group::of(spans, &self.operations);
-        self.minutes.of_hour(self.number, hour, group, || {
-            let reader = SectionReader::open(&self.path, &self.bytes, FORMAT)?;
-            let section = reader.section(MINUTES_OF_HOUR + u32::from(hour))?.unwrap_or_default();
+        cache.of_hour(self.number, hour, group, || {
+            let reader = SectionReader::open(&self.path, &self.bytes, self.place.format)?;
+            let kind = self.place.kind(MINUTES_OF_HOUR + u32::from(hour));
+            let section = reader.section(kind)?.unwrap_or_default();
             let first = if self.version < 2 { hour * HOUR_MINUTES } else { 0 };
             let numbers = first + HOUR_MINUTES;
             let hole = group.hole(&self.operations);
@@ -363,7 +331,7 @@ impl PartialsFile {
         selected: &[usize],
         into: &mut [ColumnMoments],
     ) -> Result<()> {
-        let reader = SectionReader::open(&self.path, &self.bytes, FORMAT)?;
+        let reader = SectionReader::open(&self.path, &self.bytes, self.place.format)?;
         let mut add = |section: Vec<u8>, rows: u32| {
             let mut get = Get::new(&section);
             let moments = Moments::decode(&mut get, &self.binning, u64::from(rows));
@@ -377,13 +345,39 @@ impl PartialsFile {
         let rows = self.hours.rows();
         if minutes == (0..DAY_MINUTES) {
             let all = rows.iter().map(|(_, rows)| rows).sum();
-            return add(reader.required(MOMENTS_OF_DAY)?, all);
+            return add(reader.required(self.place.kind(MOMENTS_OF_DAY))?, all);
         }
         let hours = minutes.start / HOUR_MINUTES..minutes.end / HOUR_MINUTES;
         for (hour, rows) in rows.into_iter().filter(|(hour, _)| hours.contains(hour)) {
-            add(reader.required(MOMENTS_OF_HOUR + u32::from(hour))?, rows)?;
+            let kind = self.place.kind(MOMENTS_OF_HOUR + u32::from(hour));
+            add(reader.required(kind)?, rows)?;
         }
         Ok(())
+    }
+
+    /// Whether other counts are the same, and moments as close as their sums can be.
+    ///
+    /// # Errors
+    /// `Corruption` with the file.
+    pub(crate) fn agrees(&self, other: &Self) -> Result<bool> {
+        let places: Vec<usize> = (0..self.binning.columns().len()).collect();
+        let hours =
+            (0..DAY_HOURS as u16).map(|hour| hour * HOUR_MINUTES..(hour + 1) * HOUR_MINUTES);
+        let of = |file: &Self| -> Result<(Tallies, Vec<ColumnMoments>)> {
+            let cells = Arc::new(Cells::fine(file.binning.clone(), &places));
+            let mut tallies = Tallies::new(cells, DAY_HOURS);
+            file.fold(hours.clone().enumerate(), &mut tallies)?;
+            let mut moments = vec![ColumnMoments::default(); places.len()];
+            for minutes in std::iter::once(0..DAY_MINUTES).chain(hours.clone()) {
+                if let Some(kept) = file.moment_minutes(minutes) {
+                    file.fold_moments(kept, &places, &mut moments)?;
+                }
+            }
+            Ok((tallies, moments))
+        };
+        let ((counts, moments), (others, other_moments)) = (of(self)?, of(other)?);
+        let alike = moments.iter().zip(&other_moments).all(|(mine, theirs)| mine.agrees(theirs));
+        Ok(alike && (0..DAY_HOURS).all(|hour| counts.tally(hour) == others.tally(hour)))
     }
 }
 
@@ -491,10 +485,13 @@ fn get_buckets(
     Ok(buckets)
 }
 
-fn get_binning(bytes: &[u8], version: u16) -> Decoded<(Binning, NewNames, Vec<ColumnSlots>)> {
-    let mut get = Get::new(bytes);
-    let binning = Binning::decode(&mut get)?;
-    if version < WITH_OPERATIONS && !operations_of(&binning).is_empty() {
+/// Names of new categories, which stand behind the binning.
+fn get_new_names(
+    mut get: Get<'_>,
+    binning: &Binning,
+    version: u16,
+) -> Decoded<(NewNames, Vec<ColumnSlots>)> {
+    if version < WITH_OPERATIONS && !operations_of(binning).is_empty() {
         return Err(DecodeError("no latency in a file of this version"));
     }
     let columns = binning.columns().len();
@@ -518,8 +515,13 @@ fn get_binning(bytes: &[u8], version: u16) -> Decoded<(Binning, NewNames, Vec<Co
     if version >= 2 {
         get.end()?;
     }
-    Ok((binning, names, slots))
+    Ok((names, slots))
 }
+
+mod write;
+
+pub use write::write_partials;
+pub(crate) use write::{Place, put_day};
 
 #[cfg(test)]
 mod tests;

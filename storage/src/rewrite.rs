@@ -4,12 +4,13 @@
 //! The rows are read, put into a head of their own and sealed as any head is; the publication puts
 //! the new segment in the place of the old ones, and labels that came meanwhile go along.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use crate::{
     batch::PredictionBatch,
     binner::Binner,
     column::Column,
+    declared,
     error::Result,
     files::FileRecord,
     head::{VersionHead, prepare},
@@ -17,7 +18,7 @@ use crate::{
     label_delta::RowLabel,
     labels::LabelSet,
     limits,
-    manifest::{Level, SegmentRecord, SidecarRecord},
+    manifest::{Level, SegmentRecord, SidecarRecord, SlicesRecord},
     partials_file,
     publication::{Publication, replace},
     schema::Schema,
@@ -247,6 +248,10 @@ pub(crate) fn thin(shared: &Shared, segment: &Arc<Segment>, level: Level) -> Res
     record.rows = FileRecord::default();
     record.ids = FileRecord::default();
     record.tombstones = None;
+    // The hours of slices go with those of all rows.
+    if level == Level::Days {
+        record.slices = None;
+    }
     if level > Level::Minutes {
         let thinned = partials_file::thin(&*segment.partials()?, level)?;
         record.partials = match record.partials.is_packed() {
@@ -269,6 +274,54 @@ pub(crate) fn thin(shared: &Shared, segment: &Arc<Segment>, level: Level) -> Res
             }
         },
     )
+}
+
+/// Writes the slices file of a segment for other keys than it has, or takes it where there are none.
+pub(crate) fn slice(shared: &Shared, segment: &Arc<Segment>, keys: &[String]) -> Result<()> {
+    let mut publication = Publication::new(shared);
+    let mut record = segment.full_record();
+    record.slices = match keys.is_empty() {
+        true => None,
+        false => Some(sliced(shared, &mut publication, segment, keys)?),
+    };
+    publication.change.segments.push(record.clone());
+    publication.publish(
+        |_| {},
+        |state, _| {
+            let fresh = replace(shared, state, std::slice::from_ref(segment), vec![record]);
+            if let Some(fresh) = fresh.first() {
+                fresh.add_labels(segment.hand_over(0));
+            }
+        },
+    )
+}
+
+fn sliced(
+    shared: &Shared,
+    publication: &mut Publication<'_>,
+    segment: &Segment,
+    keys: &[String],
+) -> Result<SlicesRecord> {
+    let record = segment.record();
+    let (_, content) = written_slices(segment, keys)?;
+    let file = if record.rows.is_packed() {
+        publication.packed(&content)?
+    } else {
+        let base = record.rows.path.strip_suffix(".parquet").unwrap_or(&record.rows.path);
+        publication.file(format!("{base}.{}.slices", shared.next_id()), &content)?
+    };
+    let written = publication.change.written.entry(record.model.clone()).or_default();
+    written.rewritten_bytes += file.bytes;
+    Ok(SlicesRecord { keys: keys.to_vec(), file })
+}
+
+/// The slices file that the rows of a segment make.
+pub(crate) fn written_slices(segment: &Segment, keys: &[String]) -> Result<(Arc<Path>, Vec<u8>)> {
+    let record = segment.record();
+    let rows = read_rows(segment, &record.schema)?;
+    let binning = segment.partials()?.binning().clone();
+    let content = declared::encode(&binning, keys, &record.schema, &rows.times, &rows.columns)?;
+    Ok((Path::new(&record.rows.path).into(), content))
 }
 
 /// Removes a segment.

@@ -179,6 +179,12 @@ impl Schema {
         self.features.len() + 4
     }
 
+    /// The columns that slices can be declared by: features that are no numbers, and tags.
+    pub fn slice_columns(&self) -> impl Iterator<Item = &str> {
+        let features = self.features.iter().filter(|feature| !feature.kind.is_numeric());
+        features.map(|feature| feature.name.as_str()).chain(self.tags.iter().map(String::as_str))
+    }
+
     /// How many columns rows have.
     pub fn columns_len(&self) -> usize {
         self.untagged_len() + self.tags.len()

@@ -9,6 +9,7 @@ use std::{borrow::Cow, collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use crate::{
     batch::PredictionBatch,
+    declared,
     error::{Error, Result},
     files::{self, FileRecord},
     head::{Chunk, LateLabel, VersionHead, VersionKey},
@@ -16,7 +17,7 @@ use crate::{
     label_delta::RowLabel,
     labels::{LabelEntry, LabelSet},
     limits,
-    manifest::{Level, SegmentRecord, SidecarRecord, StateRecord},
+    manifest::{Level, SegmentRecord, SidecarRecord, SlicesRecord, StateRecord},
     partials_file,
     publication::{Publication, replace},
     rows,
@@ -188,6 +189,17 @@ pub(crate) fn write_segment(
         None => return Err(Error::corruption(&shared.root, 0, "a day without partials")),
     };
     let labels = labels_of_day(head, &origins);
+    let keys = declared::keys_of(shared.read().models.get(model).map(|m| &**m), &head.schema);
+    let slices = match keys.is_empty() {
+        true => None,
+        false => Some(declared::encode(
+            &head.binning,
+            &keys,
+            &head.schema,
+            &batch.times,
+            &batch.columns,
+        )?),
+    };
     let content = SegmentContent {
         model,
         version: &head.version,
@@ -196,6 +208,7 @@ pub(crate) fn write_segment(
         binning: head.binning.id(),
         batch: &batch,
         partials,
+        slices: slices.map(|content| (keys, content)),
         labels: &labels,
         ingested_bytes: batch.bytes() as u64,
     };
@@ -222,6 +235,8 @@ pub(crate) struct SegmentContent<'a> {
     pub(crate) batch: &'a PredictionBatch,
     /// Its partials file.
     pub(crate) partials: Vec<u8>,
+    /// The declared slice keys, and its slices file.
+    pub(crate) slices: Option<(Vec<String>, Vec<u8>)>,
     pub(crate) labels: &'a LabelSet,
     pub(crate) ingested_bytes: u64,
 }
@@ -244,8 +259,9 @@ impl SegmentContent<'_> {
             labels => Some((labels, self.labels.encode()?)),
         };
         let directory = files::segment_directory(self.model, self.version, self.day);
-        let small = place == Place::Pack
-            && encoded.bytes.len() + ids.len() + self.partials.len() < limits::PACKED_BYTES_MAX;
+        let slices_bytes = self.slices.as_ref().map_or(0, |(_, content)| content.len());
+        let bytes = encoded.bytes.len() + ids.len() + self.partials.len() + slices_bytes;
+        let small = place == Place::Pack && bytes < limits::PACKED_BYTES_MAX;
         let mut write = |ending: &str, content: &[u8]| {
             if small {
                 publication.packed(content)
@@ -257,6 +273,10 @@ impl SegmentContent<'_> {
         rows.tail = Some(encoded.tail);
         let partials = write("partials", &self.partials)?;
         let ids = write("ids", &ids)?;
+        let slices = match self.slices {
+            Some((keys, content)) => Some(SlicesRecord { keys, file: write("slices", &content)? }),
+            None => None,
+        };
         let sidecar = |(labels, content): (u64, Vec<u8>)| -> Result<SidecarRecord> {
             let file = write("1.labels", &content)?;
             Ok(SidecarRecord { generation: 1, delta: false, labels, file })
@@ -277,6 +297,7 @@ impl SegmentContent<'_> {
             ids,
             labels: labels.map(sidecar).transpose()?.into_iter().collect(),
             tombstones: None,
+            slices,
             ingested_bytes: self.ingested_bytes,
         })
     }

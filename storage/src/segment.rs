@@ -21,6 +21,7 @@ use crate::{
     answers::Answers,
     cache::{FileGuard, Files, Item, Of, mixed_up},
     error::{Error, ErrorKind, Result},
+    files::FileRecord,
     ids::{self, IdIndex},
     label_delta::{self, RowLabel},
     labels::LabelSet,
@@ -28,6 +29,9 @@ use crate::{
     outcome::Outcomes,
     partials_file::PartialsFile,
     rows::RowFile,
+    slice::Condition,
+    slice_counts::SliceCounts,
+    slices_file::SlicesFile,
     time::{HOUR_MICROS, TimeRange, date_text, day_range},
 };
 
@@ -167,12 +171,80 @@ impl Segment {
         let Some(record) = &self.record.tombstones else { return Ok(None) };
         let item = self.files.cached(record, Of::File, || {
             let (path, bytes) = self.files.read(record)?;
-            Ok(Item::Deleted(Arc::new(crate::tombstones::decode(&path, &bytes)?)))
+            Ok(Item::RowSet(Arc::new(crate::tombstones::decode(&path, &bytes)?)))
         })?;
         match item {
-            Item::Deleted(rows) => Ok(Some(rows)),
+            Item::RowSet(rows) => Ok(Some(rows)),
             _ => Err(mixed_up(record)),
         }
+    }
+
+    /// The counts of declared slices; none if it was written before these were declared.
+    pub(crate) fn slices(&self) -> Result<Option<Arc<SlicesFile>>> {
+        let Some(record) = self.record.slices.as_ref().map(|slices| &slices.file) else {
+            return Ok(None);
+        };
+        let item = self.files.cached(record, Of::File, || {
+            let (path, bytes) = self.files.read(record)?;
+            Ok(Item::Slices(Arc::new(SlicesFile::open(path, bytes)?)))
+        })?;
+        match item {
+            Item::Slices(file) => Ok(Some(file)),
+            _ => Err(mixed_up(record)),
+        }
+    }
+
+    /// The counts of a declared slice, deleted rows included.
+    pub(crate) fn declared_counts(
+        &self,
+        key: u128,
+        condition: &Condition,
+    ) -> Result<Option<Arc<SliceCounts>>> {
+        let (Some(file), Some(slices)) = (self.slices()?, &self.record.slices) else {
+            return Ok(None);
+        };
+        let Some(value) = file.value(&condition.column, &condition.test) else { return Ok(None) };
+        let item = self.files.cached(&slices.file, Of::SliceCounts(key), || {
+            let counts = file.counts(value, self.partials()?.binning().clone())?;
+            Ok(Item::SliceCounts(Arc::new(SliceCounts::of_file(self.record.day, counts))))
+        })?;
+        match item {
+            Item::SliceCounts(counts) => Ok(Some(counts)),
+            _ => Err(mixed_up(&slices.file)),
+        }
+    }
+
+    /// The file that what is known of a slice hangs on: it is another once more rows are deleted.
+    fn sliced_file(&self) -> &FileRecord {
+        self.record.tombstones.as_ref().unwrap_or(&self.record.rows)
+    }
+
+    /// The rows of a slice without deleted ones, from the cache or looked up.
+    pub(crate) fn slice_rows(
+        &self,
+        key: u128,
+        look_up: impl FnOnce() -> Result<RoaringBitmap>,
+    ) -> Result<Arc<RoaringBitmap>> {
+        let record = self.sliced_file();
+        let load = || Ok(Item::RowSet(Arc::new(look_up()?)));
+        match self.files.cached(record, Of::SliceRows(key), load)? {
+            Item::RowSet(rows) => Ok(rows),
+            _ => Err(mixed_up(record)),
+        }
+    }
+
+    /// The counts of a slice without deleted rows, if some are in the cache.
+    pub(crate) fn slice_counts(&self, key: u128) -> Option<Arc<SliceCounts>> {
+        match self.files.get(self.sliced_file(), Of::SliceCounts(key)) {
+            Some(Item::SliceCounts(counts)) => Some(counts),
+            _ => None,
+        }
+    }
+
+    /// Keeps the counts of a slice for the next who asks.
+    pub(crate) fn keep_slice_counts(&self, key: u128, counts: Arc<SliceCounts>) {
+        let (record, of) = (self.sliced_file(), Of::SliceCounts(key));
+        self.files.put(record, of, Item::SliceCounts(counts));
     }
 
     /// Minutes and predictions of all rows.
@@ -348,7 +420,7 @@ impl Segment {
             live.unpublished = Vec::new();
             live.graded = LiveGraded::default();
             if let (Some(labels), Some(last)) = (live.labels.take(), live.sidecars.last()) {
-                self.files.put(&last.file, Item::Labels(labels));
+                self.files.put(&last.file, Of::File, Item::Labels(labels));
             }
         }
         gone.into_iter().map(|sidecar| sidecar.file.path).collect()

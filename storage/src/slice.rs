@@ -6,8 +6,13 @@
 use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
+use xxhash_rust::xxh3::xxh3_128;
 
-use crate::column::{Column, NULL_CODE, is_null};
+use crate::{
+    codec::Put as _,
+    column::{Column, NULL_CODE, is_null},
+    schema::LABEL_TIME,
+};
 
 /// Numbers from the first, inclusive, to the second, exclusive; an end that is absent is unbounded and
 /// has the infinity on its side. NaN and null are in none.
@@ -57,6 +62,49 @@ pub struct Condition {
 pub struct Slice {
     /// The conditions.
     pub conditions: Vec<Condition>,
+}
+
+impl Slice {
+    /// Names the slice in the cache: conditions in another order are the same slice.
+    pub(crate) fn key(&self) -> u128 {
+        let mut conditions: Vec<Vec<u8>> = self.conditions.iter().map(Condition::encode).collect();
+        conditions.sort_unstable();
+        let mut all = Vec::new();
+        conditions.iter().for_each(|condition| all.put_bytes(condition));
+        xxh3_128(&all)
+    }
+}
+
+impl Condition {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.put_bytes(self.column.as_bytes());
+        let texts = |out: &mut Vec<u8>, kind: u8, texts: &[String]| {
+            out.put_u8(kind);
+            texts.iter().for_each(|text| out.put_bytes(text.as_bytes()));
+        };
+        match &self.test {
+            Test::Is(all) => texts(&mut out, 0, all),
+            Test::IsNot(all) => texts(&mut out, 1, all),
+            Test::Within(ranges) => {
+                out.put_u8(2);
+                for end in ranges.iter().flat_map(|range| [range.from, range.below]) {
+                    out.put_u8(u8::from(end.is_some()));
+                    out.put_f64(end.unwrap_or_default());
+                }
+            }
+            Test::Null => out.put_u8(3),
+            Test::NotNull => out.put_u8(4),
+        }
+        out
+    }
+}
+
+impl Slice {
+    /// Whether it hangs on labels, which come and change while rows do not.
+    pub(crate) fn is_of_labels(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.column == LABEL_TIME)
+    }
 }
 
 /// How the rows of a column are told apart.
@@ -192,6 +240,34 @@ mod tests {
         assert_eq!(selected(&Test::IsNot(vec!["a".into()]), &column), [12]);
         assert_eq!(selected(&Test::IsNot(Vec::new()), &column), [10, 12, 13]);
         assert_eq!(selected(&Test::Null, &column), [11]);
+    }
+
+    #[test]
+    fn a_slice_is_named_by_its_conditions_in_any_order() {
+        let on = |column: &str, test| Condition { column: column.to_owned(), test };
+        let range = |from, below| Test::Within(vec![NumberRange { from, below }]);
+        let tests = [
+            Test::Is(vec!["a".into(), "b".into()]),
+            Test::Is(vec!["ab".into()]),
+            Test::IsNot(vec!["ab".into()]),
+            range(Some(0.0), None),
+            range(None, Some(0.0)),
+            Test::Null,
+            Test::NotNull,
+        ];
+        let each = ["x", "y"].map(|name| tests.iter().map(move |test| on(name, test.clone())));
+        let conditions: Vec<Condition> = each.into_iter().flatten().collect();
+        let mut keys = std::collections::BTreeSet::new();
+        for (place, one) in conditions.iter().enumerate() {
+            keys.insert(Slice { conditions: vec![one.clone()] }.key());
+            for other in &conditions[..place] {
+                let both = Slice { conditions: vec![one.clone(), other.clone()] };
+                let turned = Slice { conditions: vec![other.clone(), one.clone()] };
+                assert_eq!(both.key(), turned.key());
+                keys.insert(both.key());
+            }
+        }
+        assert_eq!(keys.len(), 14 + 14 * 13 / 2);
     }
 
     #[test]

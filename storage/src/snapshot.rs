@@ -5,13 +5,10 @@
 //! whole minutes from partials and anything else from rows; what the answers mean is the caller's.
 
 mod graded;
+mod groups;
 mod truths;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-    sync::{Arc, OnceLock},
-};
+use std::{ops::Range, sync::Arc};
 
 use roaring::RoaringBitmap;
 
@@ -19,7 +16,7 @@ use crate::{
     binning::Binning,
     cells::Cells,
     column::Column,
-    error::{Error, ErrorKind, Result},
+    error::Result,
     head::{Chunk, VersionHead},
     manifest::ModelRecord,
     moments::ColumnMoments,
@@ -27,7 +24,9 @@ use crate::{
     rows::{Numbers, RowChunk, RowFile},
     schema::{Field, Kind, LABEL_TIME, Schema},
     segment::Segment,
-    slice::{Condition, GroupKey, Grouping, Slice},
+    slice::Slice,
+    slice_counts::SliceCounts,
+    sliced::{Siblings, Sliced},
     sums::Sums,
     tally::{Tallies, Tally},
     time::{DAY_MINUTES, HOUR_MICROS, MINUTE_MICROS, TimeRange, day_range, minute_of_day},
@@ -50,15 +49,6 @@ pub struct Part {
     sliced: Option<Arc<Sliced>>,
     /// Labels are as known then; nothing means now.
     as_of: Option<i64>,
-}
-
-/// The rows of a part that a slice has.
-#[derive(Debug)]
-struct Sliced {
-    slice: Arc<Slice>,
-    /// Looked up when first needed: rows of the segment, or of the head by their number there.
-    /// Deleted rows are not among them.
-    rows: OnceLock<Arc<RoaringBitmap>>,
 }
 
 /// The rows of a part that a query sees.
@@ -107,73 +97,6 @@ impl Snapshot {
         let parts = self.parts.iter().map(|part| part.restrict(slice)).collect();
         Self { model: self.model.clone(), parts }
     }
-
-    /// Rows by what a column holds: a group for each key that is there in the interval, at most
-    /// `max`, in the order of their keys. A part that cannot be read is in all groups, where it will
-    /// fail again.
-    ///
-    /// # Errors
-    /// `ResourceExhausted` if there are more groups.
-    pub fn split(
-        &self,
-        column: &Field,
-        grouping: &Grouping,
-        range: TimeRange,
-        max: usize,
-    ) -> Result<Vec<(GroupKey, Self)>> {
-        let mut keys = BTreeSet::new();
-        let mut found = Vec::with_capacity(self.parts.len());
-        for part in &self.parts {
-            if !part.range().overlaps(range) {
-                found.push((part, None));
-                continue;
-            }
-            match part.split(column, grouping, range) {
-                Ok(groups) => {
-                    let inside = groups.iter().filter(|(_, group)| group.inside);
-                    keys.extend(inside.map(|(key, _)| key.clone()));
-                    found.push((part, Some(groups)));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a part is not told apart by {}", column.name);
-                    found.push((part, None));
-                }
-            }
-            if keys.len() > max {
-                let text = format!(
-                    "{:?} has more than {max} values in this interval; choose a column with fewer, \
-                     or single values of it by a condition",
-                    column.name
-                );
-                return Err(Error::new(ErrorKind::ResourceExhausted, text));
-            }
-        }
-        let group = |key: GroupKey| {
-            let condition = Condition { column: column.name.clone(), test: key.test(grouping) };
-            let slice = Arc::new(Slice { conditions: vec![condition] });
-            let mut parts = Vec::with_capacity(found.len());
-            for (part, groups) in &mut found {
-                let rows = match groups {
-                    None => None,
-                    Some(groups) => match groups.remove(&key) {
-                        Some(group) => Some(Arc::new(group.rows)),
-                        None => continue,
-                    },
-                };
-                parts.push(part.sliced(&slice, rows));
-            }
-            (key, Self { model: self.model.clone(), parts })
-        };
-        Ok(keys.into_iter().map(group).collect())
-    }
-}
-
-/// Rows of a part that have a key.
-#[derive(Debug, Default)]
-struct GroupRows {
-    rows: RoaringBitmap,
-    /// Whether one of them is in the interval that was asked about.
-    inside: bool,
 }
 
 /// Some rows that have a label.
@@ -237,47 +160,29 @@ impl Part {
         if slice.conditions.is_empty() {
             return self.clone();
         }
-        self.sliced(slice, None)
+        self.seen_as(self.slice_with(slice), None, None)
     }
 
-    /// What this part has of a slice, whose rows may be known.
-    fn sliced(&self, slice: &Arc<Slice>, known: Option<Arc<RoaringBitmap>>) -> Self {
-        let slice = match &self.sliced {
+    /// A slice of what this part is a slice of.
+    fn slice_with(&self, slice: &Arc<Slice>) -> Arc<Slice> {
+        match &self.sliced {
             None => slice.clone(),
             Some(sliced) => {
                 let both = sliced.slice.conditions.iter().chain(&slice.conditions);
                 Arc::new(Slice { conditions: both.cloned().collect() })
             }
-        };
-        let rows = known.map_or_else(OnceLock::new, OnceLock::from);
-        let sliced = Some(Arc::new(Sliced { slice, rows }));
-        Self { inner: self.inner.clone(), sliced, as_of: self.as_of }
+        }
     }
 
-    /// The rows by what a column holds, and whether some are in an interval.
-    fn split(
+    /// The part as a slice, whose rows may be known.
+    fn seen_as(
         &self,
-        column: &Field,
-        grouping: &Grouping,
-        range: TimeRange,
-    ) -> Result<BTreeMap<GroupKey, GroupRows>> {
-        let seen = self.seen()?;
-        let mut groups: BTreeMap<GroupKey, GroupRows> = BTreeMap::new();
-        self.visit_column(column, &mut |times, values, first| {
-            let mut found = BTreeMap::new();
-            grouping.group(values, first, &mut found);
-            let rows = |range| {
-                let places = seen.inside(times, range, first).into_iter();
-                places.map(|place| first + place).collect::<RoaringBitmap>()
-            };
-            let (all, inside) = (rows(TimeRange::ALL), rows(range));
-            for (key, rows) in found {
-                let group = groups.entry(key).or_default();
-                group.inside |= !rows.is_disjoint(&inside);
-                group.rows |= rows & &all;
-            }
-        })?;
-        Ok(groups)
+        slice: Arc<Slice>,
+        rows: Option<Arc<RoaringBitmap>>,
+        siblings: Option<Arc<Siblings>>,
+    ) -> Self {
+        let sliced = Sliced::new(slice, rows, siblings);
+        Self { inner: self.inner.clone(), sliced: Some(Arc::new(sliced)), as_of: self.as_of }
     }
 
     /// Visits times and values of all rows, with the row of the first of them.
@@ -313,18 +218,56 @@ impl Part {
 
     /// Which rows may be seen.
     fn seen(&self) -> Result<Seen> {
+        match &self.sliced {
+            Some(sliced) => Ok(Seen::Only(self.slice_rows(sliced)?)),
+            None => self.unsliced(),
+        }
+    }
+
+    /// Which rows may be seen if no slice is asked for.
+    fn unsliced(&self) -> Result<Seen> {
         let deleted = match &self.inner {
             Inner::Head(_) => None,
             Inner::Segment(segment) => segment.deleted()?,
         };
-        let Some(sliced) = &self.sliced else {
-            return Ok(deleted.map_or(Seen::All, Seen::Without));
-        };
+        Ok(deleted.map_or(Seen::All, Seen::Without))
+    }
+
+    /// Whether a slice hangs on labels, which come and change: nothing is kept of it.
+    fn is_of_labels(&self) -> bool {
+        self.sliced.as_ref().is_some_and(|sliced| sliced.slice.is_of_labels())
+    }
+
+    /// The rows of a slice, without deleted ones.
+    fn slice_rows(&self, sliced: &Sliced) -> Result<Arc<RoaringBitmap>> {
         if let Some(rows) = sliced.rows.get() {
-            return Ok(Seen::Only(rows.clone()));
+            return Ok(rows.clone());
         }
+        let rows = match &self.inner {
+            Inner::Head(_) => Arc::new(self.select(&sliced.slice)?),
+            Inner::Segment(_) if sliced.slice.is_of_labels() => {
+                let mut rows = self.select(&sliced.slice)?;
+                if let Seen::Without(deleted) = self.unsliced()? {
+                    rows -= &*deleted;
+                }
+                Arc::new(rows)
+            }
+            Inner::Segment(segment) => segment.slice_rows(sliced.key(), || {
+                let declared = sliced.declared_rows(segment);
+                let mut rows = declared.map_or_else(|| self.select(&sliced.slice), Ok)?;
+                if let Some(deleted) = segment.deleted()? {
+                    rows -= &*deleted;
+                }
+                Ok(rows)
+            })?,
+        };
+        Ok(sliced.rows.get_or_init(|| rows).clone())
+    }
+
+    /// The rows of a slice, deleted ones included, from the columns that it is about.
+    fn select(&self, slice: &Slice) -> Result<RoaringBitmap> {
         let mut rows: Option<RoaringBitmap> = None;
-        for condition in &sliced.slice.conditions {
+        for condition in &slice.conditions {
             let field = self.field(&condition.column);
             let mut found = RoaringBitmap::new();
             self.visit_column(&field, &mut |_, values, first| {
@@ -335,11 +278,15 @@ impl Part {
                 None => found,
             });
         }
-        let mut rows = rows.unwrap_or_default();
-        if let Some(deleted) = deleted {
-            rows -= &*deleted;
+        Ok(rows.unwrap_or_default())
+    }
+
+    /// Counts of columns of a slice, by their places in this part's binning.
+    fn slice_counts(&self, sliced: &Sliced, places: &[usize]) -> Result<Arc<SliceCounts>> {
+        match &self.inner {
+            Inner::Head(head) => sliced.head_counts(head, &*self.slice_rows(sliced)?),
+            Inner::Segment(segment) => sliced.counts(segment, places, || self.slice_rows(sliced)),
         }
-        Ok(Seen::Only(sliced.rows.get_or_init(|| Arc::new(rows)).clone()))
     }
 
     /// A column of the schema; one that it does not have reads as nulls.
@@ -354,16 +301,30 @@ impl Part {
     }
 
     /// Hash of the binning of the partials; 0 where only rows can answer, because some of them
-    /// were deleted and the partials still count them, or because a slice is asked for.
+    /// were deleted and the partials still count them, or because a slice hangs on labels. A slice is
+    /// counted without deleted rows.
     pub fn binning(&self) -> u64 {
-        if self.sliced.is_some() {
-            return 0;
-        }
         match &self.inner {
+            _ if self.is_of_labels() => 0,
             Inner::Head(head) => head.binning.id(),
-            Inner::Segment(segment) if segment.record().tombstones.is_some() => 0,
+            Inner::Segment(segment) if segment.has_deleted() && self.sliced.is_none() => 0,
             Inner::Segment(segment) => segment.record().binning,
         }
+    }
+
+    /// The unit of the partials, in microseconds: [`Part::fold_windows`] takes windows of whole
+    /// minutes, of a slice of whole hours.
+    pub fn unit(&self) -> i64 {
+        if self.sliced.is_some() && !self.is_of_labels() { HOUR_MICROS } else { MINUTE_MICROS }
+    }
+
+    /// Whether every row is seen: none is deleted, and no slice is asked for.
+    pub fn is_whole(&self) -> bool {
+        let deleted = match &self.inner {
+            Inner::Head(_) => false,
+            Inner::Segment(segment) => segment.has_deleted(),
+        };
+        !deleted && self.sliced.is_none()
     }
 
     /// From the first event time to just after the last.
@@ -389,8 +350,8 @@ impl Part {
         }
     }
 
-    /// Adds the buckets of whole minutes to windows of a tally, by their place; windows are disjoint
-    /// and ascending. The cells must be of this part's binning; rows are counted whatever it is,
+    /// Adds the buckets of whole [`Part::unit`]s to windows of a tally, by their place; windows are
+    /// disjoint and ascending. The cells must be of this part's binning; rows are counted whatever it is,
     /// without deleted ones.
     ///
     /// # Errors
@@ -400,8 +361,11 @@ impl Part {
         windows: &[(usize, TimeRange)],
         tallies: &mut Tallies,
     ) -> Result<()> {
-        if self.sliced.is_some() {
+        if self.is_of_labels() {
             return self.count_rows(windows, tallies);
+        }
+        if let Some(sliced) = &self.sliced {
+            return self.fold_slice(sliced, windows, tallies);
         }
         self.fold_all(windows, tallies)?;
         let Inner::Segment(segment) = &self.inner else { return Ok(()) };
@@ -412,6 +376,37 @@ impl Part {
                 let gone = deleted.iter().filter_map(time).filter(|time| window.contains(*time));
                 tallies.take_rows(*place, gone.count() as u64);
             }
+        }
+        Ok(())
+    }
+
+    /// Adds the counts of a slice. Where only rows are counted, the rows themselves tell as soon.
+    fn fold_slice(
+        &self,
+        sliced: &Sliced,
+        windows: &[(usize, TimeRange)],
+        tallies: &mut Tallies,
+    ) -> Result<()> {
+        // Windows shorter than an hour have nothing to fold.
+        let windows: Vec<(usize, TimeRange)> =
+            windows.iter().filter(|(_, window)| !window.is_empty()).copied().collect();
+        if windows.is_empty() {
+            return Ok(());
+        }
+        let places = tallies.cells().places();
+        let counts = match &self.inner {
+            _ if !places.is_empty() => self.slice_counts(sliced, &places)?,
+            Inner::Head(_) => return self.count_rows(&windows, tallies),
+            Inner::Segment(segment) => match sliced.known_counts(segment) {
+                Some(counts) => counts,
+                None => return self.count_rows(&windows, tallies),
+            },
+        };
+        if let Inner::Segment(segment) = &self.inner {
+            windows.iter().try_for_each(|(_, window)| segment.require_level(*window))?;
+        }
+        for (day, file) in counts.days() {
+            file.fold(minutes_of(*day, &windows), tallies)?;
         }
         Ok(())
     }
@@ -485,7 +480,8 @@ impl Part {
             return Ok(None);
         }
         match &self.inner {
-            _ if self.sliced.is_some() => Ok(None),
+            _ if self.is_of_labels() => Ok(None),
+            _ if self.sliced.is_some() => self.slice_moment_hours(whole),
             Inner::Head(_) => Ok(Some(whole)),
             Inner::Segment(segment) if segment.record().tombstones.is_some() => Ok(None),
             Inner::Segment(segment) => {
@@ -500,6 +496,21 @@ impl Part {
         }
     }
 
+    /// The same of a slice: all of its days must keep moments by hour, or all of its rows lie inside
+    /// whole days.
+    fn slice_moment_hours(&self, whole: TimeRange) -> Result<Option<TimeRange>> {
+        let Some(sliced) = &self.sliced else { return Ok(None) };
+        let counts = self.slice_counts(sliced, &[])?;
+        let windows = [(0, whole)];
+        let kept = counts.days().iter().all(|(day, file)| {
+            let mut minutes = minutes_of(*day, &windows);
+            minutes.next().is_none_or(|(_, minutes)| {
+                file.moment_minutes(minutes.clone()).is_some_and(|kept| kept == minutes)
+            })
+        });
+        Ok(kept.then_some(whole))
+    }
+
     /// Adds the moments of hours of [`Part::moment_hours`], of monitored columns by their places in
     /// this part's binning.
     ///
@@ -511,6 +522,14 @@ impl Part {
         selected: &[usize],
         into: &mut [ColumnMoments],
     ) -> Result<()> {
+        if let Some(sliced) = &self.sliced {
+            for (day, file) in self.slice_counts(sliced, selected)?.days() {
+                for (_, minutes) in minutes_of(*day, &[(0, hours)]) {
+                    file.fold_moments(minutes, selected, into)?;
+                }
+            }
+            return Ok(());
+        }
         match &self.inner {
             Inner::Head(head) => {
                 for (day, partials) in head.days.iter() {

@@ -21,9 +21,11 @@ use crate::{
     moments::ColumnMoments,
     reference::{Reference, read_summary},
     replay::survey,
+    rewrite::written_slices,
     rows::{RowChunk, RowFile},
     seal::read_waiting,
     segment::Segment,
+    slices_file::SlicesFile,
     snapshot::Part,
     state::Shared,
     tally::Tally,
@@ -302,8 +304,23 @@ fn compare(segment: &Arc<Segment>) -> Compared<u64> {
     }
     if record.level == Level::Rows {
         compare_rows(segment, &counted)?;
+        compare_slices(segment).map_err(at(FileKind::Slices))?;
     }
     Ok(counted.rows)
+}
+
+/// Compares a slices file with what would be written of the rows.
+fn compare_slices(segment: &Segment) -> Result<()> {
+    let (Some(kept), Some(slices)) = (segment.slices()?, &segment.record().slices) else {
+        return Ok(());
+    };
+    let (path, bytes) = written_slices(segment, &slices.keys)?;
+    let again = SlicesFile::open(path, bytes)?;
+    if !kept.agrees(&again, segment.partials()?.binning())? {
+        let text = format!("segment {}: its slices are not those of its rows", segment.record().id);
+        return Err(Error::new(ErrorKind::Corruption, text));
+    }
+    Ok(())
 }
 
 /// Compares the moments of the partials with those of the rows.

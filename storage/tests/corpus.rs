@@ -186,6 +186,7 @@ fn lives(dir: &Path, look: &mut dyn FnMut(&Path)) {
     let db = Db::open(dir, options).unwrap();
     db.create_model("m", Declaration::default(), Some(schema())).unwrap();
     db.put_reference(reference()).unwrap();
+    db.change_slices("m", &["word".to_owned(), "truth".to_owned()], &[]).unwrap();
     let label = |ids: Ids, time: i64| {
         let truths = Column::categories((0..ids.len()).map(|n| Some(["no", "yes"][n % 2])));
         let labels = LabelBatch { times: vec![time; ids.len()], ids, truths };

@@ -161,3 +161,34 @@ fn directories_of_every_format_open_and_answer_as_they_did() {
         }
     }
 }
+
+#[test]
+fn directories_from_before_slices_answer_them_from_rows_and_can_declare_them() {
+    for format in FORMATS {
+        let dir = thawed(format);
+        let target = Target::DataDir(dir.path().to_path_buf());
+        let ask = || {
+            let range = ["--from", "2026-01-01T00:00:00Z", "--to", "2026-01-12T00:00:00Z"];
+            let by = [&["--model", "m", "--by", "c", "--step", "12h"], &range[..]].concat();
+            let drift = [&["query", "drift", "--method", "psi"], &by[..]].concat();
+            let performance = [&["query", "performance"], &by[..]].concat();
+            [drift, performance].map(|args| run_json(&target, &args))
+        };
+        let before = ask();
+        assert!(before[0]["groups"].as_array().unwrap().len() > 1, "{format} has groups");
+        run_json(&target, &["models", "slices", "add", "m", "c"]);
+        run_json(&target, &["models", "tags", "add", "m", "region"]);
+        run_json(&target, &["compact"]);
+        let kinds = kinds(dir.path());
+        let packed = kinds.iter().any(|kind| kind == "pack");
+        assert!(
+            packed || kinds.iter().any(|kind| kind == "declared slices"),
+            "{format}: {kinds:?}"
+        );
+        let verified = run_json(&target, &["verify"]);
+        assert_eq!(verified["problem_count"], 0, "{format}: {verified}");
+        for (got, want) in ask().iter().zip(&before) {
+            same(got, want, format);
+        }
+    }
+}

@@ -22,6 +22,7 @@ mod maintenance;
 mod operations;
 mod program;
 mod quality;
+mod slices;
 mod tags;
 mod shifts;
 mod series;

@@ -124,6 +124,7 @@ impl Models for World {
         Ok(Arc::new(ModelRecord {
             name: name.to_owned(),
             kind: Default::default(),
+            slices: Vec::new(),
             created: 0,
             declaration: Declaration::default(),
             schema: Some(Arc::new(Schema::new(Task::Binary, vec![field("a"), field("b")], None)?)),

@@ -34,6 +34,7 @@ impl Models for Shop {
         Ok(Arc::new(ModelRecord {
             name: name.to_owned(),
             kind: Default::default(),
+            slices: Vec::new(),
             created: 0,
             declaration: Declaration::default(),
             schema,

@@ -281,8 +281,8 @@ pub(crate) fn newest(snapshot: &Snapshot) -> Result<Option<i64>> {
         if newest.is_some_and(|newest| newest >= last) {
             break;
         }
-        // No binning: some rows are deleted, perhaps the newest.
-        let found = if part.binning() != 0 { Some(last) } else { newest_row(part)? };
+        // Where not every row is seen the newest may be among the others.
+        let found = if part.is_whole() { Some(last) } else { newest_row(part)? };
         newest = newest.max(found);
     }
     Ok(newest)

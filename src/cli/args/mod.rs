@@ -20,7 +20,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 pub use bench::{BenchArgs, BenchKind};
 pub use data::{ImportArgs, ImportCommand, LabelImportArgs, PinArgs, ReferenceCommand, SetArgs};
 pub use maintenance::{DeleteArgs, InspectArgs, PredictionsCommand, RetentionArgs};
-pub use models::{CreateArgs, ModelsCommand, TagsCommand};
+pub use models::{CreateArgs, ModelsCommand, SlicesCommand, TagsCommand};
 pub use operations::OperationsArgs;
 pub use query::{
     DistributionArgs, DriftArgs, PerformanceArgs, QualityArgs, QueryCommand, ScopeArgs,

@@ -43,7 +43,7 @@ pub use fairness::fairness;
 pub use import::{ImportReport, Imported, RefusedRow, import};
 pub use inspection::inspection;
 pub use maintenance::{Deleted, compacted, deleted, verified};
-pub use models::{model, models, retention, tags};
+pub use models::{model, models, retention, slices, tags};
 pub use operations::operations;
 pub use performance::performance;
 pub use quality::quality;

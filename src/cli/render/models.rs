@@ -132,6 +132,7 @@ struct ModelView<'a> {
     retention: RetentionView,
     features: Option<Vec<FieldView<'a>>>,
     tags: &'a [String],
+    slices: &'a [String],
     versions: Vec<VersionView<'a>>,
     references: Vec<ReferenceView<'a>>,
 }
@@ -212,25 +213,60 @@ pub fn tags(
     format: Format,
     style: &Style,
 ) -> io::Result<()> {
-    let tags = model.tags();
     match format {
-        Format::Json => machine::json(out, &TagsView { model: &model.name, tags }),
-        Format::Csv => machine::csv(out, ["tag"], tags.iter().map(|tag| [tag.clone()])),
-        Format::Table if tags.is_empty() => {
-            writeln!(out, "no tags; add some with driftline models tags add {}", name(&model.name))
-        }
-        Format::Table => {
-            let mut table = Table::new(style, &table::titles(["tag"]));
-            tags.iter().for_each(|tag| table.row([name(tag)]));
-            table.write(out)
-        }
+        Format::Json => machine::json(out, &TagsView { model: &model.name, tags: model.tags() }),
+        _ => columns(model, ("tag", "tags", model.tags()), out, format, style),
     }
+}
+
+/// Writes the slice keys of a model.
+///
+/// # Errors
+/// What `out` gives.
+pub fn slices(
+    model: &ModelRecord,
+    out: &mut dyn io::Write,
+    format: Format,
+    style: &Style,
+) -> io::Result<()> {
+    match format {
+        Format::Json => {
+            machine::json(out, &SlicesView { model: &model.name, slices: &model.slices })
+        }
+        _ => columns(model, ("slice", "slices", &model.slices), out, format, style),
+    }
+}
+
+/// Writes names of columns under a title; the name of several is that of the command.
+fn columns(
+    model: &ModelRecord,
+    (one, several, columns): (&'static str, &str, &[String]),
+    out: &mut dyn io::Write,
+    format: Format,
+    style: &Style,
+) -> io::Result<()> {
+    if format == Format::Csv {
+        return machine::csv(out, [one], columns.iter().map(|column| [column.clone()]));
+    }
+    if columns.is_empty() {
+        let model = name(&model.name);
+        return writeln!(out, "no {several}; add some with driftline models {several} add {model}");
+    }
+    let mut table = Table::new(style, &table::titles([one]));
+    columns.iter().for_each(|column| table.row([name(column)]));
+    table.write(out)
 }
 
 #[derive(Serialize)]
 struct TagsView<'a> {
     model: &'a str,
     tags: &'a [String],
+}
+
+#[derive(Serialize)]
+struct SlicesView<'a> {
+    model: &'a str,
+    slices: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -271,6 +307,7 @@ fn model_view<'a>(model: &'a ModelRecord, references: &'a [ReferenceInfo]) -> Mo
         retention: retention_view(&model.retention),
         features: model.schema.as_deref().map(field_views),
         tags: model.tags(),
+        slices: &model.slices,
         versions: versions.collect(),
         references: references::views(references),
     }
@@ -324,6 +361,10 @@ fn model_tables(
     if !model.tags().is_empty() {
         let tags: Vec<String> = model.tags().iter().map(|tag| name(tag)).collect();
         writeln!(out, "tags: {}", tags.join(", "))?;
+    }
+    if !model.slices.is_empty() {
+        let slices: Vec<String> = model.slices.iter().map(|key| name(key)).collect();
+        writeln!(out, "slices counted by: {}", slices.join(", "))?;
     }
     if model.retention != Retention::default() {
         let kept =

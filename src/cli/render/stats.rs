@@ -178,6 +178,7 @@ fn csv(all: &[ModelStats], out: &mut dyn io::Write) -> io::Result<()> {
         "partials_bytes",
         "labels_bytes",
         "tombstones_bytes",
+        "slices_bytes",
         "references_bytes",
         "ingested_bytes",
         "log_bytes",
@@ -189,7 +190,8 @@ fn csv(all: &[ModelStats], out: &mut dyn io::Write) -> io::Result<()> {
     ];
     let records = all.iter().map(|stats| {
         let size = |kind: FileKind| stats.files.get(&kind).map_or(0, |files| files.bytes);
-        let [rows, ids, partials, labels, tombstones, references] = FileKind::OF_MODEL.map(size);
+        let [rows, ids, partials, labels, tombstones, slices, references] =
+            FileKind::OF_MODEL.map(size);
         let written = &stats.written;
         let numbers = [
             stats.versions,
@@ -207,13 +209,14 @@ fn csv(all: &[ModelStats], out: &mut dyn io::Write) -> io::Result<()> {
             partials,
             labels,
             tombstones,
+            slices,
             references,
             written.ingested_bytes,
             written.log_bytes,
             written.sealed_bytes,
             written.rewritten_bytes,
         ];
-        let mut record = [const { String::new() }; 24];
+        let mut record = [const { String::new() }; 25];
         record[0].clone_from(&stats.model);
         for (cell, number) in record[1..].iter_mut().zip(numbers) {
             *cell = number.to_string();
@@ -358,7 +361,7 @@ mod tests {
 
     fn fraud() -> ModelStats {
         let size = |(kind, bytes)| (kind, FileStats { files: u64::from(bytes > 0), bytes });
-        let sizes = FileKind::OF_MODEL.into_iter().zip([3 << 20, 1 << 20, 0, 0, 0, 0]);
+        let sizes = FileKind::OF_MODEL.into_iter().zip([3 << 20, 1 << 20, 0, 0, 0, 0, 0]);
         ModelStats {
             model: "fraud".to_owned(),
             versions: 2,
@@ -397,6 +400,7 @@ ids             1  1.0 MiB  25.0 %  ███
 partials        0      0 B   0.0 %
 labels          0      0 B   0.0 %
 tombstones      0      0 B   0.0 %
+slices          0      0 B   0.0 %
 references      0      0 B   0.0 %
 all             2  4.0 MiB
 
@@ -424,7 +428,7 @@ came in 2.0 MiB, written: log 2.0 MiB, sealed 1.0 MiB, rewritten 0 B; write ampl
         let (_, record) = csv.split_once('\n').expect("a header");
         assert_eq!(
             record,
-            "fraud,2,1,1,0,1200,0,3,5,2048,0,3145728,1048576,0,0,0,0,2097152,2097152,1048576,0,1.5,0,0\n"
+            "fraud,2,1,1,0,1200,0,3,5,2048,0,3145728,1048576,0,0,0,0,0,2097152,2097152,1048576,0,1.5,0,0\n"
         );
     }
 

@@ -9,9 +9,9 @@ use std::{
 };
 
 use driftline_storage::{
-    Column, ColumnBins, ColumnTally, DAY_MICROS, Db, Error, ErrorKind, Field, GradedTally, Kind,
-    MINUTE_MICROS, OutcomeTally, Part, RowChunk, SERIES_STEP, SERIES_VALUE, SeriesPoint, Special,
-    Tally, TimeRange, is_null,
+    Column, ColumnBins, ColumnTally, Condition, DAY_MICROS, Db, Error, ErrorKind, Field,
+    GradedTally, Kind, MINUTE_MICROS, OutcomeTally, Part, RowChunk, SERIES_STEP, SERIES_VALUE,
+    SeriesPoint, Slice, Special, Tally, Test, TimeRange, is_null,
 };
 
 use crate::{
@@ -249,6 +249,7 @@ fn read_part(
         }
     }
     compare_counts(part, &chunks)?;
+    compare_slices(part, &fields, &chunks)?;
     for (window, tally) in windows().into_iter().zip(outcomes) {
         let (mut by_minute, mut by_row) = (OutcomeTally::default(), OutcomeTally::default());
         part.fold_outcomes(window, &mut by_minute)?;
@@ -307,6 +308,41 @@ fn read_row(chunk: &RowChunk, row: usize) -> Read {
     }
 }
 
+/// Whether a slice has a row, by its category.
+type Keeps = fn(Option<&str>) -> bool;
+
+/// What a part has of a slice must be the rows that hold its value, and its counts theirs; so for a
+/// slice that is declared, a value that is nowhere, and one that takes two conditions.
+fn compare_slices(part: &Part, fields: &[Field], chunks: &[RowChunk]) -> Result<(), Trouble> {
+    let is = |text: &str| Test::Is(vec![text.to_owned()]);
+    let on = |test| Condition { column: "c".to_owned(), test };
+    let slices: [(Vec<Condition>, Keeps); 4] = [
+        (vec![on(is("c1"))], |text| text == Some("c1")),
+        (vec![on(Test::Null)], |text| text.is_none()),
+        (vec![on(is("nowhere"))], |_| false),
+        (vec![on(Test::NotNull), on(Test::IsNot(vec!["c1".to_owned()]))], |text| {
+            text.is_some_and(|text| text != "c1")
+        }),
+    ];
+    for (conditions, keeps) in slices {
+        let slice = Arc::new(Slice { conditions });
+        let sliced = part.restrict(&slice);
+        let got = sliced.scan(TimeRange::ALL, fields)?;
+        let kept = |chunk: &RowChunk| {
+            let Some(Column::Categories(column)) = chunk.columns.get(1) else { return 0 };
+            (0..chunk.times.len()).filter(|row| keeps(column.text(*row))).count()
+        };
+        let rows: usize = got.iter().map(|chunk| chunk.times.len()).sum();
+        if rows != chunks.iter().map(kept).sum::<usize>()
+            || got.iter().map(kept).sum::<usize>() != rows
+        {
+            return wrong(format!("{slice:?} has {rows} rows of {}", part.version()));
+        }
+        compare_counts(&sliced, &got)?;
+    }
+    Ok(())
+}
+
 /// The counts that a part keeps must be those of its rows.
 fn compare_counts(part: &Part, chunks: &[RowChunk]) -> Result<(), Trouble> {
     let binning = part.load_binning()?;
@@ -316,7 +352,11 @@ fn compare_counts(part: &Part, chunks: &[RowChunk]) -> Result<(), Trouble> {
         return wrong("a part's binning is not the one that it names".to_owned());
     }
     let selected: Vec<usize> = (0..binning.columns().len()).collect();
-    for window in windows() {
+    let units = |window: TimeRange| TimeRange {
+        start: window.start.div_euclid(part.unit()) * part.unit(),
+        end: window.end.div_euclid(part.unit()) * part.unit(),
+    };
+    for window in windows().into_iter().map(units) {
         let mut tally = Tally::new(binning.columns(), &selected);
         part.fold(window, &selected, &mut tally)?;
         let mut want = Tally::new(binning.columns(), &selected);

@@ -48,14 +48,17 @@ fn models(contents: &Contents, found: &mut Found) {
             schema.map(|schema| Task::name(schema.task)).into(),
             schema.map(|schema| schema.features.len()).into(),
             model.tags().len().into(),
+            model.slices.join(" ").into(),
             model.versions.keys().map(String::as_str).collect::<Vec<_>>().join(" ").into(),
             kept(&model.retention).into(),
             written.ingested_bytes.into(),
             (written.log_bytes + written.sealed_bytes + written.rewritten_bytes).into(),
         ]
     });
-    let columns =
-        ["model", "created", "task", "features", "tags", "versions", "kept", "ingested", "written"];
+    let columns = [
+        "model", "created", "task", "features", "tags", "slices", "versions", "kept", "ingested",
+        "written",
+    ];
     found.list("models", &columns, rows.collect());
 }
 

@@ -20,6 +20,7 @@ use crate::{
     reference,
     schema::{Schema, Task},
     section::{Format, SectionReader},
+    slices_file::{self, SlicesFile},
     tally::Tallies,
     time::DAY_MINUTES,
     tombstones,
@@ -30,12 +31,13 @@ use crate::{
 /// bit for each row. No head holds as many.
 const ROWS_MAX: u32 = 1 << 26;
 
-const FORMATS: [(Format, &str); 7] = [
+const FORMATS: [(Format, &str); 8] = [
     (partials_file::FORMAT, "partials"),
     (ids::FORMAT, "ids"),
     (labels::FORMAT, "labels"),
     (label_delta::FORMAT, "labels since the sidecar before"),
     (tombstones::FORMAT, "deleted rows"),
+    (slices_file::FORMAT, "declared slices"),
     (reference::FORMAT, "counts of a reference"),
     (waiting::FORMAT, "labels that wait for their prediction"),
 ];
@@ -86,6 +88,7 @@ pub(super) fn inspect(path: &Path, bytes: &[u8]) -> Result<Found> {
             found.fact("rows", rows.len());
             found.fact("last row", rows.max());
         }
+        slices_file::FORMAT => slices(path, bytes, &mut found)?,
         reference::FORMAT => summary(path, bytes, &mut found)?,
         _ => late_labels(path, bytes, &mut found)?,
     }
@@ -170,6 +173,25 @@ fn delta(path: &Path, bytes: &[u8], found: &mut Found) -> Result<()> {
     let time = |time: Option<i64>| time.map_or(Datum::None, Datum::Time);
     found.fact("first label time", time(labels.iter().map(|label| label.time).min()));
     found.fact("last label time", time(labels.iter().map(|label| label.time).max()));
+    Ok(())
+}
+
+/// Counts of slices need the binning of the partials beside them; their rows are read here.
+fn slices(path: &Path, bytes: &[u8], found: &mut Found) -> Result<()> {
+    let file = SlicesFile::open(path.into(), bytes.to_vec())?;
+    found.fact("rows", file.row_count());
+    found.fact("binning", format!("{:016x}", file.binning()));
+    let mut rows = Vec::new();
+    for key in file.keys() {
+        for value in &key.values {
+            rows.push(vec![
+                Datum::from(key.column.as_str()),
+                Datum::from(value.text.as_deref()),
+                Datum::from(file.rows(value)?.len()),
+            ]);
+        }
+    }
+    found.list("slices", &["key", "value", "rows"], rows);
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Any window of a file is a plain count of its rows, and damage is told.
 
 use super::*;
+use crate::day::DayPartials;
 use crate::{
     binner::Binner,
     binning::ColumnBins,

@@ -63,6 +63,7 @@ impl Disk {
         for (place, model) in MODELS.iter().enumerate() {
             db.create_model(model, Declaration::default(), Some(data::schema(place))).unwrap();
         }
+        db.change_slices(MODELS[0], &["c".to_owned()], &[]).unwrap();
         db
     }
 

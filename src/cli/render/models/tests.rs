@@ -27,6 +27,7 @@ fn fraud() -> ModelRecord {
         schema: Some(Arc::new(schema)),
         versions: BTreeMap::from(versions),
         retention: Retention::default(),
+        slices: Vec::new(),
     }
 }
 
@@ -39,6 +40,7 @@ fn new() -> ModelRecord {
         schema: None,
         versions: BTreeMap::new(),
         retention: Retention::default(),
+        slices: Vec::new(),
     }
 }
 
@@ -122,7 +124,7 @@ version,feature,kind
             r#""numeric":[],"ignore":["request"],"positive_class":null,"tags":[]},"retention":{"#,
             r#""rows_days":null,"minutes_days":null,"hours_days":null,"days_days":null,"#,
             r#""series_days":null},"features":["#,
-            r#"{"name":"amount","kind":"numeric"},{"name":"country","kind":"categorical"}],"tags":[],"#,
+            r#"{"name":"amount","kind":"numeric"},{"name":"country","kind":"categorical"}],"tags":[],"slices":[],"#,
             r#""versions":[{"version":"v1","declaration":null,"features":null},"#,
             r#"{"version":"v2","declaration":null,"features":null}],"references":["#,
             r#"{"model":"fraud","version":null,"name":"train","rows":5,"source":"rows","#,
@@ -187,4 +189,16 @@ fn tags_are_shown_beside_the_features() {
     assert_eq!(json, "{\"model\":\"fraud\",\"tags\":[\"region\",\"age group\"]}\n");
     let none = text(|out| tags(&new(), out, Format::Table, &Style::PLAIN));
     assert!(none.contains("driftline models tags add new"), "{none}");
+}
+
+#[test]
+fn slice_keys_are_shown_with_the_model_and_by_themselves() {
+    let mut record = fraud();
+    record.slices = vec!["country".to_owned()];
+    let shown = text(|out| model(&record, &[], out, Format::Table, &Style::PLAIN));
+    assert!(shown.contains("\nslices counted by: country\n"), "{shown}");
+    let json = text(|out| slices(&record, out, Format::Json, &Style::PLAIN));
+    assert_eq!(json, "{\"model\":\"fraud\",\"slices\":[\"country\"]}\n");
+    let table = text(|out| slices(&record, out, Format::Table, &Style::PLAIN));
+    assert!(table.starts_with("slice\n"), "{table}");
 }
