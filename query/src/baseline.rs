@@ -4,65 +4,35 @@
 use driftline_storage::{Db, Error, ReferenceSource, Result};
 
 use crate::{
-    report::{MetricResult, PerformanceReport, Scope},
+    report::{Baseline, Degradation, MetricResult, PerformanceReport, Scope},
     stats::{Measured, Undefined, degradation},
 };
 
-/// What performance is compared with.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Baseline {
-    /// A number, for each metric asked.
-    Value(f64),
-    /// The same metrics over an interval of event time, in microseconds, of the same slice.
-    Interval {
-        /// First instant inside.
-        from: i64,
-        /// First instant after.
-        to: i64,
-    },
-    /// The interval that the default reference was pinned from.
-    Reference,
-}
-
-/// A metric beside its baseline.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Degradation {
-    /// The baseline.
-    pub baseline: Option<f64>,
-    /// How much worse the value is, as a share of the baseline: 0.25 is a quarter worse whichever
-    /// way the metric points, negative is better.
-    pub ratio: Option<f64>,
-    /// Why there is no ratio.
-    pub undefined: Option<String>,
-}
-
-impl Baseline {
-    /// The scope of the baseline's own answer; none if it is a number.
-    ///
-    /// # Errors
-    /// `InvalidArgument` for a reference that is no stored window: of uploaded rows no labels are
-    /// known. As [`Db::reference`] if there is no reference.
-    pub(crate) fn scope(self, db: &Db, scope: &Scope) -> Result<Option<Scope>> {
-        let (from, to) = match self {
-            Self::Value(_) => return Ok(None),
-            Self::Interval { from, to } => (from, to),
-            Self::Reference => {
-                let reference = db.reference(&scope.model, scope.version.as_deref(), None)?;
-                match reference.record.source {
-                    ReferenceSource::Window { start, end } => (start, end),
-                    ReferenceSource::Rows => {
-                        let text = format!(
-                            "reference {:?} is of uploaded rows, of which no labels are known; give \
-                             an interval or a number, or pin a reference from stored predictions",
-                            reference.record.name
-                        );
-                        return Err(Error::invalid("baseline", text));
-                    }
+/// The scope of the baseline's own answer; none if it is a number.
+///
+/// # Errors
+/// `InvalidArgument` for a reference that is no stored window: of uploaded rows no labels are
+/// known. As [`Db::reference`] if there is no reference.
+pub(crate) fn scope_of(baseline: Baseline, db: &Db, scope: &Scope) -> Result<Option<Scope>> {
+    let (from, to) = match baseline {
+        Baseline::Value(_) => return Ok(None),
+        Baseline::Interval { from, to } => (from, to),
+        Baseline::Reference => {
+            let reference = db.reference(&scope.model, scope.version.as_deref(), None)?;
+            match reference.record.source {
+                ReferenceSource::Window { start, end } => (start, end),
+                ReferenceSource::Rows => {
+                    let text = format!(
+                        "reference {:?} is of uploaded rows, of which no labels are known; give \
+                         an interval or a number, or pin a reference from stored predictions",
+                        reference.record.name
+                    );
+                    return Err(Error::invalid("baseline", text));
                 }
             }
-        };
-        Ok(Some(Scope { from, to, step: None, ..scope.clone() }))
-    }
+        }
+    };
+    Ok(Some(Scope { from, to, step: None, ..scope.clone() }))
 }
 
 /// Puts each result beside that of the baseline.

@@ -15,6 +15,7 @@ mod peer;
 mod bin_rule;
 mod explanation;
 mod curves;
+mod condition;
 mod report;
 mod gather;
 mod slice;
@@ -45,12 +46,12 @@ mod series;
 mod compare;
 mod shadow;
 
-pub use baseline::{Baseline, Degradation};
 pub use bin_rule::{BinRule, Nulls};
 pub use compare::{
     COMPARE_FIGURES, CompareArm, CompareMetric, CompareReport, CompareRequest, CompareResult,
     CompareWindow, Comparison, Figure, SampleRatio, SideValue, Sides, compare,
 };
+pub use condition::{By, Filter, GroupValue, Operator};
 pub use curves::{Curve, CurveOptions, Curves, ReliabilityPoint, ResidualQuantile, ThresholdPoint};
 pub use data_quality::{
     ColumnChange, ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow,
@@ -74,9 +75,10 @@ pub use performance::performance;
 pub use reads::{Reads, RowsRead};
 pub use reference::{ReferenceName, pin_reference, set_reference};
 pub use report::{
-    ConfusionReport, Correction, DistributionBin, DistributionReport, DistributionRequest,
-    DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow, MetricResult, MissingRows,
-    PerformanceReport, PerformanceRequest, PerformanceWindow, Scope, ShareOptions, Verdict,
+    Baseline, ConfusionReport, Correction, Degradation, DistributionBin, DistributionReport,
+    DistributionRequest, DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow,
+    MetricResult, MissingRows, PerformanceReport, PerformanceRequest, PerformanceWindow, Scope,
+    ShareOptions, Verdict,
 };
 pub use series::{
     SeriesAxis, SeriesInfo, SeriesList, SeriesListRequest, SeriesReport, SeriesRequest,
@@ -86,5 +88,4 @@ pub use shadow::{
     AgreementMetric, AgreementReport, AgreementRequest, AgreementResult, AgreementWindow,
     PairCounts, PairedOutcomes, agreement,
 };
-pub use slice::{By, Filter, GroupValue, Operator};
 pub use window::windows;

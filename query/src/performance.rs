@@ -47,7 +47,7 @@ pub fn performance(db: &Db, request: &PerformanceRequest) -> Result<PerformanceR
     let windows = windows(scope.from, scope.to, scope.step)?;
     let mut report = of_scope(db, request, scope, &windows)?;
     if let Some(baseline) = request.baseline {
-        let answer = match baseline.scope(db, scope)? {
+        let answer = match baseline::scope_of(baseline, db, scope)? {
             Some(scope) => {
                 let window = [TimeRange { start: scope.from, end: scope.to }];
                 Some(of_scope(db, request, &scope, &window)?)

@@ -6,15 +6,14 @@ use std::{borrow::Cow, sync::Arc};
 use driftline_storage::{Error, Kind, Result, TimeRange, near_misses};
 
 use crate::{
-    baseline::{Baseline, Degradation},
     bin_rule::{BinRule, Nulls},
+    condition::{By, Filter, GroupValue},
     curves::{CurveOptions, Curves},
     explanation::{Both, Explanation},
     method::Method,
     metric::Metric,
     peer::Peer,
     reads::Reads,
-    slice::{By, Filter, GroupValue},
 };
 
 /// Model, version and interval of a query.
@@ -283,6 +282,34 @@ pub struct PerformanceRequest {
     pub beta: Option<f64>,
     /// Curves wanted of each window.
     pub curves: CurveOptions,
+}
+
+/// What performance is compared with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Baseline {
+    /// A number, for each metric asked.
+    Value(f64),
+    /// The same metrics over an interval of event time, in microseconds, of the same slice.
+    Interval {
+        /// First instant inside.
+        from: i64,
+        /// First instant after.
+        to: i64,
+    },
+    /// The interval that the default reference was pinned from.
+    Reference,
+}
+
+/// A metric beside its baseline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Degradation {
+    /// The baseline.
+    pub baseline: Option<f64>,
+    /// How much worse the value is, as a share of the baseline: 0.25 is a quarter worse whichever
+    /// way the metric points, negative is better.
+    pub ratio: Option<f64>,
+    /// Why there is no ratio.
+    pub undefined: Option<String>,
 }
 
 /// One metric in one window.

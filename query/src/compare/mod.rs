@@ -19,11 +19,12 @@ use driftline_storage::{
 use crate::{
     asked_class::{asked_class, task},
     columns::{Columns, columns},
+    condition::Filter,
     fairness::cells_of,
     gather::{Missing, leave_out, missing_in, outcomes, predictions},
     limits::{EXACT_VALUES_MAX, check_size},
     report::{Correction, Scope},
-    slice::{self, Filter},
+    slice,
     stats::{Moments, Proportion, Undefined, benjamini_hochberg, bonferroni, sample_ratio},
     window::windows,
 };

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use driftline_storage::{Error, Result, near_misses};
 
 use crate::{
+    condition::Filter,
     report::{Correction, MissingRows, Scope},
-    slice::Filter,
 };
 
 /// What two sides are compared by.

@@ -12,10 +12,11 @@ use driftline_storage::{
 use crate::{
     asked_class::{asked_class, task},
     columns::{Columns, columns},
+    condition::{By, GroupValue},
     gather::{Missing, missing_in, outcomes},
     limits::check_size,
     report::Scope,
-    slice::{self, By, Group},
+    slice::{self, Group},
     stats::{
         BinaryCells, Fairness, GROUP_ROWS_MIN, Interval, Measured, Parity, Proportion, Undefined,
         fairness as compare, parity,
@@ -122,7 +123,7 @@ fn known_groups(
 
 /// A group as a sentence names it.
 fn group_name(group: &Group) -> String {
-    let name = |value: &slice::GroupValue| {
+    let name = |value: &GroupValue| {
         format!("{} {}", value.column, value.value.as_deref().unwrap_or("null"))
     };
     group.iter().map(name).collect::<Vec<_>>().join(", ")

@@ -3,8 +3,8 @@
 use driftline_storage::{Error, Result, near_misses};
 
 use crate::{
+    condition::GroupValue,
     report::{MissingRows, Scope},
-    slice::GroupValue,
     stats::EmptyRate,
 };
 

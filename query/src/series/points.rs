@@ -14,10 +14,11 @@ use driftline_storage::{
 use roaring::RoaringBitmap;
 
 use crate::{
+    condition::{By, Filter, GroupValue},
     gather::{Missing, leave_out},
     limits::{GROUPS_MAX, SERIES_NAMES_MAX, SERIES_POINTS_MAX},
     report::Scope,
-    slice::{By, Filter, Group, GroupValue},
+    slice::Group,
 };
 
 /// A point of a query, with the places of its name and group.

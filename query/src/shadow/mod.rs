@@ -15,10 +15,11 @@ use driftline_storage::{
 
 use crate::{
     asked_class::task,
+    condition::Filter,
     gather::{Missing, missing_in},
     limits::{CONFUSION_COUNTS_MAX, EXACT_VALUES_MAX, PAIRED_ROWS_AT_ONCE, check_size},
     report::{ConfusionReport, Scope},
-    slice::{self, Filter},
+    slice,
     stats::{
         Confusion, Interval, Measured, Moments, Proportion, Undefined, mcnemar, paired_interval,
         paired_mean_interval, paired_t, quantile,

@@ -1,8 +1,8 @@
 //! What a comparison of two models on the same requests asks and answers.
 
 use crate::{
+    condition::Filter,
     report::{ConfusionReport, MissingRows, Scope},
-    slice::Filter,
 };
 
 /// Asks how two versions agree that answered the same requests, told by equal prediction ids.
