@@ -1,8 +1,8 @@
 //! From rules to queries. Rules that ask of the same windows share one.
 
 use driftline_query::{
-    Correction, DriftReport, DriftRequest, Method, Metric, PerformanceReport, PerformanceRequest,
-    QualityReport, QualityRequest, Scope, ShareOptions,
+    Correction, DriftReport, DriftRequest, Method, Metric, OperationsReport, OperationsRequest,
+    PerformanceReport, PerformanceRequest, QualityReport, QualityRequest, Scope, ShareOptions,
 };
 use driftline_storage::{Result, TimeRange};
 
@@ -20,6 +20,8 @@ pub enum Ask {
     Performance(PerformanceRequest),
     /// What columns hold.
     Quality(QualityRequest),
+    /// How the model was served.
+    Operations(OperationsRequest),
 }
 
 /// The answer to a query.
@@ -31,6 +33,8 @@ pub enum Answer {
     Performance(PerformanceReport),
     /// What columns hold.
     Quality(QualityReport),
+    /// How the model was served.
+    Operations(OperationsReport),
 }
 
 /// Who answers queries: a database in this process, or a server.
@@ -50,6 +54,11 @@ pub trait Answers {
     /// # Errors
     /// As the query has them.
     fn quality(&self, request: &QualityRequest) -> Result<QualityReport>;
+    /// How the model was served.
+    ///
+    /// # Errors
+    /// As the query has them.
+    fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport>;
 }
 
 impl Ask {
@@ -58,6 +67,7 @@ impl Ask {
         let scope = Scope {
             model: measure.model.clone(),
             version: measure.version.clone(),
+            conditions: measure.slice.clone(),
             ..Scope::default()
         };
         let drift = |method: Method, share: Option<ShareOptions>| {
@@ -90,7 +100,12 @@ impl Ask {
                 reference: measure.reference.clone(),
                 ..QualityRequest::default()
             })),
-            Figure::Operations(_) => None,
+            Figure::Operations(figure) => Some(Self::Operations(OperationsRequest {
+                scope,
+                percentiles: figure.percentile().into_iter().collect(),
+                exact: measure.exact && figure.percentile().is_some(),
+                ..OperationsRequest::default()
+            })),
         }
     }
 
@@ -126,6 +141,14 @@ impl Ask {
                 }
                 mergeable
             }
+            (Self::Operations(one), Self::Operations(other)) => {
+                let mergeable =
+                    one.scope == other.scope && one.ok == other.ok && one.exact == other.exact;
+                if mergeable {
+                    union(&mut one.percentiles, &other.percentiles);
+                }
+                mergeable
+            }
             _ => false,
         }
     }
@@ -135,6 +158,7 @@ impl Ask {
             Self::Drift(request) => &request.scope,
             Self::Performance(request) => &request.scope,
             Self::Quality(request) => &request.scope,
+            Self::Operations(request) => &request.scope,
         }
     }
 
@@ -151,6 +175,7 @@ impl Ask {
             Self::Performance(request) => request.metrics.len().max(1),
             // A profile is some ten times as large as a result.
             Self::Quality(request) => of(&request.features) * 10,
+            Self::Operations(request) => request.percentiles.len() + 10,
         }
     }
 
@@ -175,6 +200,10 @@ impl Ask {
             }
             Self::Quality(request) => {
                 Answer::Quality(answers.quality(&QualityRequest { scope, ..request.clone() })?)
+            }
+            Self::Operations(request) => {
+                let request = OperationsRequest { scope, ..request.clone() };
+                Answer::Operations(answers.operations(&request)?)
             }
         })
     }

@@ -109,6 +109,7 @@ impl Known<'_> {
         match found.record.known_schema(measure.version.as_deref()) {
             Ok(schema) => {
                 check_task(&schema, measure, &mut wrong);
+                check_slice(&schema, measure, &mut wrong);
                 check_features(&schema, measure, &mut wrong);
             }
             Err(error) => wrong.tell("model", format!("{:?}", measure.model), error.to_string()),
@@ -170,6 +171,18 @@ fn check_task(schema: &Schema, measure: &Measure, wrong: &mut Wrong<'_>) {
         let text = "is needed: a model of several classes has one value for each; write class = \
                     \"macro\" or the name of a class";
         wrong.tell("class", String::new(), text.to_owned());
+    }
+}
+
+fn check_slice(schema: &Schema, measure: &Measure, wrong: &mut Wrong<'_>) {
+    for filter in &measure.slice {
+        let known = filter.column == "version"
+            || schema.fields().any(|(name, _)| name == filter.column.as_str());
+        if !known {
+            let near = near_misses(&filter.column, schema.fields().map(|(name, _)| name));
+            let text = format!("names no column of model {:?}{near}", measure.model);
+            wrong.tell("slice", format!("{:?}", filter.to_string()), text);
+        }
     }
 }
 

@@ -54,12 +54,13 @@ impl ContentHash {
 }
 
 /// Keys that say what is measured.
-const MEASURING: [&str; 16] = [
+const MEASURING: [&str; 17] = [
     "model",
     "version",
     "metric",
     "method",
     "class",
+    "slice",
     "feature",
     "alert_on",
     "reference",
@@ -133,6 +134,12 @@ fn measure_pairs(measure: &Measure, pairs: &mut Vec<(&'static str, Value)>) {
         put(method == Method::Psi, "method", json!(method.name()));
     }
     put(measure.class.is_none(), "class", json!(measure.class));
+    let slice: Vec<String> = measure.slice.iter().map(ToString::to_string).collect();
+    match slice.as_slice() {
+        [] => {}
+        [one] => put(false, "slice", json!(one)),
+        many => put(false, "slice", json!(many)),
+    }
     match measure.features.as_slice() {
         [] => {}
         [one] => put(false, "feature", json!(one)),

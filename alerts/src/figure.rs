@@ -207,6 +207,18 @@ impl Operations {
             Self::Throughput => "throughput",
         }
     }
+
+    /// Which percentile of the latency it is, if it is one.
+    pub fn percentile(self) -> Option<f64> {
+        match self {
+            Self::LatencyP50 => Some(50.0),
+            Self::LatencyP90 => Some(90.0),
+            Self::LatencyP95 => Some(95.0),
+            Self::LatencyP99 => Some(99.0),
+            Self::LatencyP999 => Some(99.9),
+            Self::ErrorRate | Self::Throughput => None,
+        }
+    }
 }
 
 /// Name of the share of columns that drift.
@@ -293,8 +305,8 @@ impl Figure {
         match self {
             Self::Drift(_) | Self::DriftShare(_) => 100,
             Self::Performance(_) => 30,
+            Self::Volume(_) | Self::Operations(Operations::Throughput) => 0,
             Self::Column(_) | Self::Operations(_) => 1,
-            Self::Volume(_) => 0,
         }
     }
 }

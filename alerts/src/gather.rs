@@ -108,7 +108,7 @@ pub fn baseline(rule: &Rule, models: &dyn Models, answers: &dyn Answers) -> Resu
         return Ok(None);
     };
     let references = models.references(&measure.model)?;
-    let (Some(ask @ Ask::Performance(_)), Some((start, end))) =
+    let (Some(ask @ (Ask::Performance(_) | Ask::Operations(_))), Some((start, end))) =
         (Ask::of(rule, measure), baseline_of(&references, measure))
     else {
         return Ok(None);
@@ -173,6 +173,7 @@ impl Gatherer<'_> {
                 self.cost.rows_scanned += match &answer {
                     Answer::Drift(report) => report.rows_scanned,
                     Answer::Quality(report) => report.rows_scanned,
+                    Answer::Operations(report) => report.rows_scanned,
                     Answer::Performance(_) => 0,
                 };
                 Ok(vec![answer])
@@ -219,6 +220,9 @@ fn series(
 /// `InvalidArgument` if it ends before it starts or lies outside the years 0001 to 9999.
 pub(crate) fn interval(from: i64, to: i64) -> Result<TimeRange> {
     driftline_query::windows(from, to, None)?;
+    if from == to {
+        return Err(Error::invalid("to", "is the start as well; there is nothing between"));
+    }
     Ok(TimeRange { start: from, end: to })
 }
 

@@ -3,15 +3,15 @@
 use std::{borrow::Cow, sync::Arc};
 
 use driftline_query::{
-    ColumnQuality, DriftResult, DriftWindow, Method, MissingRows, PerformanceWindow, QualityWindow,
-    stats::Undefined,
+    ColumnQuality, DriftResult, DriftWindow, Method, MissingRows, OperationsWindow, Percentile,
+    PerformanceWindow, QualityWindow, stats::Undefined,
 };
 use driftline_storage::TimeRange;
 
 use crate::{
     ask::{Answer, adjust},
     condition::{Bound, Test},
-    figure::{ColumnFigure, Figure, Volume},
+    figure::{ColumnFigure, Figure, Operations, Volume},
     observation::Observation,
     rule::{AlertOn, Measure, Rule},
 };
@@ -46,6 +46,13 @@ pub fn observe(rule: &Rule, answer: &Answer, baseline: Option<f64>) -> Vec<(Time
             let one = |window: &QualityWindow| {
                 let seen = of_columns(rule, measure, window);
                 (range(window.start, window.end), named(seen, report.reference.as_deref()))
+            };
+            report.windows.iter().map(one).collect()
+        }
+        Answer::Operations(report) => {
+            let one = |window: &OperationsWindow| {
+                let seen = of_operations(measure, window, baseline);
+                (range(window.start, window.end), vec![(None, seen)])
             };
             report.windows.iter().map(one).collect()
         }
@@ -215,6 +222,46 @@ fn of_performance(
         }
         Figure::Drift(_) | Figure::DriftShare(_) | Figure::Column(_) | Figure::Operations(_) => {
             empty
+        }
+    }
+}
+
+fn of_operations(
+    measure: &Measure,
+    window: &OperationsWindow,
+    baseline: Option<f64>,
+) -> Observation {
+    let empty = Observation {
+        baseline,
+        missing_rows: missing(&window.missing),
+        ..Observation::empty(range(window.start, window.end))
+    };
+    let Figure::Operations(figure) = measure.figure else { return empty };
+    match figure {
+        Operations::Throughput => Observation {
+            value: window.throughput,
+            samples: window.predictions,
+            undefined: window.throughput_undefined.clone(),
+            ..empty
+        },
+        Operations::ErrorRate => Observation {
+            value: window.errors.rate,
+            samples: window.errors.with_status,
+            undefined: window.errors.undefined.clone(),
+            ..empty
+        },
+        _ => {
+            let same = |known: &&Percentile| Some(known.percentile) == figure.percentile();
+            let Some(found) = window.latency.percentiles.iter().find(same) else { return empty };
+            let known = &found.figure;
+            let ends = known.lower.zip(known.upper).filter(|_| !known.exact);
+            Observation {
+                value: known.value,
+                between: ends,
+                samples: window.latency.count,
+                undefined: known.undefined.clone(),
+                ..empty
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From the keys of a rule to the rule, with every mistake that can be found without a model.
 
-use driftline_query::{Correction, Method};
+use driftline_query::{Correction, Filter, Method, limits::CONDITIONS_MAX};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -152,9 +152,7 @@ fn measured(table: &mut Table<'_>) -> Option<Read> {
     let class = table.text("class").map(str::to_owned);
     let features = features(table);
     let alert_on = table.choice("alert_on", &AlertOn::ALL.map(|one| (one.name(), one)));
-    if table.value("slice").is_some() {
-        table.wrong("slice", "is not answered by queries yet; leave it out");
-    }
+    let slice = slice(table);
     let reference = table.text("reference").map(str::to_owned);
     let baseline = baseline(table);
     let threshold = table.number("threshold");
@@ -169,6 +167,7 @@ fn measured(table: &mut Table<'_>) -> Option<Read> {
         version,
         figure,
         class,
+        slice,
         features: features.unwrap_or_default(),
         alert_on: alert_on.unwrap_or_default(),
         reference,
@@ -192,6 +191,22 @@ fn measured(table: &mut Table<'_>) -> Option<Read> {
     fits(table, &measure, &when);
     let min_samples = min_samples.unwrap_or(figure.min_samples());
     Some((Subject::Measure(measure), when, min_samples))
+}
+
+/// A condition, or several that must all hold.
+fn slice(table: &mut Table<'_>) -> Vec<Filter> {
+    let texts = table.texts("slice", CONDITIONS_MAX).unwrap_or_default();
+    let mut filters = Vec::with_capacity(texts.len());
+    for text in texts {
+        match Filter::parse(&text) {
+            Ok(filter) => filters.push(filter),
+            Err(_) => {
+                let rule = "write column=value, !=, <, <=, >, >=, or 'column is null'";
+                table.wrong("slice", format!("{text:?} is no condition; {rule}"));
+            }
+        }
+    }
+    filters
 }
 
 /// `"*"` or nothing for all, one, or a list.
@@ -304,11 +319,6 @@ fn fits(table: &mut Table<'_>, measure: &Measure, when: &Condition) {
         && !(factor.is_finite() && factor >= 0.0)
     {
         table.wrong("when", "multiplies the reference by a negative number");
-    }
-    if let Figure::Operations(_) = figure {
-        let text = "is not answered by alert queries yet: serving times and errors are not wired \
-                    into rules; leave the rule out for now";
-        table.wrong("metric", text);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use driftline_query::Correction;
+use driftline_query::{Correction, Filter};
 use driftline_storage::DAY_MICROS;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -98,6 +98,8 @@ pub struct Measure {
     /// Of a metric by class, the class or `macro`, `micro` or `weighted`; none means all rows or
     /// the positive class.
     pub class: Option<String>,
+    /// What predictions have to hold, all of it; none means all predictions.
+    pub slice: Vec<Filter>,
     /// Features; none named means all, score and prediction included.
     pub features: Vec<String>,
     /// What has an alert of its own.

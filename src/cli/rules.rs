@@ -7,8 +7,8 @@ use driftline_alerts::{
     tune,
 };
 use driftline_query::{
-    DriftReport, DriftRequest, PerformanceReport, PerformanceRequest, QualityReport,
-    QualityRequest, Scope,
+    DriftReport, DriftRequest, OperationsReport, OperationsRequest, PerformanceReport,
+    PerformanceRequest, QualityReport, QualityRequest, Scope,
 };
 use driftline_storage::{Error, ModelRecord, Result, TIME_MAX, TIME_MIN, near_misses};
 
@@ -45,6 +45,10 @@ impl Answers for Asked<'_> {
 
     fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
         self.0.quality(request)
+    }
+
+    fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport> {
+        self.0.operations(request)
     }
 }
 

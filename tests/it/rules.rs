@@ -91,7 +91,7 @@ fn the_example_finds_the_drift_and_nothing_before_it(demo: &Demo) {
     // The first is seen within the first day, long before a daily window ends.
     let first_day = &demo.drift[..10];
     assert_eq!(&drifted[0].0[..10], first_day);
-    for rule in ["many-drift", "accuracy"] {
+    for rule in ["many-drift", "accuracy", "slow", "errors"] {
         let fired = events(&report, rule, "firing");
         assert_eq!(fired.len(), 1, "{rule}: {fired:?}");
         assert!(fired[0].0 > demo.drift && fired[0].2, "{rule}: {fired:?}");
@@ -175,7 +175,7 @@ fn a_cooldown_hides_notifications_and_no_state(demo: &Demo) {
 }
 
 /// Rules of every kind over daily windows, and whether they fire.
-const KINDS: [(&str, bool); 14] = [
+const KINDS: [(&str, bool); 18] = [
     ("metric = \"unseen_rate\"\nfeature = \"device\"\nwhen = \"> 0.1\"", true),
     ("metric = \"chi2\"\nwhen = \"p < 1e-6\"\ncorrection = \"bh\"", true),
     ("metric = \"chi2\"\nfeature = \"merchant\"\nwhen = \"p < 1e-6\"", false),
@@ -193,6 +193,10 @@ const KINDS: [(&str, bool); 14] = [
     ("metric = \"accuracy\"\nwhen = \"< reference - 0.05\"\nBASELINE", true),
     ("metric = \"predictions\"\nwhen = \"< 1000\"", false),
     ("metric = \"coverage\"\nwhen = \"< 0.05\"\nno_data = \"fire\"", true),
+    ("metric = \"psi\"\nfeature = \"amount\"\nslice = \"device=phone\"\nwhen = \"> 0.2\"", true),
+    ("metric = \"latency_p99\"\nwhen = \"> 100000\"", false),
+    ("metric = \"error_rate\"\nslice = [\"device=phone\", \"amount>=0\"]\nwhen = \"> 0.5\"", false),
+    ("metric = \"throughput\"\nwhen = \"> 1000000\"", false),
 ];
 
 fn every_kind_of_rule_runs(demo: &Demo) {
@@ -232,6 +236,7 @@ model = "fraud-demo"
 metric = "latency_p99"
 window = "1h"
 when = "> 500"
+slice = "device"
 "#;
     let wrong = file(demo, "wrong.toml", text);
     let wrong = wrong.to_str().unwrap();
@@ -239,7 +244,7 @@ when = "> 500"
     let output = try_run(&demo.target, &["rules", "check", wrong]);
     let told = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(told.contains("rule \"three\": metric = \"latency_p99\": is not answered"), "{told}");
+    assert!(told.contains("rule \"three\": slice"), "{told}");
     let right = file(demo, "right.toml", text.split("[[rule]]\nname = \"three\"").next().unwrap());
     let right = right.to_str().unwrap();
     let output = try_run(&demo.target, &["rules", "check", right]);
@@ -250,9 +255,9 @@ when = "> 500"
     }
     run(&demo.target, &["rules", "check", right, "--offline"]);
     let differences = run_json(&demo.target, &["rules", "diff", &example(), right]);
-    assert_eq!(differences["differences"].as_array().unwrap().len(), 1 + 5 + 2);
+    assert_eq!(differences["differences"].as_array().unwrap().len(), 1 + 7 + 2);
     let report = run_json(&demo.target, &["rules", "check", &example()]);
-    assert_eq!((&report["valid"], &report["rules"]), (&Value::Bool(true), &Value::from(5)));
+    assert_eq!((&report["valid"], &report["rules"]), (&Value::Bool(true), &Value::from(7)));
     let (code, error) = run_err(&demo.target, &test_args(right, demo));
     assert!(code == 2 && error.contains("error: rule \"one\": feature"), "{code}: {error}");
     assert!(error.contains("\n  rule \"two\": model"), "{error}");

@@ -3,8 +3,9 @@
 use std::{cell::RefCell, sync::Arc};
 
 use driftline_query::{
-    DriftReport, DriftRequest, DriftResult, DriftWindow, MetricResult, PerformanceReport,
-    PerformanceRequest, PerformanceWindow, QualityReport, QualityRequest, windows,
+    DriftReport, DriftRequest, DriftResult, DriftWindow, MetricResult, OperationsReport,
+    OperationsRequest, PerformanceReport, PerformanceRequest, PerformanceWindow, QualityReport,
+    QualityRequest, windows,
 };
 use driftline_storage::{
     Declaration, Field, HOUR_MICROS, Kind, ModelRecord, ReferenceSource, Retention, Schema, Task,
@@ -115,6 +116,10 @@ impl Answers for World {
 
     fn quality(&self, _: &QualityRequest) -> Result<QualityReport> {
         Err(Error::invalid("metric", "this world has no quality"))
+    }
+
+    fn operations(&self, _: &OperationsRequest) -> Result<OperationsReport> {
+        Err(Error::invalid("metric", "this world has no operations"))
     }
 }
 

@@ -147,3 +147,56 @@ fn performance_knows_labels_and_coverage_and_volume_needs_none() {
     check("coverage", (Some(0.25), 200, None));
     check("recall", (None, 50, Some(0.25)));
 }
+
+#[test]
+fn operations_are_judged_between_the_ends_of_their_percentiles() {
+    let figure = |value: f64, exact: bool| driftline_query::LatencyFigure {
+        value: Some(value),
+        lower: Some(value - 1.0),
+        upper: Some(value + 1.0),
+        exact,
+        undefined: None,
+    };
+    let percentile = |exact| Percentile { percentile: 99.0, figure: figure(500.0, exact) };
+    let answer = |exact: bool| {
+        let window = OperationsWindow {
+            end: 10,
+            predictions: 40,
+            throughput: Some(4.0),
+            latency: driftline_query::Latency {
+                count: 30,
+                percentiles: vec![percentile(exact)],
+                ..Default::default()
+            },
+            errors: driftline_query::ErrorRate {
+                with_status: 20,
+                undefined: Some("no prediction has a status".into()),
+                ..Default::default()
+            },
+            ..OperationsWindow::default()
+        };
+        Answer::Operations(driftline_query::OperationsReport {
+            scope: Scope::default(),
+            asked: 0,
+            rows_scanned: 0,
+            windows: vec![window],
+            groups: Vec::new(),
+        })
+    };
+    let seen = |metric: &str, exact: bool| {
+        let rule = rule(&format!("metric = \"{metric}\"\nwhen = \"> 1\"\nwindow = \"1h\""));
+        only(&rule, &answer(exact)).first().map(|(_, seen)| seen.clone()).unwrap()
+    };
+    let slow = seen("latency_p99", false);
+    assert_eq!((slow.value, slow.between, slow.samples), (Some(500.0), Some((499.0, 501.0)), 30));
+    assert_eq!(seen("latency_p99", true).between, None);
+    // A percentile that was not asked for is no value.
+    assert_eq!(seen("latency_p50", false).value, None);
+    let failed = seen("error_rate", false);
+    assert_eq!((failed.value, failed.samples), (None, 20));
+    assert_eq!(failed.undefined.as_deref(), Some("no prediction has a status"));
+    assert_eq!(
+        (seen("throughput", false).value, seen("throughput", false).samples),
+        (Some(4.0), 40)
+    );
+}
