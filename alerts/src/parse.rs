@@ -190,7 +190,7 @@ fn measured(table: &mut Table<'_>) -> Option<Read> {
     }
     fits(table, &measure, &when);
     let min_samples = min_samples.unwrap_or(figure.min_samples());
-    Some((Subject::Measure(measure), when, min_samples))
+    Some((Subject::Measure(Box::new(measure)), when, min_samples))
 }
 
 /// A condition, or several that must all hold.

@@ -137,7 +137,7 @@ impl Measure {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Subject {
     /// A figure of a model.
-    Measure(Measure),
+    Measure(Box<Measure>),
     /// All of these rules fire.
     AllOf(Vec<String>),
     /// One of these rules fires.

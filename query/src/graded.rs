@@ -165,7 +165,11 @@ fn residual_metric(metric: Metric, tally: &ResidualTally) -> Measured<Value> {
         Metric::Smape if tally.rows == 0 => Err(Undefined::NoLabel),
         Metric::Smape => Ok(tally.symmetric_residual.value() / tally.rows as f64),
         Metric::Wape => sums().wape(),
-        Metric::R2 => sums().r2(),
+        // Squares that overflow may still leave deviations that do not.
+        Metric::R2 => sums().r2().map_err(|why| match why {
+            Undefined::NotFinite => Undefined::PrecisionLost,
+            why => why,
+        }),
         _ => Err(Undefined::NotRegression),
     };
     value.map(Value::from)

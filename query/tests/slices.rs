@@ -169,6 +169,17 @@ fn same(left: &DriftResult, right: &DriftResult) -> bool {
         }
 }
 
+/// Whether both may be of one value.
+fn overlap(left: &DriftResult, right: &DriftResult) -> bool {
+    match (left.value, right.value) {
+        (Some(a), Some(b)) => {
+            let apart = left.error_bound.unwrap_or(0.0) + right.error_bound.unwrap_or(0.0);
+            (a - b).abs() <= apart + 1e-12 * a.abs().max(1.0)
+        }
+        _ => left.undefined == right.undefined,
+    }
+}
+
 /// Compares a slice with a database that has nothing else.
 fn check(got: &Answers, want: &Answers) {
     for (got, want) in got.drift.windows.iter().zip(&want.drift.windows) {
@@ -253,7 +264,12 @@ proptest! {
             (from_counts(&db, &scope(conditions, &[])), from_counts(&alone, &scope(&[], &[])));
         for (got, want) in got[0].windows.iter().zip(&want[0].windows) {
             for (got, want) in got.results.iter().zip(&want.results) {
-                prop_assert!(same(got, want), "{got:?}\n{want:?}");
+                // A quantile is bounded by what is known of the ends of an hour, here more, there less.
+                let alike = match got.method {
+                    Method::QuantileShift => overlap(got, want),
+                    _ => same(got, want),
+                };
+                prop_assert!(alike, "{got:?}\n{want:?}");
             }
         }
     }

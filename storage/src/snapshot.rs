@@ -6,6 +6,8 @@
 
 mod graded;
 mod groups;
+mod outcomes;
+mod slices;
 mod truths;
 
 use std::{ops::Range, sync::Arc};
@@ -20,13 +22,11 @@ use crate::{
     head::{Chunk, VersionHead},
     manifest::ModelRecord,
     moments::ColumnMoments,
-    outcome::OutcomeTally,
     rows::{Numbers, RowChunk, RowFile},
     schema::{Field, Kind, LABEL_TIME, Schema},
     segment::Segment,
     slice::Slice,
-    slice_counts::SliceCounts,
-    sliced::{Siblings, Sliced},
+    sliced::Sliced,
     sums::Sums,
     tally::{Tallies, Tally},
     time::{DAY_MINUTES, HOUR_MICROS, MINUTE_MICROS, TimeRange, day_range, minute_of_day},
@@ -155,36 +155,6 @@ impl Part {
         self.sliced.is_some()
     }
 
-    /// What this part has of a slice; of a sliced part, what it has of both.
-    pub fn restrict(&self, slice: &Arc<Slice>) -> Self {
-        if slice.conditions.is_empty() {
-            return self.clone();
-        }
-        self.seen_as(self.slice_with(slice), None, None)
-    }
-
-    /// A slice of what this part is a slice of.
-    fn slice_with(&self, slice: &Arc<Slice>) -> Arc<Slice> {
-        match &self.sliced {
-            None => slice.clone(),
-            Some(sliced) => {
-                let both = sliced.slice.conditions.iter().chain(&slice.conditions);
-                Arc::new(Slice { conditions: both.cloned().collect() })
-            }
-        }
-    }
-
-    /// The part as a slice, whose rows may be known.
-    fn seen_as(
-        &self,
-        slice: Arc<Slice>,
-        rows: Option<Arc<RoaringBitmap>>,
-        siblings: Option<Arc<Siblings>>,
-    ) -> Self {
-        let sliced = Sliced::new(slice, rows, siblings);
-        Self { inner: self.inner.clone(), sliced: Some(Arc::new(sliced)), as_of: self.as_of }
-    }
-
     /// Visits times and values of all rows, with the row of the first of them.
     fn visit_column(
         &self,
@@ -231,62 +201,6 @@ impl Part {
             Inner::Segment(segment) => segment.deleted()?,
         };
         Ok(deleted.map_or(Seen::All, Seen::Without))
-    }
-
-    /// Whether a slice hangs on labels, which come and change: nothing is kept of it.
-    fn is_of_labels(&self) -> bool {
-        self.sliced.as_ref().is_some_and(|sliced| sliced.slice.is_of_labels())
-    }
-
-    /// The rows of a slice, without deleted ones.
-    fn slice_rows(&self, sliced: &Sliced) -> Result<Arc<RoaringBitmap>> {
-        if let Some(rows) = sliced.rows.get() {
-            return Ok(rows.clone());
-        }
-        let rows = match &self.inner {
-            Inner::Head(_) => Arc::new(self.select(&sliced.slice)?),
-            Inner::Segment(_) if sliced.slice.is_of_labels() => {
-                let mut rows = self.select(&sliced.slice)?;
-                if let Seen::Without(deleted) = self.unsliced()? {
-                    rows -= &*deleted;
-                }
-                Arc::new(rows)
-            }
-            Inner::Segment(segment) => segment.slice_rows(sliced.key(), || {
-                let declared = sliced.declared_rows(segment);
-                let mut rows = declared.map_or_else(|| self.select(&sliced.slice), Ok)?;
-                if let Some(deleted) = segment.deleted()? {
-                    rows -= &*deleted;
-                }
-                Ok(rows)
-            })?,
-        };
-        Ok(sliced.rows.get_or_init(|| rows).clone())
-    }
-
-    /// The rows of a slice, deleted ones included, from the columns that it is about.
-    fn select(&self, slice: &Slice) -> Result<RoaringBitmap> {
-        let mut rows: Option<RoaringBitmap> = None;
-        for condition in &slice.conditions {
-            let field = self.field(&condition.column);
-            let mut found = RoaringBitmap::new();
-            self.visit_column(&field, &mut |_, values, first| {
-                condition.test.select(values, first, &mut found);
-            })?;
-            rows = Some(match rows {
-                Some(rows) => rows & found,
-                None => found,
-            });
-        }
-        Ok(rows.unwrap_or_default())
-    }
-
-    /// Counts of columns of a slice, by their places in this part's binning.
-    fn slice_counts(&self, sliced: &Sliced, places: &[usize]) -> Result<Arc<SliceCounts>> {
-        match &self.inner {
-            Inner::Head(head) => sliced.head_counts(head, &*self.slice_rows(sliced)?),
-            Inner::Segment(segment) => sliced.counts(segment, places, || self.slice_rows(sliced)),
-        }
     }
 
     /// A column of the schema; one that it does not have reads as nulls.
@@ -380,51 +294,6 @@ impl Part {
         Ok(())
     }
 
-    /// Adds the counts of a slice. Where only rows are counted, the rows themselves tell as soon.
-    fn fold_slice(
-        &self,
-        sliced: &Sliced,
-        windows: &[(usize, TimeRange)],
-        tallies: &mut Tallies,
-    ) -> Result<()> {
-        // Windows shorter than an hour have nothing to fold.
-        let windows: Vec<(usize, TimeRange)> =
-            windows.iter().filter(|(_, window)| !window.is_empty()).copied().collect();
-        if windows.is_empty() {
-            return Ok(());
-        }
-        let places = tallies.cells().places();
-        let counts = match &self.inner {
-            _ if !places.is_empty() => self.slice_counts(sliced, &places)?,
-            Inner::Head(_) => return self.count_rows(&windows, tallies),
-            Inner::Segment(segment) => match sliced.known_counts(segment) {
-                Some(counts) => counts,
-                None => return self.count_rows(&windows, tallies),
-            },
-        };
-        if let Inner::Segment(segment) = &self.inner {
-            windows.iter().try_for_each(|(_, window)| segment.require_level(*window))?;
-        }
-        for (day, file) in counts.days() {
-            file.fold(minutes_of(*day, &windows), tallies)?;
-        }
-        Ok(())
-    }
-
-    /// Adds the rows of a slice to windows, and no other count.
-    fn count_rows(&self, windows: &[(usize, TimeRange)], tallies: &mut Tallies) -> Result<()> {
-        let (Some((_, first)), Some((_, last))) = (windows.first(), windows.last()) else {
-            return Ok(());
-        };
-        for chunk in self.scan(TimeRange { start: first.start, end: last.end }, &[])? {
-            for (place, window) in windows {
-                let inside = chunk.times.iter().filter(|time| window.contains(**time)).count();
-                tallies.add_row_count(*place, inside as u64);
-            }
-        }
-        Ok(())
-    }
-
     /// As [`Part::fold_windows`], with deleted rows.
     fn fold_all(&self, windows: &[(usize, TimeRange)], tallies: &mut Tallies) -> Result<()> {
         match &self.inner {
@@ -494,21 +363,6 @@ impl Part {
                 Ok(kept.map(|kept| TimeRange { start: at(kept.start), end: at(kept.end) }))
             }
         }
-    }
-
-    /// The same of a slice: all of its days must keep moments by hour, or all of its rows lie inside
-    /// whole days.
-    fn slice_moment_hours(&self, whole: TimeRange) -> Result<Option<TimeRange>> {
-        let Some(sliced) = &self.sliced else { return Ok(None) };
-        let counts = self.slice_counts(sliced, &[])?;
-        let windows = [(0, whole)];
-        let kept = counts.days().iter().all(|(day, file)| {
-            let mut minutes = minutes_of(*day, &windows);
-            minutes.next().is_none_or(|(_, minutes)| {
-                file.moment_minutes(minutes.clone()).is_some_and(|kept| kept == minutes)
-            })
-        });
-        Ok(kept.then_some(whole))
     }
 
     /// Adds the moments of hours of [`Part::moment_hours`], of monitored columns by their places in
@@ -660,112 +514,6 @@ impl Part {
                 let rows = rows_within(&file, range)?;
                 let (ids, times) = (file.ids_of(rows.clone())?, file.times_of(rows.clone())?);
                 Ok(vec![ids.take(&self.seen()?.inside(&times, range, rows.start))])
-            }
-        }
-    }
-
-    /// Adds the outcomes of whole minutes.
-    ///
-    /// # Errors
-    /// `Corruption`, `Io`.
-    pub fn fold_outcomes(&self, minutes: TimeRange, tally: &mut OutcomeTally) -> Result<()> {
-        if self.sliced.is_some() || self.as_of.is_some() {
-            return self.scan_outcomes(minutes, tally);
-        }
-        let first = minutes.start.div_euclid(MINUTE_MICROS);
-        let last = minutes.end.div_euclid(MINUTE_MICROS);
-        match &self.inner {
-            Inner::Head(head) => {
-                for chunk in head.chunks.iter().filter(|chunk| chunk.range.overlaps(minutes)) {
-                    chunk.labels.outcomes().fold(first, last, tally);
-                }
-            }
-            Inner::Segment(segment) => {
-                segment.outcomes()?.fold(first, last, tally);
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds the outcomes of the rows of an interval, one by one.
-    ///
-    /// # Errors
-    /// `Corruption`, `Io`.
-    pub fn scan_outcomes(&self, range: TimeRange, tally: &mut OutcomeTally) -> Result<()> {
-        match &self.inner {
-            Inner::Head(head) => {
-                let (prediction, seen) = (head.schema.prediction_index(), self.seen()?);
-                for chunk in head.chunks.iter().filter(|chunk| chunk.range.overlaps(range)) {
-                    let inside = seen.inside(&chunk.rows.times, range, chunk.base);
-                    let predicted = |row| chunk.labelled(row, prediction, row).predicted;
-                    chunk.labels.tally_rows(inside, self.as_of, predicted, tally);
-                }
-            }
-            Inner::Segment(segment) => {
-                let labels = segment.labels()?;
-                if labels.is_empty() {
-                    return Ok(());
-                }
-                let (answers, times) = (segment.answers()?, segment.rows()?.times()?);
-                let first = range.start.div_euclid(MINUTE_MICROS);
-                let last = range.end.saturating_sub(1).div_euclid(MINUTE_MICROS) + 1;
-                let seen = self.seen()?;
-                let inside = |row: &u32| {
-                    let time = times.get(*row as usize);
-                    time.is_some_and(|time| range.contains(*time)) && seen.has(*row)
-                };
-                let rows = answers.rows_of(first, last).filter(inside);
-                labels.tally_rows(rows, self.as_of, |row| answers.predicted(row), tally);
-            }
-        }
-        Ok(())
-    }
-
-    /// The rows of an interval that have a label, without deleted ones: their truths and the asked
-    /// columns. Columns are read only where there are labels.
-    ///
-    /// # Errors
-    /// `Corruption`, `Io`.
-    pub fn scan_labelled(&self, range: TimeRange, fields: &[Field]) -> Result<Vec<LabelledChunk>> {
-        let numeric = !self.schema().task.is_classification();
-        match &self.inner {
-            Inner::Head(head) => {
-                let chunks = head.chunks.iter().filter(|chunk| chunk.range.overlaps(range));
-                let seen = self.seen()?;
-                let labelled = chunks.map(|chunk| {
-                    let inside = seen.inside(&chunk.rows.times, range, chunk.base);
-                    let (rows, truths) = chunk.labels.truths(inside, self.as_of, numeric);
-                    let columns =
-                        fields.iter().map(|field| head_column(head, chunk, field, Some(&rows)));
-                    LabelledChunk { truths, columns: columns.collect() }
-                });
-                Ok(labelled.collect())
-            }
-            Inner::Segment(segment) => {
-                let labels = segment.labels()?;
-                if labels.is_empty() {
-                    return Ok(Vec::new());
-                }
-                let file = segment.rows()?;
-                let found = file.rows_within(&[range])?.and_then(|mut rows| rows.pop());
-                let (seen, all) = (self.seen()?, Seen::All);
-                let (rows, truths) = match found {
-                    Some(rows) => {
-                        labels.truths(rows.filter(|row| seen.has(*row)), self.as_of, numeric)
-                    }
-                    None => {
-                        let inside = all.inside(&file.times()?, range, 0).into_iter();
-                        labels.truths(inside.filter(|row| seen.has(*row)), self.as_of, numeric)
-                    }
-                };
-                let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
-                    return Ok(Vec::new());
-                };
-                let (first, all) = (*first, *first..last + 1);
-                let kept: Vec<u32> = rows.iter().map(|row| row - first).collect();
-                let column = |field| Ok(file.column_of(field, all.clone())?.take(&kept));
-                let columns = fields.iter().map(column).collect::<Result<_>>()?;
-                Ok(vec![LabelledChunk { truths, columns }])
             }
         }
     }

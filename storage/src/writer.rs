@@ -45,6 +45,19 @@ enum Step {
 }
 
 impl Step {
+    /// Whether a command is of the same producer and number.
+    fn is_again(&self, command: &Command) -> bool {
+        match (self, command) {
+            (Self::Predictions(one), Command::Predictions(other)) => {
+                one.producer.is_some() && one.producer == other.producer && one.key == other.key
+            }
+            (Self::Labels(one), Command::Labels(other)) => {
+                one.producer.is_some() && one.producer == other.producer && one.model == other.model
+            }
+            _ => false,
+        }
+    }
+
     fn model(&self) -> &str {
         match self {
             Self::Predictions(new) => &new.key.0,
@@ -62,6 +75,11 @@ impl Writer {
     pub(crate) fn serve(&mut self, group: Vec<Command>) {
         let mut steps = Vec::with_capacity(group.len());
         for command in group {
+            // A batch that comes again while the first of its kind is in this very group: it gets that
+            // one's answer, once that is on disk.
+            if steps.iter().any(|step: &Step| step.is_again(&command)) {
+                self.commit(std::mem::take(&mut steps));
+            }
             match command {
                 Command::Predictions(write) => self.check_predictions(write, &mut steps),
                 Command::Labels(write) => self.check_labels(write, &mut steps),

@@ -135,6 +135,8 @@ fn rows_are_read_for_a_reason_that_is_told() {
 
     let other = ["query", "performance", "--model", SET, "--metric", "roc_auc", "--explain"];
     let scores = run_json(&target, &[&other[..], &WINDOW[..]].concat());
+    assert_eq!(reasons(&scores), []);
+    let scores = run_json(&target, &[&other[..], &WINDOW[..], &["--exact"]].concat());
     assert!(reasons(&scores)[0].0.contains("labelled rows"), "{scores}");
     let quality = ["query", "quality", "--model", SET, "--feature", "age", "--explain"];
     let quality = run_json(&target, &[&quality[..], &WINDOW[..]].concat());

@@ -340,7 +340,7 @@ fn check_late(target: &Target, shared: &Path, set: &str) -> usize {
     for (as_of, case) in &cases {
         let (from, to) = window(case);
         let mut options = metrics(wanted);
-        options.extend(["--as-of", as_of]);
+        options.extend(["--exact", "--as-of", as_of]);
         let window = ask(target, set, (&from, &to), &options);
         assert_eq!(window["labelled"], case["expected"]["labelled"], "{} as of", case["id"]);
         compared += check_values(&window, case, wanted);

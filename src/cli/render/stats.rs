@@ -221,10 +221,10 @@ fn csv(all: &[ModelStats], out: &mut dyn io::Write) -> io::Result<()> {
         for (cell, number) in record[1..].iter_mut().zip(numbers) {
             *cell = number.to_string();
         }
-        record[21] = machine::number(written.amplification().ok());
+        record[22] = machine::number(written.amplification().ok());
         let series = stats.series.unwrap_or_default();
-        record[22] = (series.segment_points + series.head_points).to_string();
-        record[23] = series.bytes.to_string();
+        record[23] = (series.segment_points + series.head_points).to_string();
+        record[24] = series.bytes.to_string();
         record
     });
     machine::csv(out, header, records)

@@ -87,7 +87,7 @@ pub(super) fn check_metrics(bench: &mut Bench, case: &Value) -> usize {
     let file = bench.file("labels.csv", &text);
     run(&bench.target(), &["import", "labels", "--model", &model, &file]);
     let args: Vec<&str> = metrics.iter().flat_map(|(metric, ..)| ["--metric", *metric]).collect();
-    let ask = ["query", "performance", "--model", &model];
+    let ask = ["query", "performance", "--exact", "--model", &model];
     let report = run_json(&bench.target(), &[&ask[..], &DAY, &args].concat());
     let results = list(&report["windows"][0]["results"]);
     assert_eq!(report["windows"][0]["labelled"], labels.len(), "{}", case["id"]);
@@ -144,7 +144,7 @@ pub(super) fn check_join(bench: &mut Bench, case: &Value) -> usize {
         let file = bench.file("labels.csv", &text);
         run(&bench.target(), &["import", "labels", "--model", &model, &file]);
     }
-    let ask = ["query", "performance", "--model", &model];
+    let ask = ["query", "performance", "--exact", "--model", &model];
     let report = run_json(&bench.target(), &[&ask[..], &DAY].concat());
     let (window, expected, id) = (&report["windows"][0], &case["expected"], &case["id"]);
     if let Some(matched) = expected.get("matched") {
@@ -173,8 +173,17 @@ pub(super) fn check_score(bench: &mut Bench, case: &Value) -> usize {
     import(bench, &model, &text);
     let file = bench.file("labels.csv", "prediction_id,label\na,1\nb,0\n");
     run(&bench.target(), &["import", "labels", "--model", &model, &file]);
-    let args =
-        ["query", "performance", "--model", &model, "--metric", "log_loss", "--metric", "brier"];
+    let args = [
+        "query",
+        "performance",
+        "--exact",
+        "--model",
+        &model,
+        "--metric",
+        "log_loss",
+        "--metric",
+        "brier",
+    ];
     let report = run_json(&bench.target(), &[&args[..], &DAY].concat());
     for result in list(&report["windows"][0]["results"]) {
         assert!(result["value"].is_null() && result["undefined"].is_string(), "{result}");
