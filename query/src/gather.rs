@@ -35,7 +35,7 @@ impl Source {
     fn of(part: &Part, cells: &Cells) -> Self {
         if cells.columns() == 0 || part.binning() == cells.binning().id() {
             Self::Partials
-        } else if part.is_sliced() {
+        } else if part.is_sliced() && part.binning() == 0 {
             Self::Rows(RowsFor::Slice)
         } else if part.has_deleted() {
             Self::Rows(RowsFor::Deleted)

@@ -47,7 +47,7 @@ pub(crate) enum RowsFor {
     OtherBinning,
     /// The bins that were asked for are not made of percentiles of the reference.
     AskedBins,
-    /// A slice is asked for, whose rows partials do not tell from others.
+    /// The slice hangs on labels, which come and change, so that nothing is counted of it.
     Slice,
     /// The part holds rows that were deleted and are not yet purged.
     Deleted,
@@ -68,7 +68,7 @@ impl RowsFor {
             Self::ManyCuts => "windows cut more minutes of a part than are read apart",
             Self::OtherBinning => "a part was counted in the bins of another reference",
             Self::AskedBins => "the bins asked for are no unions of the reference's percentiles",
-            Self::Slice => "partials do not tell the rows of the slice from others",
+            Self::Slice => "nothing is counted of a slice that hangs on labels",
             Self::Deleted => "a segment has deleted rows that its partials still count",
             Self::Damaged => "the partials of a segment cannot be read",
             Self::Exact => "exact values were asked for",

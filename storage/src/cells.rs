@@ -58,6 +58,8 @@ pub struct Cells {
     spans: Vec<Range<usize>>,
     /// Whether there are categories, and with them perhaps some that the binning does not know.
     pub(crate) wants_new: bool,
+    /// Just after the largest of the marks.
+    pub(crate) marks_end: usize,
 }
 
 impl Cells {
@@ -69,10 +71,12 @@ impl Cells {
             marks: Vec::new(),
             spans: Vec::new(),
             wants_new: false,
+            marks_end: 0,
         };
         for (place, wanted) in wanted {
             cells.push(*place, wanted);
         }
+        cells.marks_end = cells.marks.iter().max().map_or(0, |mark| *mark as usize + 1);
         cells.wants_new = cells.columns.iter().any(|column| column.counter.is_none());
         if cells.wants_new {
             cells.spans.push(cells.binning.slots()..usize::MAX);
@@ -201,6 +205,11 @@ impl<'a> PartSums<'a> {
     pub(crate) fn at(&self, slot: usize) -> u32 {
         let place = if slot < self.hole_end { slot } else { slot - self.hole_len };
         self.slots.get(place).copied().unwrap_or(0)
+    }
+
+    /// Whether slots before one stand where they stand in the binning.
+    pub(crate) fn is_plain(&self, end: usize) -> bool {
+        self.hole_len == 0 || end <= self.hole_end - self.hole_len
     }
 
     /// The sums from a slot on that the hole does not reach.
