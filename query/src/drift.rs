@@ -50,6 +50,12 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
     Ok(DriftReport { groups, ..whole })
 }
 
+impl slice::OfGroup for DriftReport {
+    fn results(&self) -> usize {
+        self.windows.iter().map(|window| window.results.len()).sum()
+    }
+}
+
 /// Compares what a snapshot has of the windows.
 fn of_rows(
     db: &Db,

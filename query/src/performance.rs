@@ -86,6 +86,17 @@ fn of_scope(
     Ok(PerformanceReport { groups, ..whole })
 }
 
+impl slice::OfGroup for PerformanceReport {
+    fn results(&self) -> usize {
+        let of = |window: &PerformanceWindow| {
+            let counts = window.confusion.as_ref().map_or(0, |c| c.classes.len() * c.classes.len());
+            // A count of a matrix is a tenth of a result.
+            window.results.len() + counts / 10
+        };
+        self.windows.iter().map(of).sum()
+    }
+}
+
 /// Measures what a snapshot has of the windows.
 fn of_rows(
     db: &Db,

@@ -13,7 +13,7 @@ use driftline_storage::{
 use crate::{
     condition::{By, Filter, GroupValue, Operator},
     gather,
-    limits::GROUPS_MAX,
+    limits::{GROUPS_MAX, RESULTS_MAX},
     report::Scope,
 };
 
@@ -161,8 +161,14 @@ pub(crate) fn groups(
     Ok(groups)
 }
 
+/// An answer that groups may have each for themselves.
+pub(crate) trait OfGroup {
+    /// Its results, as [`RESULTS_MAX`] counts them.
+    fn results(&self) -> usize;
+}
+
 /// An answer of all rows of a scope, and one of each of its groups.
-pub(crate) fn of_groups<R>(
+pub(crate) fn of_groups<R: OfGroup>(
     snapshot: &Snapshot,
     scope: &Scope,
     ask: impl Fn(&Snapshot, &Scope) -> Result<R>,
@@ -171,7 +177,7 @@ pub(crate) fn of_groups<R>(
 }
 
 /// The same with the groups of another interval of event time than the scope's.
-pub(crate) fn of_groups_in<R>(
+pub(crate) fn of_groups_in<R: OfGroup>(
     snapshot: &Snapshot,
     scope: &Scope,
     range: TimeRange,
@@ -182,8 +188,22 @@ pub(crate) fn of_groups_in<R>(
         let scope = Scope { by: Vec::new(), group, ..scope.clone() };
         ask(&rows, &scope)
     };
-    let groups = groups(snapshot, scope, range)?.into_iter().map(one).collect::<Result<_>>()?;
+    let groups = groups(snapshot, scope, range)?;
+    check_groups(whole.results(), groups.len())?;
+    let groups = groups.into_iter().map(one).collect::<Result<_>>()?;
     Ok((whole, groups))
+}
+
+/// Refuses more results than one answer may have: each group has as many as all rows.
+fn check_groups(results: usize, groups: usize) -> Result<()> {
+    if results.saturating_mul(groups.saturating_add(1)) <= RESULTS_MAX {
+        return Ok(());
+    }
+    let text = format!(
+        "{groups} groups of {results} results each are more than {RESULTS_MAX} in one answer; choose \
+         a longer step, fewer features or fewer groups"
+    );
+    Err(Error::new(ErrorKind::ResourceExhausted, text))
 }
 
 fn split(
@@ -295,4 +315,18 @@ fn values(
         _ => None,
     });
     Ok(texts.take(VALUES_NAMED_MAX).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_share_the_bound_of_one_answer() {
+        assert!(check_groups(RESULTS_MAX, 0).is_ok());
+        assert!(check_groups(RESULTS_MAX / 5, 4).is_ok());
+        let error = check_groups(RESULTS_MAX / 5, 5).expect_err("one group more");
+        assert_eq!(error.kind(), ErrorKind::ResourceExhausted);
+        assert!(check_groups(usize::MAX, 2).is_err());
+    }
 }

@@ -174,22 +174,55 @@ impl Test {
     }
 }
 
+/// The ranges of tests that are one range each, one behind the other: the windows of a series, say,
+/// of which a value is found without asking each.
+fn ascending(tests: &[Test]) -> Option<Vec<NumberRange>> {
+    let range = |test: &Test| match test {
+        Test::Within(ranges) => match ranges.as_slice() {
+            [range] => Some(*range),
+            _ => None,
+        },
+        _ => None,
+    };
+    let ranges: Vec<NumberRange> = tests.iter().map(range).collect::<Option<_>>()?;
+    let apart = |one: &NumberRange, next: &NumberRange| match (one.below, next.from) {
+        (Some(end), Some(from)) => end <= from,
+        _ => false,
+    };
+    ranges.is_sorted_by(apart).then_some(ranges)
+}
+
 impl Grouping {
     /// Adds each row to its group; the first value of the column is of row `first`.
     pub fn group(&self, column: &Column, first: u32, into: &mut BTreeMap<GroupKey, RoaringBitmap>) {
         match self {
-            Self::Tests(tests) => {
-                let mut left = RoaringBitmap::new();
-                Test::NotNull.select(column, first, &mut left);
-                for (place, test) in tests.iter().enumerate() {
-                    let mut rows = RoaringBitmap::new();
-                    test.select(column, first, &mut rows);
-                    let rows = rows & &left;
-                    left -= &rows;
-                    *into.entry(GroupKey::Test(place)).or_default() |= rows;
+            Self::Tests(tests) => match (column, ascending(tests)) {
+                (Column::Numeric(values), Some(ranges)) => {
+                    for (row, value) in (first..).zip(values) {
+                        let ends =
+                            |range: &NumberRange| range.below.is_some_and(|end| end <= *value);
+                        let place = ranges.partition_point(ends);
+                        let key = match ranges.get(place) {
+                            _ if is_null(*value) => GroupKey::Null,
+                            Some(range) if range.contains(*value) => GroupKey::Test(place),
+                            _ => continue,
+                        };
+                        into.entry(key).or_default().insert(row);
+                    }
                 }
-                Test::Null.select(column, first, into.entry(GroupKey::Null).or_default());
-            }
+                _ => {
+                    let mut left = RoaringBitmap::new();
+                    Test::NotNull.select(column, first, &mut left);
+                    for (place, test) in tests.iter().enumerate() {
+                        let mut rows = RoaringBitmap::new();
+                        test.select(column, first, &mut rows);
+                        let rows = rows & &left;
+                        left -= &rows;
+                        *into.entry(GroupKey::Test(place)).or_default() |= rows;
+                    }
+                    Test::Null.select(column, first, into.entry(GroupKey::Null).or_default());
+                }
+            },
             Self::Values => {
                 let Column::Categories(categories) = column else { return };
                 let mut by_code = vec![RoaringBitmap::new(); categories.dictionary.len() + 1];
@@ -281,6 +314,20 @@ mod tests {
         assert_eq!(rows(GroupKey::Null), [1]);
 
         let range = |from, below| Test::Within(vec![NumberRange { from, below }]);
+        let apart = Grouping::Tests(vec![
+            range(None, Some(2.0)),
+            range(Some(3.0), Some(4.0)),
+            range(Some(4.0), None),
+        ]);
+        let numbers = Column::Numeric(vec![2.0, 4.0, NULL, f64::NAN, 1.0, 3.5, f64::INFINITY]);
+        let mut groups = BTreeMap::new();
+        apart.group(&numbers, 10, &mut groups);
+        let rows = |key: GroupKey| groups[&key].iter().collect::<Vec<u32>>();
+        assert_eq!(rows(GroupKey::Test(0)), [14]);
+        assert_eq!(rows(GroupKey::Test(1)), [15]);
+        assert_eq!(rows(GroupKey::Test(2)), [11, 16]);
+        assert_eq!((rows(GroupKey::Null), groups.len()), (vec![12], 4));
+
         let bands = Grouping::Tests(vec![range(None, Some(2.0)), range(None, None)]);
         let numbers = Column::Numeric(vec![1.0, NULL, f64::NAN, 2.0]);
         let mut groups = BTreeMap::new();

@@ -605,3 +605,12 @@ fn adjust(comparisons: &mut [Comparison], correction: Correction) {
         result.figures.push(("p_adjusted".into(), p));
     }
 }
+
+impl slice::OfGroup for CompareReport {
+    fn results(&self) -> usize {
+        let of = |window: &CompareWindow| {
+            window.comparisons.iter().map(|comparison| comparison.results.len()).sum::<usize>()
+        };
+        self.windows.iter().map(of).sum()
+    }
+}

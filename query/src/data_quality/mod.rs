@@ -68,6 +68,13 @@ pub fn quality(db: &Db, request: &QualityRequest) -> Result<QualityReport> {
     Ok(QualityReport { groups, ..whole })
 }
 
+impl slice::OfGroup for QualityReport {
+    fn results(&self) -> usize {
+        // A profile is some ten times as large as a result.
+        self.windows.iter().map(|window| window.columns.len() * 10).sum()
+    }
+}
+
 /// Profiles what a snapshot has of the windows.
 fn of_rows(
     db: &Db,

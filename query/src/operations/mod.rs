@@ -57,6 +57,15 @@ pub fn operations(db: &Db, request: &OperationsRequest) -> Result<OperationsRepo
     Ok(OperationsReport { groups, ..whole })
 }
 
+impl slice::OfGroup for OperationsReport {
+    fn results(&self) -> usize {
+        let of = |window: &OperationsWindow| {
+            window.latency.percentiles.len() + window.errors.classes.len() + 4
+        };
+        self.windows.iter().map(of).sum()
+    }
+}
+
 /// The same of a snapshot, for windows that are disjoint and ascending, at a moment of the clock.
 ///
 /// # Errors

@@ -387,6 +387,17 @@ fn result(
     }
 }
 
+impl slice::OfGroup for AgreementReport {
+    fn results(&self) -> usize {
+        let of = |window: &AgreementWindow| {
+            let counts = window.matrix.as_ref().map_or(0, |m| m.classes.len() * m.classes.len());
+            // A count of a matrix is a tenth of a result.
+            window.results.len() + counts / 10
+        };
+        self.windows.iter().map(of).sum()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use driftline_storage::{Column, Declaration, LabelBatch, Options, PredictionBatch, Schema};
