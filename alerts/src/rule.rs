@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 
 use driftline_query::{Correction, Filter};
 use driftline_storage::DAY_MICROS;
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{condition::Condition, figure::Figure, limits};
 
 /// How grave a breach is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// To be known.
     Info,

@@ -326,7 +326,7 @@ fn closed(path: &Path) -> Error {
 
 /// Opens the database and checks every page: redb trusts pages that it reads later, and panics on
 /// some that are damaged.
-fn open_database(vfs: &dyn Vfs, path: &Path) -> Result<Database> {
+pub(crate) fn open_database(vfs: &dyn Vfs, path: &Path) -> Result<Database> {
     open_backend(vfs.open(path).map_err(|error| Error::io(path, "open", error))?, path)
 }
 
@@ -348,7 +348,7 @@ fn open_backend(file: Arc<dyn VfsFile>, path: &Path) -> Result<Database> {
 /// Begins a transaction whose pages are synced before the one that makes them count is written. So
 /// a commit that does not check at open is damage, and not a crash that redb would answer with the
 /// commit before it.
-fn begin_write(database: &Database, path: &Path) -> Result<redb::WriteTransaction> {
+pub(crate) fn begin_write(database: &Database, path: &Path) -> Result<redb::WriteTransaction> {
     let mut write = database.begin_write().at(path)?;
     write.set_two_phase_commit(true);
     Ok(write)
@@ -547,13 +547,30 @@ impl Writer<'_> {
     }
 }
 
-fn decode<T: DeserializeOwned>(path: &Path, key: &str, value: &[u8]) -> Result<T> {
-    let bad = |what: String| Error::corruption(path, 0, format!("entry {key}: {what}"));
-    let (crc, json) = value.split_first_chunk::<4>().ok_or_else(|| bad("too short".to_owned()))?;
-    if crc32fast::hash(json) != u32::from_le_bytes(*crc) {
-        return Err(bad("its checksum does not match".to_owned()));
+fn bad_entry(path: &Path, key: &str, what: &str) -> Error {
+    Error::corruption(path, 0, format!("entry {key}: {what}"))
+}
+
+/// The bytes behind a checksum, if they are what was written.
+pub(crate) fn check<'a>(path: &Path, key: &str, value: &'a [u8]) -> Result<&'a [u8]> {
+    let bad = |what| bad_entry(path, key, what);
+    let (crc, bytes) = value.split_first_chunk::<4>().ok_or_else(|| bad("too short"))?;
+    if crc32fast::hash(bytes) != u32::from_le_bytes(*crc) {
+        return Err(bad("its checksum does not match"));
     }
-    serde_json::from_slice(json).map_err(|error| bad(error.to_string()))
+    Ok(bytes)
+}
+
+/// Bytes behind their checksum.
+pub(crate) fn with_checksum(bytes: &[u8]) -> Vec<u8> {
+    let mut checked = crc32fast::hash(bytes).to_le_bytes().to_vec();
+    checked.extend_from_slice(bytes);
+    checked
+}
+
+fn decode<T: DeserializeOwned>(path: &Path, key: &str, value: &[u8]) -> Result<T> {
+    let json = check(path, key, value)?;
+    serde_json::from_slice(json).map_err(|error| bad_entry(path, key, &error.to_string()))
 }
 
 fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
@@ -562,16 +579,13 @@ fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    let json = to_json(value)?;
-    let mut bytes = crc32fast::hash(&json).to_le_bytes().to_vec();
-    bytes.extend_from_slice(&json);
-    Ok(bytes)
+    Ok(with_checksum(&to_json(value)?))
 }
 
 /// After an end that was not clean, makes all that can be read of the catalog survive a crash. A
 /// commit that failed at its sync may be whole in the cache and not on the disk; redb would take it
 /// for good and build on it.
-fn settle(file: &dyn VfsFile) -> io::Result<()> {
+pub(crate) fn settle(file: &dyn VfsFile) -> io::Result<()> {
     let len = file.size()?;
     let mut begin = [0; 10];
     if len < begin.len() as u64 {
@@ -585,7 +599,7 @@ fn settle(file: &dyn VfsFile) -> io::Result<()> {
 }
 
 /// Turns redb's errors into ours.
-trait At<T> {
+pub(crate) trait At<T> {
     fn at(self, path: &Path) -> Result<T>;
 }
 

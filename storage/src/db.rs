@@ -20,6 +20,7 @@ use crate::{
     command::{Command, LabelReceipt, LabelsWrite, PredictionReceipt, PredictionsWrite},
     error::{Error, ErrorKind, Result},
     keeper::Keeper,
+    ledger::Ledger,
     limits,
     manifest::{ModelRecord, ReferenceRecord, VersionRecord, Written},
     producers::Producer,
@@ -149,6 +150,7 @@ pub struct Stats {
 pub struct Db {
     pub(crate) shared: Arc<Shared>,
     pub(crate) keeper: Arc<Keeper>,
+    ledger: Ledger,
     /// A queue per shard; none if the caller drives.
     pub(crate) queues: Vec<Sender<Command>>,
     /// Wakes the keeper's thread.
@@ -186,6 +188,7 @@ impl Db {
         refuse_without_catalog(&*vfs, &root)?;
         refuse_newer_logs(&*vfs, &root)?;
         let catalog = Catalog::open(vfs.clone(), &root)?;
+        let ledger = Ledger::open(&*vfs, &root)?;
         let contents = catalog.load()?;
         sweep(&*vfs, &root, &contents)?;
         let references = load_references(&*vfs, &root, &contents)?;
@@ -196,6 +199,7 @@ impl Db {
         let keeper = Arc::new(Keeper::new(shared.clone(), writers));
         let mut db = Self {
             shared,
+            ledger,
             keeper,
             queues: Vec::new(),
             wake: None,
@@ -210,6 +214,11 @@ impl Db {
             db.start_threads()?;
         }
         Ok(db)
+    }
+
+    /// Records that a layer above keeps with the database.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     fn start_threads(&mut self) -> Result<()> {

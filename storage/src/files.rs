@@ -4,6 +4,7 @@
 //! <data-dir>/
 //!   LOCK                                      held by the process that has the database open
 //!   catalog.redb                              the truth about everything below
+//!   ledger.redb                               records of a layer above, such as states of alerts
 //!   wal/<first sequence, 20 digits>.wal
 //!   segments/model=<m>/version=<v>/date=<d>/<id>.parquet .partials .ids .slices .<generation>.labels
 //!   references/<id>.parquet <id>.reference
@@ -34,6 +35,8 @@ const SETTLE_BYTES: usize = 1 << 20;
 pub(crate) const LOCK: &str = "LOCK";
 /// The catalog file.
 pub(crate) const CATALOG: &str = "catalog.redb";
+/// The file of records of a layer above.
+pub(crate) const LEDGER: &str = "ledger.redb";
 /// The directory of the log.
 pub(crate) const WAL: &str = "wal";
 /// The directory of segments.

@@ -83,6 +83,7 @@ mod rewrite;
 mod maintenance;
 mod keeper;
 mod recover;
+mod ledger;
 mod db;
 mod offer;
 mod models;
@@ -113,6 +114,7 @@ pub use graded::{GradedTally, ResidualTally, SCORE_BINS, SUM_BINS, ScoreTally, S
 pub use id_column::{Id, Ids, id_hash};
 pub use inspect::{Datum, Inspection, List, inspect};
 pub use latency::{FIRST_MS as LATENCY_FIRST_MS, RATIO as LATENCY_RATIO, latency_edges};
+pub use ledger::{Entries, Ledger, LedgerChange};
 pub use manifest::{
     Level, ModelKind, ModelRecord, ReferenceRecord, ReferenceSource, Retention, SegmentRecord,
     SidecarRecord, SlicesRecord, VersionRecord, Written,

@@ -124,6 +124,8 @@ pub const MAINTENANCE_PAUSE_MILLIS: u64 = 1_000;
 pub const MAINTENANCE_CPU_PERCENT: u32 = 50;
 /// Bytes that a file of ours may have: a bound on what its length field can make us allocate.
 pub const FILE_BYTES_MAX: u64 = 4 << 30;
+/// Bytes of one record of the ledger.
+pub const LEDGER_VALUE_BYTES_MAX: usize = 16 << 20;
 /// Bytes that one section of a file of ours may unpack to.
 pub const SECTION_BYTES_MAX: usize = 1 << 30;
 
