@@ -1,0 +1,91 @@
+//! What a query computes, in words: shown under the editor and by the query inspector.
+
+use crate::model_query::{ModelQuery, QueryType};
+
+/// The metrics that a query has where none is chosen.
+pub(crate) fn usual(kind: QueryType) -> &'static [&'static str] {
+    match kind {
+        QueryType::Drift => &["psi"],
+        QueryType::Performance => &["accuracy"],
+        QueryType::Quality => &["null_rate"],
+        QueryType::Operations => &["p50", "p95", "p99"],
+        QueryType::Compare => &["accuracy"],
+        QueryType::Volume => &["predictions", "labelled"],
+        QueryType::Distribution | QueryType::Alerts | QueryType::Predictions => &[],
+    }
+}
+
+/// The metrics of a query, those that were chosen or the usual ones.
+pub(crate) fn metrics(query: &ModelQuery) -> Vec<String> {
+    if query.metrics.is_empty() {
+        usual(query.query_type).iter().map(|name| (*name).to_owned()).collect()
+    } else {
+        query.metrics.clone()
+    }
+}
+
+/// The sentence of a query.
+pub(crate) fn sentence(query: &ModelQuery) -> String {
+    let list = |names: &[String]| match names {
+        [] => "all features".to_owned(),
+        names => names.join(", "),
+    };
+    let reference = match query.reference.as_str() {
+        "" => "the default reference".to_owned(),
+        name => format!("reference {name}"),
+    };
+    let metrics = metrics(query).join(", ");
+    let features = list(&query.features);
+    let what = match query.query_type {
+        QueryType::Drift => format!("{metrics} of {features} against {reference}"),
+        QueryType::Performance => format!("{metrics} of labelled predictions"),
+        QueryType::Quality => format!("{metrics} of {features}"),
+        QueryType::Operations => format!("{metrics} of latency, throughput and errors"),
+        QueryType::Distribution => format!("distribution of {features} against {reference}"),
+        QueryType::Volume => "predictions and labels".to_owned(),
+        QueryType::Compare => format!("{metrics} of each {} against {}", query.by, query.baseline),
+        QueryType::Alerts => "alerts".to_owned(),
+        QueryType::Predictions => "what was predicted".to_owned(),
+    };
+    let mut text = what;
+    if !query.model.is_empty() {
+        text.push_str(&format!(", model {}", query.model));
+    }
+    if !query.version.is_empty() {
+        text.push_str(&format!(" version {}", query.version));
+    }
+    for filter in query.filters.iter().filter(|filter| !filter.column.is_empty()) {
+        let operator = if filter.operator.is_empty() { "=" } else { &filter.operator };
+        let condition = format!("{} {operator} {}", filter.column, filter.value);
+        text.push_str(&format!(", where {}", condition.trim_end()));
+    }
+    if !query.by.is_empty() && query.query_type != QueryType::Compare {
+        text.push_str(&format!(", by {}", query.by));
+    }
+    match (query.whole, query.window.as_str()) {
+        (true, _) => text.push_str(", over the whole time"),
+        (false, "" | "auto") => text.push_str(", in windows that suit the panel"),
+        (false, window) => text.push_str(&format!(", in windows of {window}")),
+    }
+    if query.exact {
+        text.push_str(", exactly from rows");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_told_in_words() {
+        let json = br#"{"model":"fraud","features":["amount"],"window":"1h","exact":true,
+            "filters":[{"column":"country","value":"DE"}]}"#;
+        let query = ModelQuery::read(json).expect("reads");
+        assert_eq!(
+            sentence(&query),
+            "psi of amount against the default reference, model fraud, where country = DE, in \
+             windows of 1h, exactly from rows"
+        );
+    }
+}
