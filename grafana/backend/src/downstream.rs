@@ -109,7 +109,9 @@ async fn connect(settings: &Settings) -> Result<Downstream, Problem> {
     let token = match &settings.token {
         None => None,
         Some(token) => Some(format!("Bearer {token}").parse().map_err(|_| {
-            Problem::asked("the token in the settings has characters that no token has; set it anew")
+            Problem::asked(
+                "the token in the settings has characters that no token has; set it anew",
+            )
         })?),
     };
     let channel = endpoint.connect().await.map_err(|error| {

@@ -165,7 +165,10 @@ impl Frame {
     pub(crate) fn encode(&self, ref_id: &str) -> Result<Vec<u8>, Problem> {
         let lengths = self.fields.iter().map(|field| field.values.len());
         if lengths.clone().min() != lengths.max() {
-            return Err(Problem::own(format!("the fields of frame {} differ in length", self.name)));
+            return Err(Problem::own(format!(
+                "the fields of frame {} differ in length",
+                self.name
+            )));
         }
         let fields: Vec<ArrowField> = self.fields.iter().map(arrow_field).collect();
         let metadata = HashMap::from([

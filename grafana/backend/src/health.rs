@@ -2,7 +2,9 @@
 
 use driftline_proto::v1;
 
-use crate::{downstream::Connections, problem::Problem, settings::Settings, wire::pluginv2::PluginContext};
+use crate::{
+    downstream::Connections, problem::Problem, settings::Settings, wire::pluginv2::PluginContext,
+};
 
 /// A sentence that says what was found.
 ///

@@ -71,7 +71,9 @@ impl From<Status> for Problem {
                 (said.to_owned(), 400)
             }
             Code::ResourceExhausted => (
-                format!("{said}. Ask for fewer features or groups, a shorter time or longer windows"),
+                format!(
+                    "{said}. Ask for fewer features or groups, a shorter time or longer windows"
+                ),
                 429,
             ),
             Code::DeadlineExceeded | Code::Cancelled => (

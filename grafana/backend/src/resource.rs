@@ -3,8 +3,8 @@
 use driftline_proto::v1;
 use serde_json::{Value, json};
 
-use crate::{downstream::Downstream, limits, problem::Problem, sentence::sentence};
 use crate::model_query::ModelQuery;
+use crate::{downstream::Downstream, limits, problem::Problem, sentence::sentence};
 
 /// Answers `GET models`, `GET models/NAME` and `POST sentence`.
 ///
@@ -49,7 +49,8 @@ async fn model(server: &Downstream, name: &str) -> Result<Value, Problem> {
     let model = server.models().get_model(request).await?.into_inner().model.unwrap_or_default();
     let request = v1::ListReferencesRequest { model: name.to_owned() };
     let references = server.models().list_references(request).await?.into_inner().references;
-    let schema = model.schema.clone().or_else(|| model.versions.iter().find_map(|v| v.schema.clone()));
+    let schema =
+        model.schema.clone().or_else(|| model.versions.iter().find_map(|v| v.schema.clone()));
     let schema = schema.unwrap_or_default();
     let kind = |kind: v1::Kind| kind.as_str_name().trim_start_matches("KIND_").to_lowercase();
     let features: Vec<Value> = schema

@@ -107,7 +107,8 @@ impl Data for Services {
     ) -> Result<Response<QueryDataResponse>, Status> {
         let request = Arc::new(request.into_inner());
         let mut responses = HashMap::new();
-        for some in (0..request.queries.len()).collect::<Vec<_>>().chunks(limits::QUERIES_AT_A_TIME) {
+        for some in (0..request.queries.len()).collect::<Vec<_>>().chunks(limits::QUERIES_AT_A_TIME)
+        {
             // Dropped with this call when the host cancels it, and the server's queries with them.
             let mut tasks = tokio::task::JoinSet::new();
             for place in some.iter().copied() {

@@ -73,7 +73,8 @@ pub(crate) fn windows(query: &DataQuery, window: &str, whole: bool) -> Result<Wi
 
 /// The shortest length of which the panel has room for so many.
 fn fitting(span: i64, points: i64) -> i64 {
-    let points = if points > 0 { points.min(limits::WINDOWS_DEFAULT) } else { limits::WINDOWS_DEFAULT };
+    let points =
+        if points > 0 { points.min(limits::WINDOWS_DEFAULT) } else { limits::WINDOWS_DEFAULT };
     let wanted = span / points;
     let known = LENGTHS.iter().copied().find(|length| *length >= wanted);
     known.unwrap_or_else(|| (wanted / DAY + 1) * DAY)
@@ -107,10 +108,8 @@ mod tests {
     use crate::wire::pluginv2::TimeRange;
 
     fn panel(from_minutes: i64, to_minutes: i64, points: i64) -> DataQuery {
-        let range = TimeRange {
-            from_epoch_ms: from_minutes * 60_000,
-            to_epoch_ms: to_minutes * 60_000,
-        };
+        let range =
+            TimeRange { from_epoch_ms: from_minutes * 60_000, to_epoch_ms: to_minutes * 60_000 };
         DataQuery { time_range: Some(range), max_data_points: points, ..DataQuery::default() }
     }
 

@@ -23,11 +23,12 @@ impl<'a> Ask<'a> {
     /// # Errors
     /// A condition that does not read.
     pub(crate) fn new(query: &'a ModelQuery, windows: Windows) -> Result<Self, Problem> {
-        let nanos = |micros: i64| {
-            i32::try_from(micros.rem_euclid(SECOND) * 1_000).unwrap_or_default()
-        };
-        let time = |micros: i64| Timestamp { seconds: micros.div_euclid(SECOND), nanos: nanos(micros) };
-        let step = |micros: i64| Duration { seconds: micros.div_euclid(SECOND), nanos: nanos(micros) };
+        let nanos =
+            |micros: i64| i32::try_from(micros.rem_euclid(SECOND) * 1_000).unwrap_or_default();
+        let time =
+            |micros: i64| Timestamp { seconds: micros.div_euclid(SECOND), nanos: nanos(micros) };
+        let step =
+            |micros: i64| Duration { seconds: micros.div_euclid(SECOND), nanos: nanos(micros) };
         let by = Some(&query.by).filter(|by| !by.is_empty());
         let scope = v1::Scope {
             model: query.model.clone(),
@@ -36,7 +37,10 @@ impl<'a> Ask<'a> {
             end_time: Some(time(windows.to)),
             step: windows.step.map(step),
             conditions: query.conditions()?,
-            group_by: by.map(|by| v1::GroupBy { column: by.clone(), bands: vec![] }).into_iter().collect(),
+            group_by: by
+                .map(|by| v1::GroupBy { column: by.clone(), bands: vec![] })
+                .into_iter()
+                .collect(),
             group: vec![],
         };
         Ok(Self { query, windows, scope })

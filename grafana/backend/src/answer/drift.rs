@@ -44,7 +44,8 @@ fn parts(answer: &v1::QueryDriftResponse) -> Vec<(Labels, &v1::QueryDriftRespons
     if answer.groups.is_empty() {
         return vec![(Labels::new(), answer)];
     }
-    let labels = |group: &v1::QueryDriftResponse| group_of(group.scope.as_ref()).into_iter().collect();
+    let labels =
+        |group: &v1::QueryDriftResponse| group_of(group.scope.as_ref()).into_iter().collect();
     answer.groups.iter().map(|group| (labels(group), group)).collect()
 }
 
@@ -74,7 +75,8 @@ fn series(answer: &v1::QueryDriftResponse, notices: &mut Notices) -> Result<Fram
                 notices.value(result.undefined.as_deref(), result.error_bound);
                 let mut labels = labels.clone();
                 labels.insert("feature".to_owned(), result.feature.clone());
-                let config = [("displayNameFromDS", json!(display(&labels, &name_of(result.method()))))];
+                let config =
+                    [("displayNameFromDS", json!(display(&labels, &name_of(result.method()))))];
                 points.add(time, (&name_of(result.method()), labels), &config, result.value)?;
             }
         }
@@ -93,7 +95,8 @@ fn table(answer: &v1::QueryDriftResponse, notices: &mut Notices) -> Frame {
     let mut numbers: [Vec<Option<f64>>; 4] = Default::default();
     let mut drifted = Vec::new();
     for (labels, part) in parts(answer) {
-        let group: Vec<String> = labels.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let group: Vec<String> =
+            labels.iter().map(|(key, value)| format!("{key} = {value}")).collect();
         for window in &part.windows {
             notices.window(window.predictions, &window.missing);
             for result in &window.results {
@@ -140,7 +143,10 @@ fn table(answer: &v1::QueryDriftResponse, notices: &mut Notices) -> Frame {
 
 /// What each feature holds, in the reference and now, as shares of the values: a frame for each
 /// feature, of numbers a histogram.
-pub(crate) async fn distributions(server: &Downstream, ask: &Ask<'_>) -> Result<Vec<Frame>, Problem> {
+pub(crate) async fn distributions(
+    server: &Downstream,
+    ask: &Ask<'_>,
+) -> Result<Vec<Frame>, Problem> {
     if ask.query.features.is_empty() {
         return Err(Problem::asked("choose the features whose distribution is wanted"));
     }
@@ -200,9 +206,11 @@ pub(crate) async fn predictions(server: &Downstream, ask: &Ask<'_>) -> Result<Ve
         for window in &part.windows {
             let Some(time) = end_of(window.window.as_ref()) else { continue };
             notices.window(window.predictions, &window.missing);
-            let explanations = window.results.iter().filter_map(|result| result.explanation.as_ref());
+            let explanations =
+                window.results.iter().filter_map(|result| result.explanation.as_ref());
             for explanation in explanations {
-                let count = |bin: &v1::ExplainedBin| bin.count.as_ref().map_or(0, |pair| pair.current);
+                let count =
+                    |bin: &v1::ExplainedBin| bin.count.as_ref().map_or(0, |pair| pair.current);
                 let sum: u64 = explanation.bins.iter().map(count).sum();
                 for bin in &explanation.bins {
                     let share = (sum > 0).then(|| count(bin) as f64 / sum as f64);

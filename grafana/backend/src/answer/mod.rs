@@ -1,6 +1,7 @@
 //! From queries to frames, a file for each kind of query.
 
 mod ask;
+mod compare;
 mod drift;
 mod notices;
 mod operations;
@@ -36,7 +37,8 @@ pub(crate) async fn answer(server: &Downstream, asked: &DataQuery) -> Result<Vec
         QueryType::Operations => operations::frames(server, &ask).await,
         QueryType::Distribution => drift::distributions(server, &ask).await,
         QueryType::Predictions => drift::predictions(server, &ask).await,
-        QueryType::Compare | QueryType::Alerts => {
+        QueryType::Compare => compare::frames(server, &ask).await,
+        QueryType::Alerts => {
             Err(Problem::asked("this build of the plugin does not answer such queries yet"))
         }
     }?;

@@ -86,7 +86,12 @@ pub(crate) async fn frames(server: &Downstream, ask: &Ask<'_>) -> Result<Vec<Fra
             }
             let share = window.labelled as f64 / window.predictions as f64;
             let share = Some(share).filter(|_| window.predictions > 0);
-            points.add(time, ("coverage", labels.clone()), &[("unit", json!("percentunit"))], share)?;
+            points.add(
+                time,
+                ("coverage", labels.clone()),
+                &[("unit", json!("percentunit"))],
+                share,
+            )?;
         }
     }
     let mut frame = points.frame("performance", ask.windows.step.is_some());
@@ -103,7 +108,9 @@ pub(crate) async fn volume(server: &Downstream, ask: &Ask<'_>) -> Result<Vec<Fra
         for window in &part.windows {
             let Some(time) = end_of(window.window.as_ref()) else { continue };
             let config = [("unit", json!("short"))];
-            for (name, count) in [("predictions", window.predictions), ("labelled", window.labelled)] {
+            for (name, count) in
+                [("predictions", window.predictions), ("labelled", window.labelled)]
+            {
                 if metrics(ask.query).iter().any(|wanted| wanted == name) {
                     points.add(time, (name, labels.clone()), &config, Some(count as f64))?;
                 }

@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn series_share_times_and_lack_what_they_do_not_have() {
         let mut points = Points::default();
-        let one = |feature: &str| ("psi", Labels::from([("feature".to_owned(), feature.to_owned())]));
+        let one =
+            |feature: &str| ("psi", Labels::from([("feature".to_owned(), feature.to_owned())]));
         points.add(2, one("a"), &[("unit", "short".into())], Some(0.2)).expect("room");
         points.add(3, one("b"), &[], Some(f64::NAN)).expect("room");
         points.add(1, one("b"), &[], Some(0.1)).expect("room");
