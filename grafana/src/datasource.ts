@@ -1,0 +1,83 @@
+import {
+  CoreApp,
+  DataSourceInstanceSettings,
+  MetricFindValue,
+  ScopedVars,
+} from '@grafana/data';
+import { DataSourceWithBackend, getTemplateSrv, TemplateSrv } from '@grafana/runtime';
+
+import { DriftlineOptions, DriftlineQuery, Model } from './types';
+import { Variables } from './variables';
+
+/** The data source: queries, health and alerting are the back end's business. */
+export class DriftlineDataSource extends DataSourceWithBackend<DriftlineQuery, DriftlineOptions> {
+  declare variables: Variables;
+  private models?: Promise<string[]>;
+
+  constructor(
+    settings: DataSourceInstanceSettings<DriftlineOptions>,
+    private readonly templates: TemplateSrv = getTemplateSrv()
+  ) {
+    super(settings);
+    // The editor of annotations is that of queries.
+    this.annotations = {};
+    this.variables = new Variables(this);
+  }
+
+  getDefaultQuery(_: CoreApp): Partial<DriftlineQuery> {
+    return { queryType: 'drift', window: 'auto' };
+  }
+
+  /** A query without a model has nothing to show, and is not sent. */
+  filterQuery(query: DriftlineQuery): boolean {
+    return !query.hide && (!!query.model || query.queryType === 'alerts');
+  }
+
+  applyTemplateVariables(query: DriftlineQuery, scoped: ScopedVars): DriftlineQuery {
+    const text = (value?: string) => this.templates.replace(value ?? '', scoped);
+    // A variable with several values gives several features; "All" that stands for every one gives none.
+    const list = (values?: string[]) =>
+      (values ?? []).flatMap((value) => {
+        const several = this.templates.replace(value, scoped, (chosen: string | string[]) =>
+          JSON.stringify([chosen].flat())
+        );
+        return several.startsWith('["') && value.includes('$') ? (JSON.parse(several) as string[]) : [several];
+      });
+    return {
+      ...query,
+      model: text(query.model),
+      version: text(query.version),
+      reference: text(query.reference),
+      class: text(query.class),
+      by: text(query.by),
+      baseline: text(query.baseline),
+      window: text(query.window),
+      features: list(query.features).filter((name) => name !== '$__all' && name !== ''),
+      metrics: list(query.metrics),
+      filters: query.filters?.map((one) => ({ ...one, column: text(one.column), value: text(one.value) })),
+    };
+  }
+
+  /** Names of models, asked once. */
+  listModels(): Promise<string[]> {
+    this.models ??= this.getResource('models').then(
+      (answer: { models: string[] }) => answer.models,
+      (error) => {
+        this.models = undefined;
+        throw error;
+      }
+    );
+    return this.models;
+  }
+
+  /** A model with its columns. */
+  model(name: string): Promise<Model> {
+    return this.getResource(`models/${encodeURIComponent(this.templates.replace(name))}`);
+  }
+
+  /** For variables of dashboards that are older than their own editor: "models" or "features(fraud)". */
+  async metricFindQuery(query: string): Promise<MetricFindValue[]> {
+    const [, of, model] = /^(\w+)(?:\((.*)\))?$/.exec(query.trim()) ?? [];
+    return this.variables.values(of ?? 'models', model);
+  }
+}

@@ -1,0 +1,73 @@
+import { DataSourceJsonData } from '@grafana/data';
+import { DataQuery } from '@grafana/schema';
+
+/** What can be asked. The back end has the same names. */
+export type QueryType =
+  | 'drift'
+  | 'performance'
+  | 'quality'
+  | 'operations'
+  | 'distribution'
+  | 'volume'
+  | 'compare'
+  | 'alerts'
+  | 'predictions';
+
+/** A condition on rows, such as country = DE. */
+export interface Where {
+  column: string;
+  operator: string;
+  value: string;
+}
+
+/** A query as a panel stores it. All but the model may be absent. */
+export interface DriftlineQuery extends DataQuery {
+  queryType?: QueryType;
+  model?: string;
+  version?: string;
+  features?: string[];
+  metrics?: string[];
+  class?: string;
+  reference?: string;
+  filters?: Where[];
+  by?: string;
+  window?: string;
+  whole?: boolean;
+  exact?: boolean;
+  baseline?: string;
+}
+
+/** Settings that are no secret. */
+export interface DriftlineOptions extends DataSourceJsonData {
+  /** Address of the server's gRPC port. */
+  address?: string;
+  timeoutSeconds?: number;
+  /** The name that the server's certificate has, if it is not the host. */
+  serverName?: string;
+}
+
+/** Settings that never come back to the browser. */
+export interface DriftlineSecrets {
+  token?: string;
+  tlsCACert?: string;
+  tlsClientCert?: string;
+  tlsClientKey?: string;
+}
+
+/** A model as the menus need it. */
+export interface Model {
+  name: string;
+  task: string;
+  positiveClass?: string | null;
+  versions: string[];
+  features: Array<{ name: string; kind: string }>;
+  tags: string[];
+  slices: string[];
+  references: Array<{ name: string; version?: string | null; isDefault: boolean }>;
+}
+
+/** What fills a variable of a dashboard. */
+export interface VariableQuery extends DataQuery {
+  of: 'models' | 'versions' | 'features' | 'references' | 'columns';
+  model?: string;
+}

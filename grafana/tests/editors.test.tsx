@@ -1,0 +1,77 @@
+import React from 'react';
+
+import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react';
+
+import { ConfigEditor } from '../src/components/ConfigEditor';
+import { QueryEditor } from '../src/components/QueryEditor';
+import { DriftlineQuery, Model } from '../src/types';
+
+const MODEL: Model = {
+  name: 'fraud',
+  task: 'binary',
+  versions: ['1', '2'],
+  features: [
+    { name: 'amount', kind: 'numeric' },
+    { name: 'country', kind: 'categorical' },
+  ],
+  tags: ['variant'],
+  slices: [],
+  references: [{ name: 'default', isDefault: true }],
+};
+
+function editor(query: Partial<DriftlineQuery>, source: object = {}) {
+  const onChange = vi.fn();
+  const onRunQuery = vi.fn();
+  const datasource = {
+    uid: 'x',
+    listModels: () => Promise.resolve(['fraud', 'churn']),
+    model: () => Promise.resolve(MODEL),
+    ...source,
+  };
+  const props: any = { datasource, query: { refId: 'A', ...query }, onChange, onRunQuery };
+  render(<QueryEditor {...props} />);
+  return { onChange, onRunQuery };
+}
+
+afterEach(cleanup);
+
+test('an empty query asks for a model and offers those of the server', async () => {
+  const { onChange, onRunQuery } = editor({});
+  expect(screen.getByLabelText('What will be computed').textContent).toBe('Choose a model.');
+  const menu = await screen.findByLabelText('Model');
+  fireEvent.keyDown(menu, { key: 'ArrowDown' });
+  fireEvent.click(await screen.findByText('churn'));
+  expect(onChange).toHaveBeenCalledWith(expect.objectContaining({ model: 'churn', features: [] }));
+  expect(onRunQuery).toHaveBeenCalled();
+});
+
+test('a chosen model fills the other menus', async () => {
+  editor({ model: 'fraud' });
+  const features = await screen.findByLabelText('Features');
+  await waitFor(() => {
+    fireEvent.keyDown(features, { key: 'ArrowDown' });
+    expect(screen.getByText('amount')).toBeTruthy();
+  });
+  expect(screen.getByLabelText('What will be computed').textContent).toMatch(/^Psi of all features/);
+});
+
+test('what the server says of a failure is shown', async () => {
+  editor({}, { listModels: () => Promise.reject({ data: { message: 'cannot reach the Driftline server' } }) });
+  expect(await screen.findByText('cannot reach the Driftline server')).toBeTruthy();
+});
+
+test('settings keep secrets apart and refuse an address of another scheme', () => {
+  const onOptionsChange = vi.fn();
+  const props: any = {
+    options: { jsonData: { address: 'ftp://x' }, secureJsonData: {}, secureJsonFields: { token: true } },
+    onOptionsChange,
+  };
+  render(<ConfigEditor {...props} />);
+  expect(screen.getByText('It begins with http:// or https://')).toBeTruthy();
+  fireEvent.change(screen.getByLabelText('Address'), { target: { value: 'http://here:50051' } });
+  expect(onOptionsChange.mock.lastCall?.[0].jsonData.address).toBe('http://here:50051');
+  fireEvent.change(screen.getByLabelText('Client key'), { target: { value: 'PEM' } });
+  const last = onOptionsChange.mock.lastCall?.[0];
+  expect(last.secureJsonData.tlsClientKey).toBe('PEM');
+  expect(JSON.stringify(last.jsonData)).not.toContain('PEM');
+});
