@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use driftline_storage::{DAY_MICROS, Error, ErrorKind, Result, TimeRange};
 
 use crate::{
-    ask::Answers,
+    answers::Answers,
     board::{Board, Evaluation, Stepped},
-    check::Models,
     event::{AlertState, Event},
     gather::{Cost, Gatherer, baselines, check_size, groups, interval},
     limits,
+    models::Models,
     rule::Rule,
     rule_set::RuleSet,
     state::State,

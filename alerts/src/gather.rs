@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use driftline_storage::{Error, ErrorKind, Result, TimeRange};
 
 use crate::{
-    ask::{Answer, Answers, Ask},
+    answers::Answers,
+    ask::{Answer, Ask},
     board::Evaluation,
-    check::{Models, baseline_of},
     figure::{Figure, Volume},
     limits,
+    models::{Models, baseline_of},
     observe::observe,
     plan::{ends_within, window_at},
     rule::{Measure, Rule},
@@ -117,7 +118,9 @@ pub fn baseline(rule: &Rule, models: &dyn Models, answers: &dyn Answers) -> Resu
     let windows = observe(rule, &answer, None);
     let value = windows.first().and_then(|(_, seen)| seen.first()?.1.value);
     let scale = match measure.figure {
-        Figure::Volume(Volume::Predictions) => measure.window as f64 / (end - start) as f64,
+        Figure::Volume(Volume::Predictions | Volume::Labelled) => {
+            measure.window as f64 / (end - start) as f64
+        }
         _ => 1.0,
     };
     Ok(value.map(|value| value * scale))
@@ -174,7 +177,7 @@ impl Gatherer<'_> {
                     Answer::Drift(report) => report.rows_scanned,
                     Answer::Quality(report) => report.rows_scanned,
                     Answer::Operations(report) => report.rows_scanned,
-                    Answer::Performance(_) => 0,
+                    Answer::Performance(_) | Answer::Training(_) => 0,
                 };
                 Ok(vec![answer])
             }

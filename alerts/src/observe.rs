@@ -6,14 +6,16 @@ use driftline_query::{
     ColumnQuality, DriftResult, DriftWindow, Method, MissingRows, OperationsWindow, Percentile,
     PerformanceWindow, QualityWindow, stats::Undefined,
 };
-use driftline_storage::TimeRange;
+use driftline_storage::{DAY_MICROS, TimeRange};
 
 use crate::{
     ask::{Answer, adjust},
     condition::{Bound, Test},
-    figure::{ColumnFigure, Figure, Operations, Volume},
+    figure::{ColumnFigure, Figure, Operations, SinceTraining, Volume},
+    models::Training,
     observation::Observation,
     rule::{AlertOn, Measure, Rule},
+    training::TrainingWindow,
 };
 
 /// What a window says about each alert of a rule: the feature, if each has one, and the observation.
@@ -53,6 +55,13 @@ pub fn observe(rule: &Rule, answer: &Answer, baseline: Option<f64>) -> Vec<(Time
             let one = |window: &OperationsWindow| {
                 let seen = of_operations(measure, window, baseline);
                 (range(window.start, window.end), vec![(None, seen)])
+            };
+            report.windows.iter().map(one).collect()
+        }
+        Answer::Training(report) => {
+            let one = |window: &TrainingWindow| {
+                let seen = of_training(measure, &report.training, window);
+                (window.window, vec![(None, seen)])
             };
             report.windows.iter().map(one).collect()
         }
@@ -197,6 +206,10 @@ fn of_performance(
             let value = Some(window.predictions as f64);
             Observation { value, samples: window.predictions, ..empty }
         }
+        Figure::Volume(Volume::Labelled) => {
+            let value = Some(window.labelled as f64);
+            Observation { value, samples: window.predictions, ..empty }
+        }
         Figure::Volume(Volume::Coverage) => Observation {
             value: coverage,
             samples: window.predictions,
@@ -220,9 +233,11 @@ fn of_performance(
                 ..empty
             }
         }
-        Figure::Drift(_) | Figure::DriftShare(_) | Figure::Column(_) | Figure::Operations(_) => {
-            empty
-        }
+        Figure::Drift(_)
+        | Figure::DriftShare(_)
+        | Figure::Column(_)
+        | Figure::Operations(_)
+        | Figure::SinceTraining(_) => empty,
     }
 }
 
@@ -263,6 +278,29 @@ fn of_operations(
                 ..empty
             }
         }
+    }
+}
+
+fn of_training(measure: &Measure, training: &Training, window: &TrainingWindow) -> Observation {
+    let Figure::SinceTraining(figure) = measure.figure else {
+        return Observation::empty(window.window);
+    };
+    let age = window.window.end.saturating_sub(training.at);
+    let since = window.since.unwrap_or_default();
+    let (value, samples) = match figure {
+        SinceTraining::ReferenceAge => (age as f64 / DAY_MICROS as f64, 0),
+        SinceTraining::NewLabels => (since.labelled as f64, since.labelled),
+        SinceTraining::NewPredictions => (since.predictions as f64, since.predictions),
+    };
+    let is_after = age >= 0;
+    Observation {
+        value: is_after.then_some(value),
+        samples,
+        reference: training.reference.clone(),
+        undefined: (!is_after)
+            .then_some(Cow::Borrowed("the window ends before the last training that is known")),
+        missing_rows: since.missing_rows,
+        ..Observation::empty(window.window)
     }
 }
 

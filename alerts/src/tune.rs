@@ -18,8 +18,7 @@ use std::collections::BTreeMap;
 use driftline_storage::{DAY_MICROS, Error, ErrorKind, Result, TimeRange};
 
 use crate::{
-    ask::Answers,
-    check::Models,
+    answers::Answers,
     condition::{Bound, Comparison, Condition, Test},
     event::AlertState,
     figure::Figure,
@@ -27,6 +26,7 @@ use crate::{
     history::History,
     judge::{Judgement, judge},
     limits,
+    models::Models,
     observation::Observation,
     rule::Rule,
     rule_set::RuleSet,
@@ -129,8 +129,11 @@ fn empty(rule: &Rule) -> Tuning {
 
 /// The direction in which a rule compares, if it does so with a number.
 fn tunable(rule: &Rule) -> std::result::Result<Comparison, String> {
-    if rule.measure().is_none() {
+    let Some(measure) = rule.measure() else {
         return Err("a composite has no threshold; tune its members".to_owned());
+    };
+    if measure.figure.is_since_training() {
+        return Err("what grows until the next training has no false alarms".to_owned());
     }
     if rule.when.p_value {
         let text = "a p-value has its rate of false alarms in its level";
