@@ -9,8 +9,8 @@ use driftline_storage::Result;
 use crate::models::Models;
 
 /// Who answers queries: a database in this process, or a server. It knows the models that it is asked
-/// about.
-pub trait Answers: Models {
+/// about, and may be asked by several threads at once.
+pub trait Answers: Models + Sync {
     /// Drift of features.
     ///
     /// # Errors

@@ -349,9 +349,9 @@ impl Figure {
         match self {
             Self::Drift(_) | Self::DriftShare(_) => 100,
             Self::Performance(_) => 30,
-            Self::Volume(_)
-            | Self::Operations(Operations::Throughput)
-            | Self::SinceTraining(_) => 0,
+            Self::Volume(_) | Self::Operations(Operations::Throughput) | Self::SinceTraining(_) => {
+                0
+            }
             Self::Column(_) | Self::Operations(_) => 1,
         }
     }

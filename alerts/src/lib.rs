@@ -34,6 +34,7 @@
 
 pub mod limits;
 
+mod parallel;
 mod mistake;
 mod duration;
 mod condition;
@@ -82,7 +83,7 @@ pub use diff::{Difference, Edit, diff};
 pub use duration::{format_duration, parse_duration};
 pub use event::{AlertState, Event, Suppressed};
 pub use figure::{ColumnFigure, Figure, Operations, SinceTraining, Volume};
-pub use gather::{Cost, baseline};
+pub use gather::{Cost, Group, baseline, groups};
 pub use graph::States;
 pub use mistake::{Mistake, Mistakes};
 pub use models::{KnownReference, Models, Training, last_training};

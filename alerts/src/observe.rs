@@ -27,13 +27,14 @@ pub fn observe(rule: &Rule, answer: &Answer, baseline: Option<f64>) -> Vec<(Time
     let Some(measure) = rule.measure() else { return Vec::new() };
     match answer {
         Answer::Drift(report) => {
+            let reference = Arc::from(&*report.reference);
             let one = |window: &DriftWindow| {
                 let seen = match measure.figure {
                     Figure::Drift(method) => of_drift(rule, measure, method, window),
                     Figure::DriftShare(method) => vec![(None, of_share(method, window))],
                     _ => Vec::new(),
                 };
-                (range(window.start, window.end), named(seen, Some(&report.reference)))
+                (range(window.start, window.end), named(seen, Some(&reference)))
             };
             report.windows.iter().map(one).collect()
         }
@@ -45,9 +46,10 @@ pub fn observe(rule: &Rule, answer: &Answer, baseline: Option<f64>) -> Vec<(Time
             report.windows.iter().map(one).collect()
         }
         Answer::Quality(report) => {
+            let reference = report.reference.as_deref().map(Arc::from);
             let one = |window: &QualityWindow| {
                 let seen = of_columns(rule, measure, window);
-                (range(window.start, window.end), named(seen, report.reference.as_deref()))
+                (range(window.start, window.end), named(seen, reference.as_ref()))
             };
             report.windows.iter().map(one).collect()
         }
@@ -76,9 +78,9 @@ fn missing(missing: &[MissingRows]) -> u64 {
     missing.iter().map(|missing| missing.rows).sum()
 }
 
-fn named(mut seen: Seen, reference: Option<&str>) -> Seen {
+fn named(mut seen: Seen, reference: Option<&Arc<str>>) -> Seen {
     for (_, observation) in &mut seen {
-        observation.reference = reference.map(str::to_owned);
+        observation.reference = reference.cloned();
     }
     seen
 }
@@ -296,7 +298,7 @@ fn of_training(measure: &Measure, training: &Training, window: &TrainingWindow) 
     Observation {
         value: is_after.then_some(value),
         samples,
-        reference: training.reference.clone(),
+        reference: training.reference.as_deref().map(Arc::from),
         undefined: (!is_after)
             .then_some(Cow::Borrowed("the window ends before the last training that is known")),
         missing_rows: since.missing_rows,

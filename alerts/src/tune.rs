@@ -22,7 +22,7 @@ use crate::{
     condition::{Bound, Comparison, Condition, Test},
     event::AlertState,
     figure::Figure,
-    gather::{Cost, Gatherer, check_size, groups, interval},
+    gather::{Cost, Gatherer, check_size, interval, sized},
     history::History,
     judge::{Judgement, judge},
     limits,
@@ -160,36 +160,31 @@ fn observed(
     let rules = std::slice::from_ref(rule);
     check_size(rules, interval)?;
     let baselines = BTreeMap::new();
-    let mut gatherer = Gatherer { rules, baselines: &baselines, answers, cost: *cost };
+    let gatherer = Gatherer { rules, baselines: &baselines, answers };
+    let end = interval.end.saturating_add(limits::SPAN_MAX);
+    let clock = TimeRange { start: interval.start, end };
+    let (evaluations, one) = gatherer.gather(&sized(rules, models)?, interval, clock)?;
+    cost.add(one);
     let mut series = Series::new();
     let mut count = 0;
-    for group in groups(rules, models)? {
-        let end = interval.end.saturating_add(limits::SPAN_MAX);
-        let clock = TimeRange { start: interval.start, end };
-        for (_, evaluation) in gatherer.gather(&group, interval, clock)? {
-            for (feature, observation) in evaluation.seen {
-                let (judgement, _) = judge(rule, &observation, &History::default());
-                let Some(value) = observation.value.filter(|value| value.is_finite()) else {
-                    continue;
-                };
-                if matches!(judgement, Judgement::NoData(_)) {
-                    continue;
-                }
-                count += 1;
-                if count > limits::TUNE_VALUES_MAX {
-                    let most = limits::TUNE_VALUES_MAX;
-                    let text = format!("more than {most} values; choose a shorter interval");
-                    return Err(Error::new(ErrorKind::ResourceExhausted, text));
-                }
-                // A value that is known to a bound is taken as it is: the rule it is for says whether
-                // that is enough.
-                let observation = Observation { between: None, ..observation };
-                let alert = feature.as_deref().map(str::to_owned);
-                series.entry(alert).or_default().push(Judged { observation, value, quiet: true });
-            }
+    for (feature, observation) in evaluations.into_iter().flat_map(|(_, one)| one.seen) {
+        let (judgement, _) = judge(rule, &observation, &History::default());
+        let Some(value) = observation.value.filter(|value| value.is_finite()) else { continue };
+        if matches!(judgement, Judgement::NoData(_)) {
+            continue;
         }
+        count += 1;
+        if count > limits::TUNE_VALUES_MAX {
+            let most = limits::TUNE_VALUES_MAX;
+            let text = format!("more than {most} values; choose a shorter interval");
+            return Err(Error::new(ErrorKind::ResourceExhausted, text));
+        }
+        // A value that is known to a bound is taken as it is: the rule it is for says whether
+        // that is enough.
+        let observation = Observation { between: None, ..observation };
+        let alert = feature.as_deref().map(str::to_owned);
+        series.entry(alert).or_default().push(Judged { observation, value, quiet: true });
     }
-    *cost = gatherer.cost;
     let is_volume = matches!(rule.measure().map(|m| m.figure), Some(Figure::Volume(_)));
     for judged in series.values_mut() {
         judged.sort_by_key(|judged| judged.observation.window.end);
