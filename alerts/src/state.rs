@@ -1,5 +1,7 @@
 //! The state of one alert: all that the next step needs, and no more.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -54,7 +56,7 @@ pub struct State {
     /// The last window before them.
     pub(crate) base_end: Option<i64>,
     /// Those windows, ascending.
-    pub(crate) recent: Vec<Seen>,
+    pub(crate) recent: VecDeque<Seen>,
     /// The phase after them.
     pub(crate) phase: Phase,
     /// Firings that were told, ascending.
@@ -92,7 +94,7 @@ impl State {
 
     /// The end of the newest window that was judged.
     pub fn evaluated(&self) -> Option<i64> {
-        self.recent.last().map(|seen| seen.end).or(self.base_end)
+        self.recent.back().map(|seen| seen.end).or(self.base_end)
     }
 
     /// When a firing was last sent, by the clock.
