@@ -54,6 +54,7 @@ mod observation;
 mod history;
 mod judge;
 mod phase;
+mod seen;
 mod state;
 mod step;
 mod graph;
@@ -62,10 +63,11 @@ mod answers;
 mod training;
 mod ask;
 mod observe;
-mod board;
 mod plan;
+mod board;
 mod check;
 mod gather;
+mod wanted;
 mod back_test;
 mod tune;
 
@@ -100,6 +102,7 @@ pub use step::{retire, step, step_as};
 pub use template::{Words, render};
 pub use training::{Since, TrainingReport, TrainingRequest, TrainingWindow};
 pub use tune::{Tuning, tune};
+pub use wanted::{Query, Shares};
 
 #[cfg(test)]
 mod tests {
