@@ -232,6 +232,20 @@ impl<'a> Board<'a> {
         retire(of, Some(feature), &state, reason, now)
     }
 
+    /// A rule itself if it measures something, else the first of its members that does: judging that
+    /// again has a composite judged too.
+    pub fn measured(&self, rule: usize) -> Option<usize> {
+        let mut place = rule;
+        // No set that was read has a circle.
+        for _ in 0..self.members.len() {
+            match self.members.get(place)?.first() {
+                None => return Some(place),
+                Some(member) => place = *member,
+            }
+        }
+        None
+    }
+
     /// Rules of which a firing was not sent when it began and that nothing suppresses any more: judging
     /// their newest window again sends it.
     pub fn released(&self, now: i64) -> BTreeSet<usize> {

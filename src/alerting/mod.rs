@@ -10,6 +10,9 @@
 
 mod acknowledge;
 mod answers;
+mod clocks;
+mod courier;
+mod evaluator;
 mod history;
 mod limits;
 mod list;
@@ -17,8 +20,10 @@ mod meters;
 mod outbox;
 mod queue;
 mod records;
+mod round;
 mod rules;
 pub mod sender;
+mod service;
 mod silences;
 mod status;
 mod store;
@@ -35,6 +40,7 @@ pub use self::{
     outbox::{DeadLetters, OutboxStats, Posted},
     records::{Delivery, EventId},
     rules::{Applied, AppliedChange, Apply},
+    service::{Service, ServiceOptions},
     silences::NewSilence,
     status::{RuleStatus, Status, Totals},
 };
@@ -186,6 +192,15 @@ impl Alerts {
     /// How the service fares, if it runs in this process.
     pub fn status(&self) -> Status {
         self.statuses.status()
+    }
+
+    /// Starts to evaluate rules and to send notices, in threads of its own, until the service is stopped or
+    /// dropped.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` if a service of this database runs, `Io` if a thread does not start.
+    pub fn start(&self, options: ServiceOptions) -> Result<Service> {
+        Service::start(self.store.clone(), self.statuses.clone(), options)
     }
 
     /// What is counted for Prometheus.
