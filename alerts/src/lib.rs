@@ -35,6 +35,7 @@
 pub mod limits;
 
 mod mistake;
+mod lines;
 mod duration;
 mod condition;
 mod figure;
@@ -80,6 +81,7 @@ pub use event::{AlertState, Event, Suppressed};
 pub use figure::{ColumnFigure, Figure, Operations, Volume};
 pub use gather::{Cost, baseline};
 pub use graph::States;
+pub use lines::Lines;
 pub use mistake::{Mistake, Mistakes};
 pub use notice::{Notice, notices};
 pub use observation::Observation;

@@ -14,6 +14,7 @@ mod maintenance;
 mod models;
 mod outcome;
 mod progress;
+mod rule_file;
 mod rules;
 mod run;
 mod series;

@@ -2,21 +2,19 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Instant};
 
-use driftline_alerts::{
-    Answers, KnownReference, Mistakes, Models, RuleSet, Syntax, back_test, check, diff, limits,
-    tune,
-};
+use driftline_alerts::{Answers, KnownReference, Models, RuleSet, back_test, check, diff, tune};
 use driftline_query::{
     DriftReport, DriftRequest, OperationsReport, OperationsRequest, PerformanceReport,
     PerformanceRequest, QualityReport, QualityRequest, Scope,
 };
-use driftline_storage::{Error, ModelRecord, Result, TIME_MAX, TIME_MIN, near_misses};
+use driftline_storage::{ModelRecord, Result, TIME_MAX, TIME_MIN, near_misses};
 
 use super::{
     args::{CheckArgs, DiffArgs, GlobalArgs, HistoryArgs, RulesCommand, TestArgs, TuneArgs},
     backend::Backend,
     outcome::{Failure, Outcome},
     render,
+    rule_file::RuleFile,
     run::{open_existing, show, usage},
 };
 use crate::now_micros;
@@ -75,34 +73,17 @@ impl Models for Asked<'_> {
     }
 }
 
-/// Reads a file of rules, as it is.
-fn read(file: &Path) -> Result<std::result::Result<RuleSet, Mistakes>> {
-    let told = |error| Error::io(file, "read", error);
-    let bytes = std::fs::metadata(file).map_err(told)?.len();
-    if bytes > limits::FILE_BYTES_MAX as u64 {
-        let most = limits::FILE_BYTES_MAX;
-        let text = format!("{} has {bytes} bytes, at most {most}", file.display());
-        return Err(Error::invalid("FILE", text));
-    }
-    let text = std::fs::read_to_string(file).map_err(told)?;
-    Ok(RuleSet::parse(&text, Syntax::of_name(&file.display().to_string())))
-}
-
-/// A file with mistakes is wrong usage of a command that runs it: all of them, a line each.
-fn all_mistakes(mistakes: Mistakes) -> Failure {
-    Failure::Usage(mistakes.to_string().replace('\n', "\n  "))
-}
-
 /// Shows the mistakes of a file. Exit code 1 if it has any.
 fn check_file(global: &GlobalArgs, args: &CheckArgs) -> Outcome {
-    let mut set = read(&args.file).map_err(usage)?;
+    let file = RuleFile::read(&args.file).map_err(usage)?;
+    let mut set = file.rules();
     if let (Ok(rules), false) = (&set, args.offline) {
         let backend = open_existing(global)?;
         if let Err(mistakes) = check(rules, &Asked(&*backend))? {
-            set = Err(mistakes);
+            set = Err(file.located(mistakes));
         }
     }
-    let report = render::CheckedRules { file: args.file.display().to_string(), set: &set };
+    let report = render::CheckedRules { file: &file.name, set: &set };
     show(global, |out, format, style| render::checked_rules(&report, out, format, style))?;
     if set.is_ok() { Ok(()) } else { Err(Failure::Shown) }
 }
@@ -110,7 +91,8 @@ fn check_file(global: &GlobalArgs, args: &CheckArgs) -> Outcome {
 /// Shows what differs between two files. Neither needs a database.
 fn differences(global: &GlobalArgs, args: &DiffArgs) -> Outcome {
     let right = |file: &Path| -> std::result::Result<RuleSet, Failure> {
-        read(file).map_err(usage)?.map_err(all_mistakes)
+        let file = RuleFile::read(file).map_err(usage)?;
+        file.rules().map_err(|mistakes| file.refuse(mistakes))
     };
     let (before, after) = (right(&args.before)?, right(&args.after)?);
     let differences = diff(&before, &after);
@@ -120,9 +102,10 @@ fn differences(global: &GlobalArgs, args: &DiffArgs) -> Outcome {
 /// Reads the rules of a run over history, checks them against their models, and keeps those that are
 /// wanted.
 fn wanted(args: &HistoryArgs, asked: &Asked<'_>) -> std::result::Result<RuleSet, Failure> {
-    let set = read(&args.file).map_err(usage)?.map_err(all_mistakes)?;
+    let file = RuleFile::read(&args.file).map_err(usage)?;
+    let set = file.rules().map_err(|mistakes| file.refuse(mistakes))?;
     let set = chosen(set, &args.rule)?;
-    check(&set, asked)?.map_err(all_mistakes)?;
+    check(&set, asked)?.map_err(|mistakes| file.refuse(mistakes))?;
     Ok(set)
 }
 
