@@ -47,3 +47,7 @@ pub const BACK_TEST_EVENTS_MAX: usize = 1_000_000;
 pub const BACK_TEST_EVALUATIONS_MAX: i64 = 600_000;
 /// Values of one rule that thresholds are sought in.
 pub const TUNE_VALUES_MAX: usize = 2_000_000;
+/// Matchers of one silence.
+pub const MATCHERS_MAX: usize = 16;
+/// Bytes that the expression of a matcher may take when it is compiled, and again when it runs.
+pub const REGEX_BYTES_MAX: usize = 64 << 10;

@@ -31,6 +31,10 @@ pub struct Observation {
     pub missing_rows: u64,
     /// The rule that fires and silences this one.
     pub inhibited_by: Option<String>,
+    /// The silence that holds for the alert.
+    pub silenced_by: Option<u64>,
+    /// Whether somebody has taken note of the firing that is open: it is not sent any more.
+    pub acknowledged: bool,
 }
 
 impl Observation {
@@ -49,6 +53,8 @@ impl Observation {
             undefined: None,
             missing_rows: 0,
             inhibited_by: None,
+            silenced_by: None,
+            acknowledged: false,
         }
     }
 }

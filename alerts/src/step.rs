@@ -147,6 +147,9 @@ impl Teller<'_> {
         if let Some(rule) = &self.observation.inhibited_by {
             return Some(Suppressed::Inhibited { rule: rule.clone() });
         }
+        if let Some(id) = self.observation.silenced_by {
+            return Some(Suppressed::Silenced { id });
+        }
         let until = notified_at.map(|at| at.saturating_add(self.rule.cooldown));
         match until {
             Some(until) if self.now < until => Some(Suppressed::Cooldown { until }),
@@ -285,7 +288,8 @@ fn tell(state: &mut State, firings: &[Firing], before: Phase, teller: &mut Telle
     } else if let Some(open) = state.told.last().copied().filter(|told| !told.notified) {
         // What was suppressed when it began is sent once nothing suppresses it any more.
         let is_new = state.told.len() > told_before;
-        if !is_new && teller.suppressed(&mut state.notified_at).is_none() {
+        let is_wanted = !is_new && !teller.observation.acknowledged;
+        if is_wanted && teller.suppressed(&mut state.notified_at).is_none() {
             teller.tell(AlertState::Firing, open.fired, true, None);
             mark_notified(state);
         }
