@@ -17,6 +17,8 @@ use driftline_storage::{
     ReferenceSource, Result, Retention, Schema, SeriesPoint, Stats, Verified, VersionRecord,
 };
 
+use crate::alerting::Alerts;
+
 /// What is told of a reference.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReferenceInfo {
@@ -59,7 +61,8 @@ pub struct Compacted {
 /// An open database with its queries.
 #[derive(Debug)]
 pub struct Monitor {
-    db: Db,
+    db: Arc<Db>,
+    alerts: Alerts,
 }
 
 impl Monitor {
@@ -77,7 +80,13 @@ impl Monitor {
     /// # Errors
     /// As [`Monitor::open`].
     pub fn open_with(directory: &Path, options: Options) -> Result<Self> {
-        Ok(Self { db: Db::open(directory, options)? })
+        let db = Arc::new(Db::open(directory, options)?);
+        Ok(Self { alerts: Alerts::new(db.clone()), db })
+    }
+
+    /// Rules, the alerts that they have, and what is sent of them.
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
     }
 
     /// All models by name.

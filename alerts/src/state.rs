@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     content::ContentHash,
-    event::AlertState,
+    event::{AlertState, dedup_key},
     history::History,
     phase::{Phase, Verdict},
 };
@@ -67,6 +67,10 @@ pub struct State {
     pub(crate) value: Option<f64>,
     /// Why that window was not judged.
     pub(crate) reason: Option<String>,
+    /// The numbers that it was compared with.
+    pub(crate) limits: Vec<f64>,
+    /// Its predictions; of performance those with a label.
+    pub(crate) samples: u64,
 }
 
 impl State {
@@ -104,6 +108,21 @@ impl State {
     /// Why the newest window was not judged.
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
+    }
+
+    /// The numbers that the newest window was compared with.
+    pub fn limits(&self) -> &[f64] {
+        &self.limits
+    }
+
+    /// Predictions of the newest window; of performance those with a label.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// The key of the firing that is open, of an alert of this rule and feature.
+    pub fn dedup_key(&self, rule: &str, feature: Option<&str>) -> Option<String> {
+        self.open().map(|told| dedup_key(rule, feature, told.fired))
     }
 
     pub(crate) fn open(&self) -> Option<&Told> {

@@ -62,6 +62,8 @@ pub fn step_as(
     if is_newest {
         next.value = observation.value.filter(|value| value.is_finite());
         next.reason = reason;
+        next.limits = teller.limits.clone();
+        next.samples = observation.samples;
     } else if teller.reason.is_none() {
         teller.reason = Some("late data".to_owned());
     }
