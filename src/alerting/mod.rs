@@ -15,6 +15,7 @@ mod limits;
 mod list;
 mod meters;
 mod outbox;
+mod overview;
 mod queue;
 mod records;
 mod rules;
@@ -33,6 +34,7 @@ pub use self::{
     history::{HistoryEntry, HistoryPage, HistoryRequest},
     list::{AlertFilter, AlertInfo},
     outbox::{DeadLetters, OutboxStats, Posted},
+    overview::{Overview, RuleOverview},
     records::{Delivery, EventId},
     rules::{Applied, AppliedChange, Apply},
     silences::NewSilence,
@@ -141,6 +143,14 @@ impl Alerts {
     /// `NotFound`, `Io`.
     pub fn unacknowledge(&self, firing: &Firing) -> Result<()> {
         self.store.unacknowledge(firing)
+    }
+
+    /// Mistakes of a set of rules that only the models tell; none means that it can be applied.
+    ///
+    /// # Errors
+    /// `Corruption`, `Io`. Mistakes come inside.
+    pub fn check(&self, set: &RuleSet) -> Result<Result<(), Mistakes>> {
+        self.store.check(set)
     }
 
     /// Sizes of the outbox.
