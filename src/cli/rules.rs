@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Instant};
 
-use driftline_alerts::{Answers, KnownReference, Models, RuleSet, back_test, check, diff, tune};
+use driftline_alerts::{
+    Answers, KnownReference, Models, RuleSet, Syntax, back_test, check, diff, tune,
+};
 use driftline_query::{
     DriftReport, DriftRequest, OperationsReport, OperationsRequest, PerformanceReport,
     PerformanceRequest, QualityReport, QualityRequest, Scope,
@@ -10,18 +12,35 @@ use driftline_query::{
 use driftline_storage::{ModelRecord, Result, TIME_MAX, TIME_MIN, near_misses};
 
 use super::{
-    args::{CheckArgs, DiffArgs, GlobalArgs, HistoryArgs, RulesCommand, TestArgs, TuneArgs},
+    args::{
+        ApplyArgs, CheckArgs, DiffArgs, FormatArg, GlobalArgs, HistoryArgs, RulesCommand, TestArgs,
+        TuneArgs,
+    },
     backend::Backend,
     outcome::{Failure, Outcome},
     render,
     rule_file::RuleFile,
     run::{open_existing, show, usage},
+    user::user,
 };
-use crate::now_micros;
+use crate::{alerting::Apply, now_micros};
 
 /// Runs a command about rules.
 pub(super) fn rules(global: &GlobalArgs, command: &RulesCommand) -> Outcome {
     match command {
+        RulesCommand::Apply(args) => apply(global, args),
+        RulesCommand::Export => export(global),
+        RulesCommand::List => {
+            let rules = open_existing(global)?.rule_overviews()?;
+            show(global, |out, format, style| render::rule_list(&rules, out, format, style))
+        }
+        RulesCommand::Status => {
+            let backend = open_existing(global)?;
+            let (overview, rules) = (backend.alert_overview()?, backend.rule_overviews()?);
+            show(global, |out, format, style| {
+                render::rule_status(&overview, &rules, (out, format, style))
+            })
+        }
         RulesCommand::Check(args) => check_file(global, args),
         RulesCommand::Diff(args) => differences(global, args),
         RulesCommand::Test(args) => test(global, args),
@@ -71,6 +90,34 @@ impl Models for Asked<'_> {
         let report = self.0.performance(&PerformanceRequest { scope, ..Default::default() })?;
         Ok(report.windows.iter().any(|window| window.labelled > 0))
     }
+}
+
+/// Puts the rules of a file in force, and shows what that changes.
+fn apply(global: &GlobalArgs, args: &ApplyArgs) -> Outcome {
+    let file = RuleFile::read(&args.file).map_err(usage)?;
+    let set = file.rules().map_err(|mistakes| file.refuse(mistakes))?;
+    let options =
+        Apply { by: user(args.by.as_deref()), dry_run: args.dry_run, expected_revision: None };
+    let backend = open_existing(global)?;
+    let change = backend.apply_rules(&set, &options).map_err(usage)?;
+    let change = change.map_err(|mistakes| file.refuse(mistakes))?;
+    show(global, |out, format, _| render::applied(&change, args.dry_run, (out, format)))
+}
+
+/// Writes out the rules in force, as a file or as JSON.
+fn export(global: &GlobalArgs) -> Outcome {
+    let applied = open_existing(global)?.rules()?;
+    let text = match global.format {
+        FormatArg::Json => None,
+        FormatArg::Yaml => Some(applied.set.export(Syntax::Yaml)),
+        FormatArg::Table | FormatArg::Toml | FormatArg::Csv => {
+            Some(applied.set.export(Syntax::Toml))
+        }
+    };
+    show(global, |out, _, _| match text {
+        Some(text) => out.write_all(text.as_bytes()),
+        None => render::exported(&applied.set, out),
+    })
 }
 
 /// Shows the mistakes of a file. Exit code 1 if it has any.
