@@ -14,7 +14,8 @@ use driftline_query::{
 use driftline_storage::{
     Damage, Db, Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Options,
     Pending, PredictionBatch, PredictionReceipt, Producer, Reference, ReferenceRows,
-    ReferenceSource, Result, Retention, Schema, SeriesPoint, Stats, Verified, VersionRecord,
+    ReferenceSource, Result, Retention, Schema, SeriesPoint, Stats, Touched, Verified,
+    VersionRecord,
 };
 
 use crate::alerting::Alerts;
@@ -419,6 +420,12 @@ impl Monitor {
     /// As [`Monitor::drift`].
     pub fn agreement(&self, request: &AgreementRequest) -> Result<AgreementReport> {
         agreement(&self.db, request)
+    }
+
+    /// Which hours of event time of a model rows, labels and deletions have touched since the answer with
+    /// the mark `after`; 0 asks for the first time.
+    pub fn touched(&self, model: &str, after: u64) -> Touched {
+        self.db.touched(model, after)
     }
 
     /// Moves what is in memory into segments now, and waits for it.

@@ -1,6 +1,6 @@
 //! What one window says about one alert.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use driftline_storage::TimeRange;
 
@@ -22,7 +22,7 @@ pub struct Observation {
     /// Share of the predictions with a label, where the figure needs labels.
     pub coverage: Option<f64>,
     /// Name of the reference, if one was compared with.
-    pub reference: Option<String>,
+    pub reference: Option<Arc<str>>,
     /// The worst feature, of a rule that has one alert for all.
     pub feature: Option<String>,
     /// Why there is no value.

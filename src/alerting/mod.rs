@@ -10,6 +10,9 @@
 
 mod acknowledge;
 mod answers;
+mod clocks;
+mod courier;
+mod evaluator;
 mod history;
 mod limits;
 mod list;
@@ -18,8 +21,10 @@ mod outbox;
 mod overview;
 mod queue;
 mod records;
+mod round;
 mod rules;
 pub mod sender;
+mod service;
 mod silences;
 mod status;
 mod store;
@@ -37,6 +42,7 @@ pub use self::{
     overview::{Overview, RuleOverview},
     records::{Delivery, EventId},
     rules::{Applied, AppliedChange, Apply},
+    service::{Service, ServiceOptions},
     silences::NewSilence,
     status::{RuleStatus, Status, Totals},
 };
@@ -196,6 +202,15 @@ impl Alerts {
     /// How the service fares, if it runs in this process.
     pub fn status(&self) -> Status {
         self.statuses.status()
+    }
+
+    /// Starts to evaluate rules and to send notices, in threads of its own, until the service is stopped or
+    /// dropped.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` if a service of this database runs, `Io` if a thread does not start.
+    pub fn start(&self, options: ServiceOptions) -> Result<Service> {
+        Service::start(self.store.clone(), self.statuses.clone(), options)
     }
 
     /// What is counted for Prometheus.
