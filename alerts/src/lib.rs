@@ -36,6 +36,7 @@ pub mod limits;
 
 mod parallel;
 mod mistake;
+mod lines;
 mod duration;
 mod condition;
 mod figure;
@@ -88,6 +89,7 @@ pub use event::{AlertState, Event, Suppressed};
 pub use figure::{ColumnFigure, Figure, Operations, SinceTraining, Volume};
 pub use gather::{Cost, Group, baseline, groups};
 pub use graph::States;
+pub use lines::Lines;
 pub use mistake::{Mistake, Mistakes};
 pub use models::{KnownReference, Models, Training, last_training};
 pub use notice::{Notice, notices};

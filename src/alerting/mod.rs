@@ -18,6 +18,7 @@ mod limits;
 mod list;
 mod meters;
 mod outbox;
+mod overview;
 mod queue;
 mod records;
 mod round;
@@ -38,6 +39,7 @@ pub use self::{
     history::{HistoryEntry, HistoryPage, HistoryRequest},
     list::{AlertFilter, AlertInfo},
     outbox::{DeadLetters, OutboxStats, Posted},
+    overview::{Overview, RuleOverview},
     records::{Delivery, EventId},
     rules::{Applied, AppliedChange, Apply},
     service::{Service, ServiceOptions},
@@ -151,6 +153,14 @@ impl Alerts {
     /// `NotFound`, `Io`.
     pub fn unacknowledge(&self, firing: &Firing) -> Result<()> {
         self.store.unacknowledge(firing)
+    }
+
+    /// Mistakes of a set of rules that only the models tell; none means that it can be applied.
+    ///
+    /// # Errors
+    /// `Corruption`, `Io`. Mistakes come inside.
+    pub fn check(&self, set: &RuleSet) -> Result<Result<(), Mistakes>> {
+        self.store.check(set)
     }
 
     /// Sizes of the outbox.

@@ -48,13 +48,18 @@ pub struct AppliedChange {
 }
 
 impl Store {
+    /// What models tell of a set; see [`super::Alerts::check`].
+    pub(super) fn check(&self, set: &RuleSet) -> Result<Result<(), Mistakes>> {
+        check(set, &Asked(&self.db))
+    }
+
     /// Puts a set in the place of the one before; see [`super::Alerts::apply`].
     pub(super) fn apply(
         &self,
         set: RuleSet,
         options: &Apply,
     ) -> Result<Result<AppliedChange, Mistakes>> {
-        if let Err(mistakes) = check(&set, &Asked(&self.db))? {
+        if let Err(mistakes) = self.check(&set)? {
             return Ok(Err(mistakes));
         }
         let most = driftline_alerts::limits::TEXT_BYTES_MAX;
