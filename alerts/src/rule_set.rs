@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, se
 use serde_json::{Map, Value};
 
 use crate::{
-    channel::{Channel, channel},
+    channel::Channel,
+    channel_file::channel,
     content::pairs,
     limits,
     mistake::{Mistake, Mistakes},
@@ -235,7 +236,8 @@ fn top_level(key: &str, value: &Value, problem: &str) -> Mistake {
     Mistake {
         place: "the file".to_owned(),
         key: key.to_owned(),
-        value: shown(value),
+        // A table may be a channel whose key is misspelt, and hold a secret.
+        value: if value.is_array() || value.is_object() { String::new() } else { shown(value) },
         problem: problem.to_owned(),
     }
 }
