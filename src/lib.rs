@@ -49,6 +49,7 @@
 //! ```
 
 mod monitor;
+pub mod alerting;
 mod wire;
 
 pub mod client;

@@ -1,0 +1,3 @@
+//! Alerts in service: what evaluates rules and tells their channels.
+
+pub mod sender;
