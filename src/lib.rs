@@ -48,8 +48,8 @@
 //! # }
 //! ```
 
-mod monitor;
 pub mod alerting;
+mod monitor;
 mod wire;
 
 pub mod client;

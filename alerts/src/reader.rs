@@ -59,8 +59,7 @@ impl<'a> Table<'a> {
     pub(crate) fn wrong(&mut self, key: &str, problem: impl Into<String>) {
         let may_show = self.shown.is_none_or(|keys| keys.contains(&key));
         let value = self.values.get(key).filter(|_| may_show).map(shown).unwrap_or_default();
-        let (place, key) = (self.place.clone(), key.to_owned());
-        self.mistakes.push(Mistake { place, key, value, problem: problem.into() });
+        self.mistakes.push(Mistake::new(self.place.clone(), key, value, problem));
     }
 
     /// Whether the key is there.
