@@ -28,8 +28,6 @@ pub(crate) const SILENCES_KEPT: i64 = 30 * DAY_MICROS;
 pub(crate) const OUTBOX_MAX: usize = 100_000;
 /// Dead letters; the oldest go when there are more.
 pub(crate) const DEAD_MAX: usize = 10_000;
-/// How long a notice is tried unless its channel says otherwise, in microseconds.
-pub(crate) const GIVE_UP_AFTER: i64 = DAY_MICROS;
 /// Longest wait before the first try again, in microseconds; it doubles from try to try.
 pub(crate) const RETRY_FIRST: i64 = 1_000_000;
 /// Longest wait between two tries, in microseconds.
