@@ -1,9 +1,9 @@
 //! The demo's data: a month of a fraud model, drawn from a seed.
 //!
 //! On day [`DRIFT_DAY`] the world changes: a new device appears, purchases get smaller and come
-//! from farther away, and fraud moves to the new device, of which the model knows nothing. Labels
-//! come one to seven days late, and one in ten never comes. The service that answers gets slower then,
-//! and more of its calls time out.
+//! from farther away, and fraud moves to the new device, of which the model knows nothing. The service
+//! that answers gets slower then, and more of its calls time out. On day [`RECOVERY_DAY`] all is as
+//! before. Labels come one to seven days late, and one in ten never comes.
 
 use driftline_storage::{
     CategoriesBuilder, Column, DAY_MICROS, Field, HOUR_MICROS, Ids, Kind, LabelBatch, OK,
@@ -17,6 +17,8 @@ use rand_distr::{Distribution as _, Exp, Gamma, LogNormal, Normal};
 pub const DAYS: usize = 30;
 /// The first day of the drift, counted from 0.
 pub const DRIFT_DAY: usize = 20;
+/// The first day on which all is as before.
+pub const RECOVERY_DAY: usize = 28;
 /// Name of the model.
 pub const MODEL: &str = "fraud-demo";
 /// Rows of the reference.
@@ -58,6 +60,11 @@ impl Month {
         self.start() + DRIFT_DAY as i64 * DAY_MICROS
     }
 
+    /// The first instant after it.
+    pub fn drift_end(self) -> i64 {
+        self.start() + RECOVERY_DAY as i64 * DAY_MICROS
+    }
+
     /// What the model saw in training: rows like those before the drift.
     ///
     /// # Errors
@@ -84,7 +91,7 @@ impl Month {
         let mut times: Vec<i64> = (0..count).map(|_| start + rows.time_of_day()).collect();
         times.sort_unstable();
         for time in times {
-            rows.push(time, day >= DRIFT_DAY);
+            rows.push(time, (DRIFT_DAY..RECOVERY_DAY).contains(&day));
         }
         let (predictions, truths) = rows.finish();
         let labels = self.labels(&predictions, &truths, day)?;
