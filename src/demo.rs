@@ -1,9 +1,9 @@
 //! The demo's data: a month of a fraud model, drawn from a seed.
 //!
 //! On day [`DRIFT_DAY`] the world changes: a new device appears, purchases get smaller and come
-//! from farther away, and fraud moves to the new device, of which the model knows nothing. The service
-//! that answers gets slower then, and more of its calls time out. On day [`RECOVERY_DAY`] all is as
-//! before. Labels come one to seven days late, and one in ten never comes.
+//! from farther away and from younger accounts, and fraud moves to the new device, of which the model knows
+//! nothing. The service that answers gets slower then, and more of its calls time out. On day
+//! [`RECOVERY_DAY`] all is as before. Labels come one to seven days late, and one in ten never comes.
 
 use driftline_storage::{
     CategoriesBuilder, Column, DAY_MICROS, Field, HOUR_MICROS, Ids, Kind, LabelBatch, OK,
@@ -25,6 +25,8 @@ pub const MODEL: &str = "fraud-demo";
 const REFERENCE_ROWS: usize = 20_000;
 /// Predictions of an ordinary day; weekends have fewer.
 const DAY_ROWS: usize = 7_200;
+/// How old accounts are while the world is changed, as a share of before.
+const YOUNGER: f64 = 0.65;
 /// Seed of everything.
 const SEED: u64 = 20_260_105;
 
@@ -262,11 +264,11 @@ impl Rows {
         let random = &mut self.random;
         let amount = if after { &self.amount_after } else { &self.amount }.sample(random);
         let distance = if after { &self.distance_after } else { &self.distance }.sample(random);
-        let age = self.age.sample(random);
+        let age = self.age.sample(random) * if after { YOUNGER } else { 1.0 };
         let recent = f64::from(random.random_range(0..6_u8) * random.random_range(0..3_u8));
         let hour = time.rem_euclid(DAY_MICROS).div_euclid(HOUR_MICROS) as f64;
         let device = match random.random_range(0..100_u8) {
-            0..22 if after => "wearable",
+            0..32 if after => "wearable",
             0..55 => "phone",
             55..85 => "laptop",
             _ => "tablet",
