@@ -45,10 +45,16 @@ mod silence;
 mod content;
 mod reader;
 mod parse;
+mod reach;
+mod address;
+mod setting;
 mod channel;
+mod channel_file;
 mod event;
 mod template;
 mod notice;
+mod trial;
+pub mod payload;
 mod rule_set;
 mod diff;
 mod observation;
@@ -75,11 +81,14 @@ mod tune;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use address::{MailServer, origin, receiver_url};
 pub use answers::Answers;
 pub use ask::{Answer, Ask};
 pub use back_test::{BackTest, RuleRun, Summary, back_test};
 pub use board::{Board, Evaluation, Stepped};
-pub use channel::{Channel, ChannelKind, Setting};
+pub use channel::{
+    Channel, ChannelKind, Destination, Email, LogLevel, Login, MailTls, PAGERDUTY_URL,
+};
 pub use check::check;
 pub use condition::{Bound, Comparison, Condition, Test};
 pub use content::{Change, ContentHash};
@@ -96,13 +105,16 @@ pub use notice::{Notice, notices};
 pub use observation::Observation;
 pub use observe::{Seen, observe};
 pub use plan::{Due, due, next_due, touched, window_at};
+pub use reach::{Reach, is_this_machine, may_reach, reach};
 pub use rule::{AlertOn, Measure, NoData, Rule, Severity, Subject};
 pub use rule_set::{RuleSet, Syntax};
+pub use setting::Setting;
 pub use silence::{MatchOp, Matcher, Silence, labels};
 pub use state::State;
 pub use step::{retire, step, step_as};
 pub use template::{Words, render};
 pub use training::{Since, TrainingReport, TrainingRequest, TrainingWindow};
+pub use trial::trial;
 pub use tune::{Tuning, tune};
 pub use wanted::{Query, Shares};
 

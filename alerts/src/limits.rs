@@ -8,6 +8,24 @@ pub const CHANNELS_MAX: usize = 1_000;
 pub const FILE_BYTES_MAX: usize = 16 << 20;
 /// Bytes of a name, a label or a setting of a channel.
 pub const TEXT_BYTES_MAX: usize = 1_024;
+/// Headers of one channel.
+pub const HEADERS_MAX: usize = 32;
+/// Mailboxes of one channel: mail servers take a hundred in one go.
+pub const RECIPIENTS_MAX: usize = 100;
+/// How long one try of a notification may take, in microseconds, unless a channel says so.
+pub const TIMEOUT_DEFAULT: i64 = 10 * SECOND_MICROS;
+/// Shortest and longest that a channel may say: a receiver that hangs holds a place of a sender.
+pub const TIMEOUT_MIN: i64 = SECOND_MICROS;
+/// The longest.
+pub const TIMEOUT_MAX: i64 = driftline_storage::MINUTE_MICROS;
+/// How long a notification is tried, in microseconds, unless a channel says so.
+pub const GIVE_UP_AFTER_DEFAULT: i64 = driftline_storage::DAY_MICROS;
+/// The longest that a channel may say: what is older is no news.
+pub const GIVE_UP_AFTER_MAX: i64 = 30 * driftline_storage::DAY_MICROS;
+/// How far off the end of a firing is that Alertmanager is told, in microseconds: what is told once must not
+/// end by itself.
+pub const ALERTMANAGER_END_AFTER: i64 = 365 * driftline_storage::DAY_MICROS;
+const SECOND_MICROS: i64 = 1_000_000;
 /// Bytes of a template.
 pub const TEMPLATE_BYTES_MAX: usize = 16 << 10;
 /// Steps that one rendering of a template may take: a loop without end ends here.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, se
 use serde_json::{Map, Value};
 
 use crate::{
-    channel::{Channel, channel},
+    channel::Channel,
+    channel_file::channel,
     content::pairs,
     limits,
     lines::{Lines, line_at},
@@ -285,7 +286,10 @@ fn write_toml(key: &str, table: &Pairs, text: &mut String) {
 }
 
 fn top_level(key: &str, value: &Value, problem: &str) -> Mistake {
-    Mistake::new("the file", key, shown(value), problem)
+    // A table may be a channel whose key is misspelt, and hold a secret.
+    let may_show = !value.is_array() && !value.is_object();
+    let value = if may_show { shown(value) } else { String::new() };
+    Mistake::new("the file", key, value, problem)
 }
 
 /// Says of the mistakes since `before` which entry of their array they are in.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use driftline_alerts::{Channel, Notice, Setting, parse_duration};
+use driftline_alerts::{Channel, Notice};
 use driftline_storage::Result;
 use tokio::{
     sync::watch,
@@ -215,7 +215,7 @@ fn settle_one(
     };
     letter.error = Some(short(why));
     delivery.error = letter.error.clone();
-    let give_up_after = draft.kept.channel(&channel).map_or(0, give_up_after);
+    let give_up_after = draft.kept.channel(&channel).map_or(0, |channel| channel.give_up_after);
     let age = now.saturating_sub(letter.created);
     let is_old = age >= give_up_after && letter.attempts >= limits::TRIES_MIN;
     match after.filter(|_| !is_old) {
@@ -246,15 +246,6 @@ fn delay(attempts: u32, after: Option<std::time::Duration>, random: u32) -> i64 
     let jittered = (most as f64 * share) as i64;
     let asked = after.map_or(0, |after| i64::try_from(after.as_micros()).unwrap_or(i64::MAX));
     jittered.max(asked.min(limits::RETRY_AFTER_MAX))
-}
-
-/// How long a notice is tried, in microseconds.
-fn give_up_after(channel: &Channel) -> i64 {
-    let stated = match channel.settings.get("give_up_after") {
-        Some(Setting::Plain(text)) => parse_duration(text).ok(),
-        _ => None,
-    };
-    stated.unwrap_or(limits::GIVE_UP_AFTER)
 }
 
 /// A text that is kept, cut where it is too long.

@@ -232,6 +232,8 @@ pub(crate) fn posted(message: v1::AlertNotice) -> Result<Posted> {
         model,
         version,
         metric,
+        // It matters to who sends the notice, which is no client.
+        by_feature: false,
         labels: message.labels.into_iter().collect(),
         summary: message.summary,
         description: message.description,
