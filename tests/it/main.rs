@@ -27,6 +27,7 @@ mod slices;
 mod tags;
 mod shifts;
 mod series;
+mod rule_examples;
 mod rules;
 mod shadow;
 mod tidy;
