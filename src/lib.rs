@@ -49,6 +49,7 @@
 //! ```
 
 mod monitor;
+mod prometheus;
 mod wire;
 
 pub mod client;

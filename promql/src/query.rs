@@ -151,6 +151,15 @@ pub fn read_selector(text: &str) -> Result<Selector> {
     }
 }
 
+/// Reads a duration as PromQL writes it, such as `1h30m`, in milliseconds.
+///
+/// # Errors
+/// `BadData`.
+pub fn parse_duration(text: &str) -> Result<i64> {
+    let read = promql_parser::util::parse_duration(text).map_err(Error::bad_data)?;
+    i64::try_from(read.as_millis()).map_err(|_| Error::bad_data(format!("{text} is too long")))
+}
+
 fn evaluation(source: &dyn Source, start: i64, end: i64) -> Evaluation<'_> {
     Evaluation { source, start, end, notes: Notes::default(), points_read: 0 }
 }

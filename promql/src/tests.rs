@@ -10,9 +10,12 @@ struct Table(Vec<(Labels, Vec<Option<f64>>)>);
 
 const STEP: i64 = 10_000;
 
+/// Name, labels and values of a series.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], [f64; 10]);
+
 impl Table {
-    fn new(series: &[(&str, &[(&str, &str)], [f64; 10])]) -> Self {
-        let one = |(name, labels, values): &(&str, &[(&str, &str)], [f64; 10])| {
+    fn new(series: &[Row<'_>]) -> Self {
+        let one = |(name, labels, values): &Row<'_>| {
             let named = labels.iter().copied().chain([(NAME, *name)]);
             // A negative zero stands for no sample.
             let value =

@@ -1,6 +1,11 @@
-//! What the server counts, and how Prometheus reads it together with the sizes of the database.
+//! What the server counts, and how Prometheus reads it together with the sizes of the database and the
+//! latest values of its models.
 
-use std::sync::Arc;
+use std::{
+    fmt::Write as _,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use driftline_storage::ErrorKind;
 use prometheus_client::{
@@ -15,7 +20,39 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{Monitor, wire};
+use crate::{
+    Monitor, now_micros,
+    prometheus::{Gauge, gauges},
+    wire,
+};
+
+use super::limits;
+
+/// A text format of metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exposition {
+    /// OpenMetrics 1.0, unless another is asked for.
+    OpenMetrics,
+    /// The older format of Prometheus.
+    Classic,
+}
+
+impl Exposition {
+    /// The format for what a client accepts: the classic one if it asks for plain text and not for
+    /// OpenMetrics.
+    pub(super) fn accepted(accept: &str) -> Self {
+        let asks = |kind: &str| accept.contains(kind);
+        if asks("text/plain") && !asks("openmetrics") { Self::Classic } else { Self::OpenMetrics }
+    }
+
+    /// Its content type.
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Classic => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ModelLabel {
@@ -41,7 +78,9 @@ pub(super) struct Metrics {
 
 impl Metrics {
     /// Counters at zero beside the sizes of a database.
-    pub(super) fn new(monitor: Arc<Monitor>) -> Self {
+    ///
+    /// `gauge_window` is the length of the window whose values of models are told; none tells none.
+    pub(super) fn new(monitor: Arc<Monitor>, gauge_window: Option<Duration>) -> Self {
         let mut registry = Registry::with_prefix("driftline");
         let version = ("version", env!("CARGO_PKG_VERSION"));
         registry.register("build", "The build that runs", Info::new(vec![version]));
@@ -63,6 +102,11 @@ impl Metrics {
         let refused = Family::default();
         let help = "Requests answered with an error, by its reason";
         registry.register("requests_refused", help, refused.clone());
+        if let Some(window) = gauge_window {
+            let window = i64::try_from(window.as_micros()).unwrap_or(i64::MAX);
+            let latest = Latest { monitor: monitor.clone(), window, known: Mutex::new(None) };
+            registry.register_collector(Box::new(latest));
+        }
         registry.register_collector(Box::new(Sizes(monitor)));
         Self { registry, predictions, duplicates, labels, points, points_duplicate, refused }
     }
@@ -92,11 +136,96 @@ impl Metrics {
         self.refused.get_or_create(&ReasonLabel { reason }).inc();
     }
 
-    /// All metrics in the OpenMetrics text format.
-    pub(super) fn text(&self) -> Result<String, std::fmt::Error> {
+    /// All metrics.
+    pub(super) fn text(&self, exposition: Exposition) -> Result<String, std::fmt::Error> {
         let mut out = String::new();
         text::encode(&mut out, &self.registry)?;
-        Ok(out)
+        match exposition {
+            Exposition::OpenMetrics => Ok(out),
+            Exposition::Classic => classic(&out),
+        }
+    }
+}
+
+/// OpenMetrics as the older format: names of counters and infos have their suffix in the head too, and
+/// there are neither units nor an end.
+fn classic(open_metrics: &str) -> Result<String, std::fmt::Error> {
+    let mut out = String::with_capacity(open_metrics.len());
+    let mut lines = open_metrics.lines().peekable();
+    // The help of a family stands before its type, which says the suffix.
+    while let Some(line) = lines.next() {
+        let next_type = lines.peek().copied().unwrap_or_default();
+        let suffix = |type_line: &str| match type_line.rsplit(' ').next() {
+            Some("counter") => "_total",
+            Some("info") => "_info",
+            _ => "",
+        };
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, help) = rest.split_once(' ').unwrap_or((rest, ""));
+            writeln!(out, "# HELP {name}{} {help}", suffix(next_type))?;
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap_or((rest, "untyped"));
+            let kind = if kind == "info" { "gauge" } else { kind };
+            writeln!(out, "# TYPE {name}{} {kind}", suffix(line))?;
+        } else if !line.starts_with('#') {
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(out)
+}
+
+/// The latest values of models, computed again when a scrape finds them old.
+#[derive(Debug)]
+struct Latest {
+    monitor: Arc<Monitor>,
+    /// In microseconds.
+    window: i64,
+    known: Mutex<Option<Known>>,
+}
+
+/// What was computed, and when.
+#[derive(Debug, Clone)]
+struct Known {
+    at: Instant,
+    gauges: Arc<Vec<Gauge>>,
+    /// Models that nothing is told of.
+    left_out: usize,
+}
+
+impl Latest {
+    fn read(&self) -> Known {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_young = |known: &Known| known.at.elapsed() < limits::GAUGES_AGE_MAX;
+        if let Some(known) = known.as_ref().filter(|known| is_young(known)) {
+            return known.clone();
+        }
+        let time = limits::GAUGES_TIME_MAX;
+        let (gauges, left_out) = gauges(&self.monitor, now_micros(), self.window, time);
+        let fresh = Known { at: Instant::now(), gauges: Arc::new(gauges), left_out };
+        *known = Some(fresh.clone());
+        fresh
+    }
+}
+
+impl Collector for Latest {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let known = self.read();
+        for Gauge { metric, samples } in known.gauges.iter() {
+            let (name, help, unit) = (metric.short_name(), metric.help(), metric.unit());
+            let name = name.strip_suffix(&format!("_{unit}")).unwrap_or(&name);
+            let unit = (!unit.is_empty()).then(|| Unit::Other(unit.to_owned()));
+            let kind = ConstGauge::new(0.0_f64).metric_type();
+            let mut family = encoder.encode_descriptor(name, &help, unit.as_ref(), kind)?;
+            for (labels, value) in samples {
+                let labels: Vec<(&str, &str)> = labels.iter().collect();
+                ConstGauge::new(*value).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let help = "Models that a scrape tells nothing of, for their number or for want of time";
+        let gauge = ConstGauge::new(i64::try_from(known.left_out).unwrap_or(i64::MAX));
+        let encoder =
+            encoder.encode_descriptor("models_left_out", help, None, gauge.metric_type())?;
+        gauge.encode(encoder)
     }
 }
 
@@ -159,5 +288,25 @@ impl Collector for Sizes {
             counter.encode(metric)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_format_has_suffixes_in_the_head_and_neither_units_nor_an_end() {
+        let open = "# HELP a_b Things.\n# TYPE a_b counter\na_b_total{x=\"# HELP\"} 1\n\
+                    # HELP c Info.\n# TYPE c info\nc_info{v=\"1\"} 1\n\
+                    # HELP d_bytes Size.\n# TYPE d_bytes gauge\n# UNIT d_bytes bytes\nd_bytes 2\n# EOF\n";
+        let want = "# HELP a_b_total Things.\n# TYPE a_b_total counter\na_b_total{x=\"# HELP\"} 1\n\
+                    # HELP c_info Info.\n# TYPE c_info gauge\nc_info{v=\"1\"} 1\n\
+                    # HELP d_bytes Size.\n# TYPE d_bytes gauge\nd_bytes 2\n";
+        assert_eq!(classic(open).as_deref(), Ok(want));
+        assert_eq!(Exposition::accepted(""), Exposition::OpenMetrics);
+        assert_eq!(Exposition::accepted("text/plain;version=0.0.4"), Exposition::Classic);
+        let both = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
+        assert_eq!(Exposition::accepted(both), Exposition::OpenMetrics);
     }
 }

@@ -21,6 +21,7 @@ mod grpc;
 mod maintenance;
 mod operations;
 mod program;
+mod prometheus;
 mod quality;
 mod slices;
 mod tags;
