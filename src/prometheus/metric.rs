@@ -9,7 +9,7 @@ use driftline_storage::{HOUR_MICROS, MINUTE_MICROS};
 /// What all names begin with.
 const PREFIX: &str = "driftline_";
 
-/// A metric that can be asked for. All are gauges: a window may hold more or less than the one before.
+/// A metric that can be asked for. None is a counter: a window may hold less than the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Metric {
     /// A statistic of drift, by feature.
@@ -75,7 +75,7 @@ impl Metric {
     }
 
     /// Name without the prefix.
-    pub(crate) fn short_name(self) -> String {
+    fn short_name(self) -> String {
         match self {
             Self::Drift(method) => drift_name(method).to_owned(),
             Self::PValue(method) => format!("{}_p_value", drift_name(method)),
@@ -94,6 +94,11 @@ impl Metric {
     /// Name.
     pub(crate) fn name(self) -> String {
         format!("{PREFIX}{}", self.short_name())
+    }
+
+    /// Its type: percentiles are told as a summary without sum and count, all others as gauges.
+    pub(crate) fn kind(self) -> &'static str {
+        if self == Self::Latency { "summary" } else { "gauge" }
     }
 
     /// Its unit; empty if it has none, or that of a column.

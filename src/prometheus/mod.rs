@@ -13,9 +13,11 @@ mod metric;
 mod plan;
 mod source;
 mod target;
+mod text;
 mod window;
 
 pub(crate) use discover::{Discovery, discover};
 pub(crate) use gauges::{Gauge, gauges};
 pub(crate) use metric::Metric;
 pub(crate) use source::MonitorSource;
+pub(crate) use text::{number, write_family};

@@ -22,7 +22,7 @@ use prometheus_client::{
 
 use crate::{
     Monitor, now_micros,
-    prometheus::{Gauge, gauges},
+    prometheus::{Gauge, gauges, write_family},
     wire,
 };
 
@@ -68,6 +68,7 @@ struct ReasonLabel {
 #[derive(Debug)]
 pub(super) struct Metrics {
     registry: Registry,
+    latest: Option<Latest>,
     predictions: Family<ModelLabel, Counter>,
     duplicates: Family<ModelLabel, Counter>,
     labels: Family<ModelLabel, Counter>,
@@ -102,13 +103,22 @@ impl Metrics {
         let refused = Family::default();
         let help = "Requests answered with an error, by its reason";
         registry.register("requests_refused", help, refused.clone());
-        if let Some(window) = gauge_window {
-            let window = i64::try_from(window.as_micros()).unwrap_or(i64::MAX);
-            let latest = Latest { monitor: monitor.clone(), window, known: Mutex::new(None) };
-            registry.register_collector(Box::new(latest));
-        }
+        let latest = gauge_window.map(|window| Latest {
+            monitor: monitor.clone(),
+            window: i64::try_from(window.as_micros()).unwrap_or(i64::MAX),
+            known: Mutex::new(None),
+        });
         registry.register_collector(Box::new(Sizes(monitor)));
-        Self { registry, predictions, duplicates, labels, points, points_duplicate, refused }
+        Self {
+            registry,
+            latest,
+            predictions,
+            duplicates,
+            labels,
+            points,
+            points_duplicate,
+            refused,
+        }
     }
 
     /// Counts stored predictions. Models exist, so their number is bounded.
@@ -139,7 +149,11 @@ impl Metrics {
     /// All metrics.
     pub(super) fn text(&self, exposition: Exposition) -> Result<String, std::fmt::Error> {
         let mut out = String::new();
-        text::encode(&mut out, &self.registry)?;
+        text::encode_registry(&mut out, &self.registry)?;
+        if let Some(latest) = &self.latest {
+            out.push_str(&latest.read().text);
+        }
+        text::encode_eof(&mut out)?;
         match exposition {
             Exposition::OpenMetrics => Ok(out),
             Exposition::Classic => classic(&out),
@@ -187,9 +201,8 @@ struct Latest {
 #[derive(Debug, Clone)]
 struct Known {
     at: Instant,
-    gauges: Arc<Vec<Gauge>>,
-    /// Models that nothing is told of.
-    left_out: usize,
+    /// In OpenMetrics.
+    text: Arc<str>,
 }
 
 impl Latest {
@@ -201,31 +214,19 @@ impl Latest {
         }
         let time = limits::GAUGES_TIME_MAX;
         let (gauges, left_out) = gauges(&self.monitor, now_micros(), self.window, time);
-        let fresh = Known { at: Instant::now(), gauges: Arc::new(gauges), left_out };
+        let mut text = String::new();
+        for Gauge { metric, samples } in &gauges {
+            let samples = samples.iter().map(|(labels, value)| (labels, *value));
+            write_family(&mut text, *metric, samples, None);
+        }
+        text.push_str(
+            "# HELP driftline_models_left_out Models that a scrape tells nothing of, for their number \
+             or for want of time\n# TYPE driftline_models_left_out gauge\n",
+        );
+        text.push_str(&format!("driftline_models_left_out {left_out}\n"));
+        let fresh = Known { at: Instant::now(), text: text.into() };
         *known = Some(fresh.clone());
         fresh
-    }
-}
-
-impl Collector for Latest {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let known = self.read();
-        for Gauge { metric, samples } in known.gauges.iter() {
-            let (name, help, unit) = (metric.short_name(), metric.help(), metric.unit());
-            let name = name.strip_suffix(&format!("_{unit}")).unwrap_or(&name);
-            let unit = (!unit.is_empty()).then(|| Unit::Other(unit.to_owned()));
-            let kind = ConstGauge::new(0.0_f64).metric_type();
-            let mut family = encoder.encode_descriptor(name, &help, unit.as_ref(), kind)?;
-            for (labels, value) in samples {
-                let labels: Vec<(&str, &str)> = labels.iter().collect();
-                ConstGauge::new(*value).encode(family.encode_family(&labels)?)?;
-            }
-        }
-        let help = "Models that a scrape tells nothing of, for their number or for want of time";
-        let gauge = ConstGauge::new(i64::try_from(known.left_out).unwrap_or(i64::MAX));
-        let encoder =
-            encoder.encode_descriptor("models_left_out", help, None, gauge.metric_type())?;
-        gauge.encode(encoder)
     }
 }
 

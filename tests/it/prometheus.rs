@@ -201,7 +201,8 @@ fn values_are_those_of_queries_for_the_same_windows() {
     let errors = served["errors"]["rate"]["value"].as_f64().unwrap();
     assert_eq!(one("driftline_error_ratio{version=\"2\"}"), errors);
     assert_eq!(one("driftline_null_ratio{version=\"1\",feature=\"x\"}"), 0.0);
-    // Sums are kept by the hour: the window is the last whole one.
+    // Of a quiet day sums are kept by the day.
+    let whole = DAY + 2 * 86_400;
     let column = run_json(
         &target,
         &[
@@ -214,13 +215,14 @@ fn values_are_those_of_queries_for_the_same_windows() {
             "--feature",
             "x",
             "--from",
-            &rfc(DAY + 39 * 3_600),
+            &rfc(DAY + 86_400),
             "--to",
-            &rfc(DAY + 40 * 3_600),
+            &rfc(whole),
         ],
     );
-    let mean = column["windows"][0]["columns"][0]["current"]["mean"].as_f64();
-    assert_eq!(Some(one("driftline_feature_mean{version=\"1\",feature=\"x\"}")), mean, "{column}");
+    let mean = column["windows"][0]["columns"][0]["mean"].as_f64();
+    let selector = "driftline_feature_mean{version=\"1\",feature=\"x\",window=\"1d\"}";
+    assert_eq!(Some(instant(&server, selector, whole + 1_800)[0].1), mean, "{column}");
     let auc = run_json(
         &target,
         &[
@@ -405,8 +407,9 @@ fn scrapes_tell_the_latest_values_in_both_formats() {
     assert!(status == 200 && text.ends_with("# EOF\n"), "{text}");
     assert!(text.contains("driftline_psi{feature=\"amount\",model=\"fraud-demo\""), "{text}");
     assert!(text.contains("driftline_models_left_out 0"), "{text}");
-    assert!(text.contains("# UNIT driftline_latency_seconds seconds"), "{text}");
-    let (status, text) = ask(&server, "GET", "/federate?match[]=driftline_psi", "");
+    assert!(text.contains("# TYPE driftline_latency_seconds summary"), "{text}");
+    let week = "driftline_psi{window=\"7d\"}";
+    let (status, text) = ask(&server, "GET", &format!("/federate?match[]={}", encode(week)), "");
     assert!(status == 200 && text.contains("# TYPE driftline_psi gauge"), "{text}");
     let (status, text) = ask(&server, "GET", "/federate", "");
     assert!(status == 400 && text.contains("no match[]"), "{text}");

@@ -94,8 +94,9 @@ pub(super) fn metadata(_: &Shared, params: &Params) -> Result<Outcome, Failure> 
     let metrics = Metric::all().filter(|metric| wanted.is_none_or(|name| metric.name() == name));
     let one = |metric: Metric| {
         format!(
-            "{}:[{{\"type\":\"gauge\",\"help\":{},\"unit\":{}}}]",
+            "{}:[{{\"type\":\"{}\",\"help\":{},\"unit\":{}}}]",
             string(&metric.name()),
+            metric.kind(),
             string(&metric.help()),
             string(metric.unit())
         )

@@ -8,6 +8,8 @@ use axum::{
 };
 use driftline_promql::{Data, Error, ErrorKind, Labels, Notes};
 
+use crate::prometheus::number;
+
 const JSON: &str = "application/json";
 
 /// An answer.
@@ -132,17 +134,6 @@ pub(super) fn object(labels: &Labels) -> String {
     format!("{{{}}}", pairs.join(","))
 }
 
-/// A value as Prometheus writes it.
-pub(super) fn number(value: f64) -> String {
-    if value.is_nan() {
-        "NaN".to_owned()
-    } else if value.is_infinite() {
-        if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned()
-    } else {
-        value.to_string()
-    }
-}
-
 /// Milliseconds as seconds.
 fn seconds(millis: i64) -> String {
     let (sign, millis) = (if millis < 0 { "-" } else { "" }, millis.unsigned_abs());
@@ -185,15 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_times_are_written_as_prometheus_does() {
-        let check = |value: f64, want: &str| assert_eq!(number(value), want);
-        check(0.1, "0.1");
-        check(3.0, "3");
-        check(1e21, "1000000000000000000000");
-        check(1e-7, "0.0000001");
-        check(f64::NAN, "NaN");
-        check(f64::INFINITY, "+Inf");
-        check(f64::NEG_INFINITY, "-Inf");
+    fn times_are_written_as_prometheus_does() {
         assert_eq!(seconds(1_500), "1.500");
         assert_eq!(seconds(-1_005), "-1.005");
         assert_eq!(seconds(2_000), "2");

@@ -1,19 +1,16 @@
 //! `/federate`: the series of selectors as they are now, for another Prometheus.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
-use driftline_promql::{Labels, NAME, Notes, Source as _, escape};
+use driftline_promql::{Labels, NAME, Notes, Source as _};
 
 use crate::{
     now_micros,
-    prometheus::{Metric, MonitorSource},
+    prometheus::{Metric, MonitorSource, write_family},
     server::shared::Shared,
 };
 
-use super::{
-    envelope::{Failure, number},
-    params::Params,
-};
+use super::{envelope::Failure, params::Params};
 
 /// The content type of the text.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -34,24 +31,15 @@ pub(super) fn text(shared: &Shared, params: &Params) -> Result<String, Failure> 
             }
         }
     }
-    // By name: families must not be torn apart.
+    // By metric: families must not be torn apart.
     let mut families: BTreeMap<&str, Vec<(&Labels, f64)>> = BTreeMap::new();
     for (labels, value) in &found {
         families.entry(labels.get(NAME)).or_default().push((labels, *value));
     }
     let mut text = String::new();
     for (name, samples) in families {
-        let help = Metric::named(name).map(Metric::help).unwrap_or_default();
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for (labels, value) in samples {
-            let labels: Vec<String> = labels
-                .unnamed()
-                .iter()
-                .map(|(name, value)| format!("{name}=\"{}\"", escape(value)))
-                .collect();
-            let (labels, value) = (labels.join(","), number(value));
-            let _ = writeln!(text, "{name}{{{labels}}} {value} {}", now / 1_000);
+        if let Some(metric) = Metric::named(name) {
+            write_family(&mut text, metric, samples, Some(now / 1_000));
         }
     }
     Ok(text)
