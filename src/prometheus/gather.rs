@@ -5,40 +5,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use driftline_alerts::{Answer, Answers, ColumnFigure};
+use driftline_alerts::ColumnFigure;
 use driftline_promql::{Labels, Selector};
 use driftline_query::{
-    ColumnQuality, DriftReport, DriftRequest, DriftWindow, MissingRows, OperationsReport,
-    OperationsRequest, OperationsWindow, PerformanceReport, PerformanceRequest, PerformanceWindow,
-    QualityReport, QualityRequest, stats::Undefined,
+    ColumnQuality, DriftWindow, MissingRows, OperationsRequest, OperationsWindow,
+    PerformanceWindow, stats::Undefined,
 };
 use driftline_storage::{ErrorKind, Result, TimeRange};
 
 use crate::Monitor;
 
 use super::{
+    ask::Answer,
     limits,
     metric::Metric,
     plan::{Question, of_feature, of_quantile},
 };
-
-/// The queries of a database in this process.
-struct Asks<'a>(&'a Monitor);
-
-impl Answers for Asks<'_> {
-    fn drift(&self, request: &DriftRequest) -> Result<DriftReport> {
-        self.0.drift(request)
-    }
-    fn performance(&self, request: &PerformanceRequest) -> Result<PerformanceReport> {
-        self.0.performance(request)
-    }
-    fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
-        self.0.quality(request)
-    }
-    fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport> {
-        self.0.operations(request)
-    }
-}
 
 /// What goes along while windows are asked for.
 pub(super) trait Watch {
@@ -85,7 +67,7 @@ pub(super) fn gather(
         match ask(monitor, question, range, step) {
             Ok(answers) => {
                 for answer in answers {
-                    watch.after(rows_read(&answer));
+                    watch.after(answer.rows_read());
                     gathered.take(&answer, watch);
                 }
             }
@@ -115,7 +97,7 @@ pub(super) fn gather(
 }
 
 /// An error of the database as one of a query.
-pub(super) fn told(error: driftline_storage::Error) -> driftline_promql::Error {
+pub(crate) fn told(error: driftline_storage::Error) -> driftline_promql::Error {
     use driftline_promql::ErrorKind as Told;
     let kind = match error.kind() {
         ErrorKind::InvalidArgument => Told::BadData,
@@ -143,15 +125,6 @@ fn rows_in(monitor: &Monitor, question: &Question, range: TimeRange) -> Result<u
     Ok(report.windows.iter().map(|window| window.predictions).sum())
 }
 
-fn rows_read(answer: &Answer) -> u64 {
-    match answer {
-        Answer::Drift(report) => report.rows_scanned,
-        Answer::Quality(report) => report.rows_scanned,
-        Answer::Operations(report) => report.rows_scanned,
-        Answer::Performance(report) => report.reads.as_ref().map_or(0, |reads| reads.rows),
-    }
-}
-
 /// Asks for a series, in halves where it is too much for one answer.
 fn ask(
     monitor: &Monitor,
@@ -160,7 +133,7 @@ fn ask(
     step: Option<i64>,
 ) -> Result<Vec<Answer>> {
     let count = step.map_or(1, |step| (range.end - range.start) / step.max(1));
-    match question.ask.answer(range, step, &Asks(monitor)) {
+    match question.ask.answer(monitor, range, step) {
         Err(error) if error.kind() == ErrorKind::ResourceExhausted && count > 1 => {
             let middle = range.start + count / 2 * step.unwrap_or(0);
             let mut answers = ask(monitor, question, TimeRange { end: middle, ..range }, step)?;

@@ -5,7 +5,9 @@
 //! minutes sees the one before, as Prometheus sees the last scrape. So no window cuts a minute, and no
 //! row is read where the parts are counted in the bins of the reference.
 
+mod ask;
 mod discover;
+mod expression;
 mod gather;
 mod gauges;
 mod limits;
@@ -17,6 +19,8 @@ mod text;
 mod window;
 
 pub(crate) use discover::{Discovery, discover};
+pub(crate) use expression::expression;
+pub(crate) use gather::told;
 pub(crate) use gauges::{Gauge, gauges};
 pub(crate) use metric::Metric;
 pub(crate) use source::MonitorSource;

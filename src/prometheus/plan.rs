@@ -1,6 +1,5 @@
 //! From a selector to questions: metrics that one query can answer share it.
 
-use driftline_alerts::Ask;
 use driftline_promql::{Labels, NAME, Result, Selector};
 use driftline_query::{
     DriftRequest, Method, Metric as Measure, OperationsRequest, PerformanceRequest, QualityRequest,
@@ -11,6 +10,7 @@ use driftline_storage::{HOUR_MICROS, MINUTE_MICROS};
 use crate::Monitor;
 
 use super::{
+    ask::Ask,
     limits,
     metric::{Asked, Metric},
     target::{FEATURE, MODEL, REFERENCE, Target, VERSION, references, targets},

@@ -53,3 +53,5 @@ pub(crate) const FORM_BYTES_MAX: usize = 64 << 10;
 pub(crate) const GAUGES_AGE_MAX: Duration = Duration::from_secs(15);
 /// How long a scrape may compute them; models that it has no time for are left out.
 pub(crate) const GAUGES_TIME_MAX: Duration = Duration::from_secs(5);
+/// Alerts that a scrape tells of, those that are pending or fire.
+pub(crate) const GAUGE_ALERTS_MAX: usize = 1_000;

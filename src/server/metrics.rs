@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use driftline_alerts::AlertState;
+use driftline_promql::Labels;
 use driftline_storage::ErrorKind;
 use prometheus_client::{
     collector::Collector,
@@ -21,7 +23,9 @@ use prometheus_client::{
 };
 
 use crate::{
-    Monitor, now_micros,
+    Monitor,
+    alerting::AlertFilter,
+    now_micros,
     prometheus::{Gauge, gauges, write_family},
     wire,
 };
@@ -224,10 +228,40 @@ impl Latest {
              or for want of time\n# TYPE driftline_models_left_out gauge\n",
         );
         text.push_str(&format!("driftline_models_left_out {left_out}\n"));
+        write_alerts(&mut text, &self.monitor);
         let fresh = Known { at: Instant::now(), text: text.into() };
         *known = Some(fresh.clone());
         fresh
     }
+}
+
+/// The alerts that are pending or fire, at most [`limits::GAUGE_ALERTS_MAX`].
+fn write_alerts(out: &mut String, monitor: &Monitor) {
+    let states = vec![AlertState::Pending, AlertState::Firing];
+    let open = match monitor.alerts().list(&AlertFilter { states, ..AlertFilter::default() }) {
+        Ok(open) => open,
+        Err(error) => {
+            tracing::warn!(%error, "a scrape leaves alerts out");
+            return;
+        }
+    };
+    let alerts = open.iter().take(limits::GAUGE_ALERTS_MAX).map(|info| {
+        let labels = [
+            ("rule", info.rule.as_str()),
+            ("model", info.model.as_deref().unwrap_or_default()),
+            ("version", info.version.as_deref().unwrap_or_default()),
+            ("feature", info.feature.as_deref().unwrap_or_default()),
+            ("severity", info.severity.name()),
+            ("state", info.state.name()),
+        ];
+        let labels = Labels::new(labels);
+        format!("driftline_alert_state{labels} 1\n")
+    });
+    out.push_str(
+        "# HELP driftline_alert_state Alerts that are pending or fire\n\
+         # TYPE driftline_alert_state gauge\n",
+    );
+    out.extend(alerts);
 }
 
 /// The sizes of a database, taken when they are read.

@@ -8,7 +8,7 @@ use axum::{
 };
 use driftline_promql::{Data, Error, ErrorKind, Labels, Notes};
 
-use crate::prometheus::number;
+use crate::prometheus::{number, told};
 
 const JSON: &str = "application/json";
 
@@ -95,6 +95,12 @@ impl From<Error> for Failure {
             tracing::error!(%error, "a Prometheus query failed");
         }
         Self { kind, code, text: error.to_string() }
+    }
+}
+
+impl From<driftline_storage::Error> for Failure {
+    fn from(error: driftline_storage::Error) -> Self {
+        told(error).into()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Parameters come in the URL or as a form, answers are Prometheus's JSON envelope, and errors have its
 //! types and status codes. Values are computed when they are asked for, see [`crate::prometheus`].
 
+mod alerts;
 mod discovery;
 mod envelope;
 mod federation;
@@ -38,6 +39,8 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/labels", both(discovery::labels))
         .route("/api/v1/label/{name}/values", get(label_values))
         .route("/api/v1/metadata", both(discovery::metadata))
+        .route("/api/v1/rules", both(alerts::rules))
+        .route("/api/v1/alerts", both(alerts::alerts))
         .route("/api/v1/query_exemplars", both(|_, _| Ok(Outcome::data("[]"))))
         .route("/api/v1/status/buildinfo", both(|_, _| Ok(Outcome::data(build_info()))))
         .route("/federate", get(federate))
@@ -86,8 +89,8 @@ async fn federate(State(shared): State<Arc<Shared>>, request: Request) -> Respon
 
 async fn unknown(request: Request) -> Response {
     let text = format!(
-        "there is no {}; there are query, query_range, series, labels, label/<name>/values, metadata \
-         and status/buildinfo below /api/v1",
+        "there is no {}; there are query, query_range, series, labels, label/<name>/values, metadata, \
+         rules, alerts and status/buildinfo below /api/v1",
         request.uri().path()
     );
     Failure::not_found(text).into_response()

@@ -23,6 +23,12 @@ impl Params {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// All of a name.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let of = self.0.iter().filter(move |(known, _)| known == name);
+        of.map(|(_, value)| value.as_str())
+    }
+
     /// One that must be there.
     pub(super) fn required(&self, name: &str) -> Result<&str, Failure> {
         self.get(name).ok_or_else(|| Failure::parameter(name, "is required"))
@@ -65,11 +71,9 @@ impl Params {
 
     /// The selectors of `match[]`.
     pub(super) fn selectors(&self) -> Result<Vec<Selector>, Failure> {
-        let wanted = self.0.iter().filter(|(name, _)| name == "match[]");
-        let read = |(_, text): &(String, String)| {
-            read_selector(text).map_err(|error| Failure::parameter("match[]", error))
-        };
-        wanted.map(read).collect()
+        let read =
+            |text: &str| read_selector(text).map_err(|error| Failure::parameter("match[]", error));
+        self.all("match[]").map(read).collect()
     }
 }
 
