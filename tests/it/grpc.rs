@@ -42,7 +42,8 @@ impl Running {
     fn start_in(directory: tempfile::TempDir) -> Self {
         let monitor = Arc::new(Monitor::open(directory.path()).expect("opens"));
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let options = ServerOptions { grpc_addr: free, http_addr: Some(free) };
+        let gauge_window = Some(driftline::server::GAUGE_WINDOW);
+        let options = ServerOptions { grpc_addr: free, http_addr: Some(free), gauge_window };
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {

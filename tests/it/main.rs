@@ -22,6 +22,7 @@ mod grpc;
 mod maintenance;
 mod operations;
 mod program;
+mod prometheus;
 mod quality;
 mod slices;
 mod tags;
