@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod alerts;
+mod alerts_killed;
 mod bad_days;
 mod bench;
 mod bins;
