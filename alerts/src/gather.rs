@@ -78,7 +78,7 @@ pub fn groups<'a>(rules: impl IntoIterator<Item = (usize, &'a Rule)>) -> Vec<Gro
 #[derive(Debug)]
 pub(crate) struct Sized<'a> {
     group: Group<'a>,
-    /// Results of one window, of all rules together.
+    /// Observations of one window, of all rules together.
     results: usize,
     /// Windows of one query at most.
     windows_max: usize,
@@ -105,9 +105,10 @@ pub(crate) fn sized<'a>(rules: &'a [Rule], models: &dyn Models) -> Result<Vec<Si
         let results = group.ask.results(columns).max(1);
         let most = limits::BACK_TEST_RESULTS_MAX / results;
         let windows_max = most.clamp(1, driftline_query::limits::WINDOWS_MAX);
-        let of_rule = |place: &usize| {
-            let own = rules.get(*place).and_then(|rule| Ask::of(rule, rule.measure()?));
-            own.map_or(1, |ask| ask.results(columns).max(1))
+        let of_rule = |place: &usize| match rules.get(*place).and_then(Rule::measure) {
+            Some(measure) if !measure.figure.is_by_feature() => 1,
+            Some(measure) if !measure.features.is_empty() => measure.features.len(),
+            _ => columns,
         };
         let results = group.rules.iter().map(of_rule).sum();
         Ok(Sized { group, results, windows_max })

@@ -49,7 +49,7 @@ pub(super) fn rules(global: &GlobalArgs, command: &RulesCommand) -> Outcome {
 }
 
 /// A database as rules ask it.
-struct Asked<'a>(&'a dyn Backend);
+pub(super) struct Asked<'a>(pub(super) &'a dyn Backend);
 
 impl Answers for Asked<'_> {
     fn drift(&self, request: &DriftRequest) -> Result<DriftReport> {

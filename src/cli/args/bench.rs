@@ -17,6 +17,8 @@ pub enum BenchKind {
     Recovery,
     /// Many model versions with a row a second each
     Fleet,
+    /// Evaluating many rules once, and rules over a month
+    Alerts,
     /// Nothing: makes the data of the others in --data-dir
     Data,
 }
@@ -30,6 +32,7 @@ impl BenchKind {
             Self::Labels => "labels",
             Self::Recovery => "recovery",
             Self::Fleet => "fleet",
+            Self::Alerts => "alerts",
             Self::Data => "data",
         }
     }
@@ -67,6 +70,10 @@ pub struct BenchArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=60))]
     pub every: u32,
+    /// Rules of alerts that are evaluated, 50 of each model
+    #[arg(long, value_name = "N", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rules: u32,
 }
 
 impl BenchArgs {

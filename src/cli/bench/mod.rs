@@ -1,4 +1,4 @@
-//! `bench`: ingest, queries, labels, recovery and fleets on this machine, each figure with its
+//! `bench`: ingest, queries, labels, recovery, fleets and alerts on this machine, each figure with its
 //! unit, and each benchmark with a check of what it measured.
 
 mod measure;
@@ -14,6 +14,7 @@ mod query;
 mod labels;
 mod recovery;
 mod fleet;
+mod alerts;
 
 use std::{
     io::{self, Write as _},
@@ -78,6 +79,7 @@ fn run(kind: BenchKind, args: &BenchArgs, dataset: &mut Dataset, format: Format)
         BenchKind::Labels => labels::labels(dataset, &report()?),
         BenchKind::Recovery => recovery::recovery(dataset, &report()?),
         BenchKind::Fleet => fleet::fleet(args, dataset, &report()?),
+        BenchKind::Alerts => alerts::alerts(args, dataset, &report()?),
         BenchKind::Data => dataset.make(),
     }
 }
