@@ -76,13 +76,15 @@ pub struct Board<'a> {
     set: Held<'a>,
     /// Hashes of the rules.
     contents: Vec<ContentHash>,
-    /// Places of rules, each after those that it names.
-    order: Vec<usize>,
+    /// Where each rule stands in an order in which each comes after those that it names.
+    ranks: Vec<usize>,
     /// The alerts of each rule.
     alerts: Vec<Alerts>,
     told: States,
     /// Places of the members of each rule.
     members: Vec<Vec<usize>>,
+    /// Places of the composites that each rule is a member of.
+    composites: Vec<Vec<usize>>,
     /// The newest window of each rule.
     newest: Vec<Option<TimeRange>>,
     /// Alerts whose open firing was not sent.
@@ -167,15 +169,25 @@ impl<'a> Board<'a> {
             let names = rule.subject.members().iter();
             names.filter_map(|name| places.get(name.as_str()).copied()).collect()
         };
-        let members = set.rules.iter().map(members).collect();
-        let order = set.order();
+        let members: Vec<Vec<usize>> = set.rules.iter().map(members).collect();
+        let mut composites = vec![Vec::new(); set.rules.len()];
+        for (composite, members) in members.iter().enumerate() {
+            for member in members {
+                composites.get_mut(*member).into_iter().for_each(|of| of.push(composite));
+            }
+        }
+        let mut ranks = vec![0; set.rules.len()];
+        for (rank, place) in set.order().into_iter().enumerate() {
+            ranks.get_mut(place).into_iter().for_each(|known| *known = rank);
+        }
         let (silences, acknowledged) = (Vec::new(), BTreeSet::new());
         Self {
             contents,
-            order,
+            ranks,
             alerts,
             told,
             members,
+            composites,
             newest,
             unsent,
             silences,
@@ -295,34 +307,33 @@ impl<'a> Board<'a> {
         for evaluation in evaluations {
             of_rule.entry(evaluation.rule).or_default().push(evaluation);
         }
-        let mut evaluated = BTreeSet::new();
         let mut stepped = Vec::new();
         let set = self.set.clone();
-        for at in 0..self.order.len() {
-            let Some(place) = self.order.get(at).copied() else { continue };
+        // Rules to step by their rank, and with each the composites that it is a member of.
+        let rank = |place: &usize| Some((self.ranks.get(*place).copied()?, *place));
+        let mut rest: BTreeSet<(usize, usize)> = of_rule.keys().filter_map(rank).collect();
+        while let Some((_, place)) = rest.pop_first() {
             let Some(rule) = set.rules.get(place) else { continue };
             if let Subject::AllOf(_) | Subject::AnyOf(_) = &rule.subject {
                 let members = self.members.get(place).map_or(&[][..], Vec::as_slice);
-                if !members.iter().any(|member| evaluated.contains(member)) {
-                    continue;
-                }
                 // An older window of a member that was judged again says nothing of what fires now.
                 let windows = members.iter().filter_map(|member| self.newest(*member));
+                let windows = windows.filter(|window| window.end <= now);
                 let Some(window) = windows.max_by_key(|window| window.end) else { continue };
-                if let Some(seen) = self.told.composite(rule, window) {
-                    stepped.push(self.step((place, rule), None, &seen, now));
-                    self.saw(place, window, now);
-                    evaluated.insert(place);
+                let Some(seen) = self.told.composite(rule, window) else { continue };
+                stepped.push(self.step((place, rule), None, &seen, now));
+                self.saw(place, window, now);
+            } else {
+                for evaluation in of_rule.remove(&place).unwrap_or_default() {
+                    for (feature, observation) in &evaluation.seen {
+                        stepped.push(self.step((place, rule), feature.as_ref(), observation, now));
+                    }
+                    self.saw(place, evaluation.window, now);
                 }
-                continue;
             }
-            for evaluation in of_rule.remove(&place).unwrap_or_default() {
-                for (feature, observation) in &evaluation.seen {
-                    stepped.push(self.step((place, rule), feature.as_ref(), observation, now));
-                }
-                self.saw(place, evaluation.window, now);
-                evaluated.insert(place);
-            }
+            let composites = self.composites.get(place).map_or(&[][..], Vec::as_slice);
+            let rank = |place: &usize| Some((self.ranks.get(*place).copied()?, *place));
+            rest.extend(composites.iter().filter_map(rank));
         }
         stepped
     }
@@ -466,5 +477,55 @@ mod tests {
         // The rule of b is not silenced: what silences fires on a alone.
         assert_eq!(told, [(0, Some("a"), false), (0, Some("b"), true)]);
         assert_eq!(board.state(2, None).map(State::state), Some(AlertState::Firing));
+    }
+    #[test]
+    fn an_old_window_of_a_member_says_nothing_new_of_a_composite() {
+        let set = RuleSet::parse(RULES, Syntax::Toml).expect("right");
+        let mut board = Board::new(&set, []);
+        for hour in 1..=4 {
+            board.tick(hour * HOUR, &evaluations(hour, [0, 0]));
+        }
+        board.tick(5 * HOUR, &evaluations(5, [9, 0]));
+        let since = board.state(2, None).and_then(State::since);
+        assert_eq!(since, Some(5 * HOUR));
+        // `high` was clear in the second hour and is so still; that it fires now is no matter of then.
+        let stepped = board.tick(5 * HOUR + 1, &evaluations(2, [0, 0]));
+        assert!(stepped.iter().all(|one| one.events.is_empty()), "{stepped:?}");
+        assert_eq!(board.state(2, None).and_then(State::since), since);
+        assert_eq!(board.newest(0).map(|window| window.end), Some(5 * HOUR));
+    }
+
+    #[test]
+    fn what_nothing_suppresses_any_more_is_released() {
+        let set = RuleSet::parse(RULES, Syntax::Toml).expect("right");
+        let mut board = Board::new(&set, []);
+        let silence = Silence {
+            id: 7,
+            matchers: vec![crate::Matcher::parse("rule=either").expect("reads")],
+            starts: 0,
+            ends: 3 * HOUR,
+            author: String::new(),
+            comment: String::new(),
+            created: 0,
+        };
+        board.hold_back(vec![silence], BTreeSet::new());
+        for hour in 1..=2 {
+            board.tick(hour * HOUR, &evaluations(hour, [9, 0]));
+        }
+        // `low` is inhibited on a by `high`, and the composite is silenced.
+        assert_eq!(board.released(2 * HOUR), BTreeSet::new());
+        assert_eq!(board.released(3 * HOUR), BTreeSet::from([2]));
+        assert_eq!(board.measured(2), Some(0));
+        let key = board.state(2, None).and_then(|state| state.dedup_key("either", None));
+        board.hold_back(vec![], key.into_iter().collect());
+        assert_eq!(board.released(3 * HOUR), BTreeSet::new());
+        // What is stored knows the same.
+        let stored = board.states().map(|(rule, feature, state)| {
+            (set.rules[rule].name.clone(), feature.map(str::to_owned), state.clone())
+        });
+        let again = Board::new(&set, stored);
+        assert_eq!(again.released(3 * HOUR), BTreeSet::from([2]));
+        assert_eq!(board.retire(0, &"a".into(), "gone", 4 * HOUR).len(), 1);
+        assert_eq!((board.features(0).count(), board.len()), (1, 4));
     }
 }

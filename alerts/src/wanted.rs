@@ -205,4 +205,11 @@ mod tests {
         // A bound on results cuts a series.
         assert_eq!(shares.queries(&wanted, &|_| 10, 4).len(), 4);
     }
+    #[test]
+    fn many_rules_on_few_models_ask_few_queries() {
+        let set = set(2_000, 50);
+        let hours: Vec<&[i64]> = vec![&[12]; 2_000];
+        let queries = Shares::new(set.clone()).queries(&wanted(&set, &hours), &|_| 30, 100_000);
+        assert_eq!((queries.len(), queries.iter().map(Query::windows).sum::<usize>()), (50, 2_000));
+    }
 }

@@ -2,20 +2,20 @@
 //! A notice leaves the outbox once a channel has taken it, or it was given up; whatever stops the process
 //! before that has it sent again.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use driftline_alerts::{Channel, Notice};
 use driftline_storage::Result;
 use tokio::{
     sync::watch,
-    task::JoinSet,
+    task::{Id, JoinError, JoinSet},
     time::{sleep, timeout},
 };
 
 use super::{
     limits,
     records::{DELIVERIES, Delivery, Letter, OUTBOX, number_key},
-    sender::{Delivered, Failure, Sender},
+    sender::{Failure, Outcome, Sender},
     store::{Draft, Store},
 };
 
@@ -23,7 +23,38 @@ use super::{
 struct Tried {
     number: u64,
     channel: String,
-    outcome: Result<Delivered, Failure>,
+    outcome: Outcome,
+}
+
+/// Tries that are being made.
+#[derive(Default)]
+struct Sending {
+    tasks: JoinSet<Outcome>,
+    /// Number and channel of each.
+    jobs: HashMap<Id, (u64, String)>,
+}
+
+impl Sending {
+    /// The next try that ends; none if none is being made.
+    async fn next(&mut self) -> Option<Tried> {
+        let ended = self.tasks.join_next_with_id().await?;
+        self.tried(ended)
+    }
+
+    /// A try that has ended already.
+    fn try_next(&mut self) -> Option<Tried> {
+        let ended = self.tasks.try_join_next_with_id()?;
+        self.tried(ended)
+    }
+
+    fn tried(&mut self, ended: Result<(Id, Outcome), JoinError>) -> Option<Tried> {
+        let (id, outcome) = ended.unwrap_or_else(|error| {
+            let why = "the sender panicked, the log says more".to_owned();
+            (error.id(), Err(Failure::Retry { why, after: None }))
+        });
+        let (number, channel) = self.jobs.remove(&id)?;
+        Some(Tried { number, channel, outcome })
+    }
 }
 
 /// Who carries notices. Of each database there is to be one at a time.
@@ -46,10 +77,13 @@ impl Courier {
 
     /// Carries notices until `stopping` is true.
     pub(super) async fn run(&self, mut stopping: watch::Receiver<bool>) {
-        let mut sending: JoinSet<Tried> = JoinSet::new();
+        let mut sending = Sending::default();
+        // Tries whose outcome could not be written: they are not made again, the writing is.
+        let mut unwritten: Vec<Tried> = Vec::new();
         loop {
             let pause = match self.begin(&mut sending) {
-                Ok(()) => self.pause(),
+                Ok(()) if unwritten.is_empty() => self.pause(),
+                Ok(()) => Some(limits::COURIER_STUMBLE),
                 Err(error) => {
                     tracing::error!(%error, "the outbox cannot be read and is tried again");
                     Some(limits::COURIER_STUMBLE)
@@ -62,25 +96,21 @@ impl Courier {
                 }
             };
             tokio::select! {
-                Some(first) = sending.join_next() => {
-                    let mut tried: Vec<Tried> = first.into_iter().collect();
-                    while let Some(next) = sending.try_join_next() {
-                        tried.extend(next);
-                    }
-                    self.settle(&tried);
+                Some(tried) = sending.next() => {
+                    unwritten.push(tried);
+                    unwritten.extend(std::iter::from_fn(|| sending.try_next()));
                 }
                 () = self.store.bell.courier.notified() => {}
                 () = wait => {}
                 // An error means that nobody is left who could stop it in another way.
                 _ = stopping.wait_for(|stopping| *stopping) => break,
             }
+            unwritten = self.settle(unwritten);
         }
         let rest = async {
-            let mut tried = Vec::new();
-            while let Some(next) = sending.join_next().await {
-                tried.extend(next);
-                self.settle(&tried);
-                tried.clear();
+            while let Some(tried) = sending.next().await {
+                unwritten.push(tried);
+                unwritten = self.settle(std::mem::take(&mut unwritten));
             }
         };
         if timeout(limits::STOP_TIMEOUT, rest).await.is_err() {
@@ -97,13 +127,12 @@ impl Courier {
     }
 
     /// Begins to send what is due.
-    fn begin(&self, sending: &mut JoinSet<Tried>) -> Result<()> {
+    fn begin(&self, sending: &mut Sending) -> Result<()> {
         for job in self.take()? {
             let sender = self.sender.clone();
-            sending.spawn(async move {
-                let outcome = try_once(&*sender, &job).await;
-                Tried { number: job.number, channel: job.notice.channel, outcome }
-            });
+            let of = (job.number, job.notice.channel.clone());
+            let task = sending.tasks.spawn(async move { try_once(&*sender, &job).await });
+            sending.jobs.insert(task.id(), of);
         }
         Ok(())
     }
@@ -133,10 +162,13 @@ impl Courier {
         Ok(jobs)
     }
 
-    /// Writes what became of tries, all in one change. If that fails they count as not made.
-    fn settle(&self, tried: &[Tried]) {
+    /// Writes what became of tries, all in one change. Returns those that could not be written.
+    fn settle(&self, tried: Vec<Tried>) -> Vec<Tried> {
+        if tried.is_empty() {
+            return tried;
+        }
         let written = self.store.change(|draft| {
-            for Tried { number, outcome, .. } in tried {
+            for Tried { number, outcome, .. } in &tried {
                 let number = *number;
                 if let Some(letter) = self.store.letter(OUTBOX, number)? {
                     settle_one(draft, number, letter, outcome)?;
@@ -146,17 +178,16 @@ impl Courier {
             }
             Ok(())
         });
-        if let Err(error) = written {
-            tracing::error!(%error, "what became of notices cannot be written, they are sent again");
-            let next = self.store.now().saturating_add(limits::RETRY_FIRST);
-            let again = self.store.with_queue(|queue| {
-                tried.iter().for_each(|one| queue.again(one.number, next));
-            });
-            if let Err(error) = again {
-                tracing::error!(%error, "the outbox cannot be read");
+        match written {
+            Ok(()) => {
+                self.count(&tried);
+                Vec::new()
+            }
+            Err(error) => {
+                tracing::error!(%error, "what became of notices cannot be written yet");
+                tried
             }
         }
-        self.count(tried);
     }
 
     fn count(&self, tried: &[Tried]) {
@@ -171,7 +202,7 @@ impl Courier {
     }
 }
 
-async fn try_once(sender: &dyn Sender, job: &Job) -> Result<Delivered, Failure> {
+async fn try_once(sender: &dyn Sender, job: &Job) -> Outcome {
     let Some(channel) = &job.channel else {
         let why = format!("there is no channel {:?} any more", job.notice.channel);
         return Err(Failure::Refuse { why });
@@ -187,7 +218,7 @@ fn settle_one(
     draft: &mut Draft<'_>,
     number: u64,
     mut letter: Letter,
-    outcome: &Result<Delivered, Failure>,
+    outcome: &Outcome,
 ) -> Result<()> {
     let now = draft.now;
     let channel = letter.notice.channel.clone();
