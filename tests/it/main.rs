@@ -6,6 +6,7 @@
 mod bad_days;
 mod bench;
 mod bins;
+mod channels;
 mod cli;
 mod compare;
 mod compat;

@@ -237,7 +237,7 @@ fn alertmanager_knows_a_firing_and_its_end_by_the_same_labels() {
     assert_eq!(body[0]["labels"], want[0]["labels"]);
     assert_eq!(
         (&body[0]["startsAt"], &body[0]["endsAt"]),
-        (&Value::Null, &json!("2026-01-22T01:00:00Z"))
+        (&Value::Null, &json!("2026-01-22T00:59:00Z"))
     );
     // The feature that was the worst one may be another in the end.
     let worst = Notice { by_feature: false, ..notice(AlertState::Firing) };

@@ -6,6 +6,7 @@ use clap::{
 };
 use driftline_alerts::{AlertState, Matcher, Severity};
 
+use super::TestChannelArgs;
 use crate::cli::time::{Moment, TimeError, parse_duration};
 
 /// States by the names that reports have.
@@ -79,6 +80,14 @@ pub enum AlertsCommand {
     Retry(LettersArgs),
     /// Throw dead letters away
     Drop(LettersArgs),
+    /// Send a firing and its end over a channel of a file, both marked as a test, and show what came of it
+    #[command(
+        after_help = "They are sent now and from here: secrets are read from the environment and files of\n\
+        this command, and no database is asked. Exit code 1 if the receiver did not take them.\n\n\
+        Example:\n  \
+        driftline alerts test-channel rules.toml --channel ops"
+    )]
+    TestChannel(TestChannelArgs),
 }
 
 /// Which alerts.
