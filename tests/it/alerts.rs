@@ -184,7 +184,7 @@ channels = ["ops"]
 "#;
 
 /// What stands in that file in place of what, and what is told of it: line, place, key and problem.
-const WRONG: [(&str, &str, &str, &str); 14] = [
+const WRONG: [(&str, &str, &str, &str); 17] = [
     ("window = \"1d\"", "widow = \"1d\"", ":8: rule \"one\": widow", "did you mean \"window\"?"),
     ("window = \"1d\"", "window = \"1 fortnight\"", ":8: rule \"one\": window", "write 1d, 6h"),
     ("window = \"1d\"", "window = 86400", ":8: rule \"one\": window", "a duration in quotes"),
@@ -192,6 +192,25 @@ const WRONG: [(&str, &str, &str, &str); 14] = [
     ("name = \"ops\"", "name = \"oops\"", ":10: rule \"one\": channels", "did you mean \"oops\"?"),
     ("type = \"log\"", "type = \"fax\"", ":3: channel \"ops\": type", "is not one of webhook"),
     ("channels = [\"ops\"]", "summary = \"{{ feture }}\"", ":10: rule \"one\": summary", "feture"),
+    (
+        "type = \"log\"",
+        "type = \"webhook\"\nurl = \"http://169.254.169.254/latest\"",
+        ":4: channel \"ops\": url",
+        "169.254.169.254",
+    ),
+    (
+        "type = \"log\"",
+        "type = \"email\"\nsmtp = \"mail.example.org:25\"\nfrom = \"a@example.org\"\n\
+         to = \"b@example.org\"\nusername = \"a\"\npassword = { env = \"P\" }\ntls = \"none\"",
+        ":9: channel \"ops\": tls",
+        "would send the password in the clear",
+    ),
+    (
+        "type = \"log\"",
+        "type = \"webhook\"\nurl = \"https://example.org/\"\nsecret = \"hunter2\"",
+        ":5: channel \"ops\": secret",
+        "env",
+    ),
     ("model = \"fraud-demo\"", "model = \"fraud\"", ":6: rule \"one\": model", "\"fraud-demo\"?"),
     ("\"psi\"", "\"psi\"\nfeature = \"amout\"", ":8: rule \"one\": feature", "\"amount\"?"),
     ("\"psi\"", "\"psi\"\nreference = \"march\"", ":8: rule \"one\": reference", "march"),
@@ -220,6 +239,7 @@ fn a_file_with_a_mistake_applies_nothing(desk: &Desk) {
             let (code, error) = run_err(target, &["rules", "apply", &file]);
             let told = error.contains(place) && error.contains(problem);
             assert!(code == 2 && told && error.contains(&file), "{wrong}: {code}: {error}");
+            assert!(!error.contains("hunter2"), "{error}");
         }
         let both = RIGHT.replace("\"1d\"", "1").replace("\"ops\"]", "\"oops\"]");
         let both = desk.file("wrong.toml", &both.replace("\"log\"", "\"fax\""));
