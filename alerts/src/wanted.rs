@@ -95,7 +95,8 @@ impl Shares {
         queries
     }
 
-    /// A query for each rule of one that they shared: what makes it fail may be the matter of one of them.
+    /// A query for each rule of one that asks for others too: what makes it fail may be the matter of one
+    /// of them. None of a query that asks for what its one rule asks.
     pub fn apart(&self, query: &Query) -> Vec<Query> {
         let alone = |(place, ends): (&usize, &BTreeSet<i64>)| {
             let rule = self.set.rules.get(*place)?;
@@ -103,7 +104,8 @@ impl Shares {
             let rules = BTreeMap::from([(*place, ends.clone())]);
             Some(Query { ask, rules, ..query.clone() })
         };
-        query.rules.iter().filter_map(alone).collect()
+        let apart: Vec<Query> = query.rules.iter().filter_map(alone).collect();
+        if apart.iter().all(|one| one.ask == query.ask) { Vec::new() } else { apart }
     }
 
     /// What the windows of a query say, each with the clock's time at which it was to be judged at the
@@ -196,7 +198,10 @@ mod tests {
         let want =
             [("m0", 8, 14, vec![0, 2], 4), ("m0", 9, 11, vec![0], 1), ("m1", 10, 12, vec![1], 1)];
         assert_eq!(told, want);
-        assert_eq!(shares.apart(&queries[0]).len(), 2);
+        let apart = shares.apart(&queries[0]);
+        assert_eq!((apart.len(), shares.apart(&apart[0]).len()), (2, 0));
+        // It asks for what another rule wants as well.
+        assert_eq!(shares.apart(&queries[1]).len(), 1);
         // A bound on results cuts a series.
         assert_eq!(shares.queries(&wanted, &|_| 10, 4).len(), 4);
     }

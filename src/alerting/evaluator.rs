@@ -134,6 +134,11 @@ impl Evaluator {
     /// As [`Evaluator::tick`].
     fn look(&mut self, now: i64) -> Result<bool> {
         self.refresh(now)?;
+        self.look_as_is(now)
+    }
+
+    /// As [`Evaluator::look`], by the rules, silences and acknowledgements that were taken up last.
+    pub(super) fn look_as_is(&mut self, now: i64) -> Result<bool> {
         let Some(engine) = &mut self.engine else { return Ok(false) };
         engine.clocks.look(now);
         let due = engine.clocks.due(&engine.set, now);
@@ -160,7 +165,7 @@ impl Evaluator {
     }
 
     /// Takes up the rules, silences and acknowledgements that are in force.
-    fn refresh(&mut self, now: i64) -> Result<()> {
+    pub(super) fn refresh(&mut self, now: i64) -> Result<()> {
         let (applied, silences, acks) = self.store.look(|kept| {
             let silences = kept.silences.values().filter(|silence| silence.ends > now);
             let acks: BTreeSet<String> = kept.acks.keys().cloned().collect();
@@ -253,6 +258,9 @@ impl Evaluator {
         let answered = round.ask(queries);
         if self.stopping.load(Ordering::Relaxed) {
             return Ok(false);
+        }
+        for one in &answered {
+            self.store.meters.took(one.took as f64 / 1e6);
         }
         let outcome = Outcome::of(answered, &mut engine.baselines);
         let made = engine.make(outcome.evaluations, cause, now);

@@ -6,9 +6,9 @@ use driftline_storage::DAY_MICROS;
 
 /// Bytes of one record that a set of rules is cut into; the ledger takes 16 MiB.
 pub(crate) const SET_CHUNK_BYTES: usize = 8 << 20;
-/// Alerts of all rules: a rule on any feature has one for each. Some 300 bytes of each are in memory,
-/// and more of those that have a history of values.
-pub(crate) const ALERTS_MAX: usize = 200_000;
+/// Alerts of all rules: a rule on any feature has one for each. With a week of hours as their horizon
+/// some 3 kB of each are in memory, and 300 bytes on disk.
+pub(crate) const ALERTS_MAX: usize = 100_000;
 /// Events that are kept, the newest: some 150 MB.
 pub(crate) const EVENTS_MAX: usize = 200_000;
 /// How long events are kept, in microseconds.

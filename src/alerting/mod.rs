@@ -29,10 +29,10 @@ mod silences;
 mod status;
 mod store;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use driftline_alerts::{Mistakes, RuleSet, Silence};
-use driftline_storage::{Db, Result};
+use driftline_storage::{Db, Error, ErrorKind, Result};
 
 pub use self::{
     acknowledge::{Acknowledgement, Firing},
@@ -47,6 +47,7 @@ pub use self::{
     status::{RuleStatus, Status, Totals},
 };
 use self::{
+    evaluator::Evaluator,
     meters::Meters,
     records::{DEAD, OUTBOX},
     status::Statuses,
@@ -58,11 +59,14 @@ use self::{
 pub struct Alerts {
     store: Arc<Store>,
     statuses: Arc<Statuses>,
+    /// Of who evaluates by hand.
+    by_hand: Arc<Mutex<Option<Evaluator>>>,
 }
 
 impl Alerts {
     pub(crate) fn new(db: Arc<Db>) -> Self {
-        Self { store: Arc::new(Store::new(db)), statuses: Arc::default() }
+        let (statuses, by_hand) = (Arc::default(), Arc::default());
+        Self { store: Arc::new(Store::new(db)), statuses, by_hand }
     }
 
     /// The set of rules that is in force.
@@ -172,7 +176,15 @@ impl Alerts {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn pending(&self, limit: usize) -> Result<Vec<Posted>> {
-        self.store.letters(OUTBOX, limit)
+        self.pending_after(None, limit)
+    }
+
+    /// As [`Alerts::pending`], of those behind a number.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn pending_after(&self, after: Option<u64>, limit: usize) -> Result<Vec<Posted>> {
+        self.store.letters(OUTBOX, after, limit)
     }
 
     /// Notices that were given up, the oldest first.
@@ -180,7 +192,15 @@ impl Alerts {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn dead_letters(&self, limit: usize) -> Result<Vec<Posted>> {
-        self.store.letters(DEAD, limit)
+        self.dead_letters_after(None, limit)
+    }
+
+    /// As [`Alerts::dead_letters`], of those behind a number.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn dead_letters_after(&self, after: Option<u64>, limit: usize) -> Result<Vec<Posted>> {
+        self.store.letters(DEAD, after, limit)
     }
 
     /// Has dead letters sent again, as new ones. Returns how many.
@@ -213,8 +233,27 @@ impl Alerts {
         Service::start(self.store.clone(), self.statuses.clone(), options)
     }
 
+    /// Evaluates all that is due at `now`, in the calling thread: for who drives the database by hand. What
+    /// is to be sent waits in the outbox.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` if a service of this database runs, `Corruption`, `Io`. That a query fails is
+    /// told by [`Alerts::status`].
+    pub fn evaluate(&self, now: i64) -> Result<()> {
+        if self.statuses.lock().running {
+            let text = "rules of this database are evaluated in this process already";
+            return Err(Error::new(ErrorKind::FailedPrecondition, text));
+        }
+        let mut by_hand = self.by_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || Evaluator::new(self.store.clone(), self.statuses.clone(), 1, Arc::default());
+        by_hand.get_or_insert_with(make).tick(now)
+    }
+
     /// What is counted for Prometheus.
     pub(crate) fn meters(&self) -> &Meters {
         &self.store.meters
     }
 }
+
+#[cfg(test)]
+mod tests;

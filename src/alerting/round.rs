@@ -82,12 +82,14 @@ impl Round<'_> {
                 ErrorKind::InvalidArgument | ErrorKind::NotFound | ErrorKind::FailedPrecondition
             )
         };
-        let fails = one.evaluations.as_ref().is_err_and(is_of_rule);
-        if fails && one.query.rules().nth(1).is_some() {
-            let apart = self.shares.apart(&one.query);
-            answered.extend(apart.into_iter().map(|query| self.answer(query)));
-        } else {
+        let apart = match &one.evaluations {
+            Err(error) if is_of_rule(error) => self.shares.apart(&one.query),
+            _ => Vec::new(),
+        };
+        if apart.is_empty() {
             answered.push(one);
+        } else {
+            answered.extend(apart.into_iter().map(|query| self.answer(query)));
         }
     }
 

@@ -77,7 +77,7 @@ impl Store {
         Ok(Ok(change))
     }
 
-    fn put_rules(
+    pub(super) fn put_rules(
         &self,
         draft: &mut Draft<'_>,
         set: Arc<RuleSet>,

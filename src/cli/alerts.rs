@@ -76,6 +76,7 @@ fn list(global: &GlobalArgs, args: &AlertFilterArgs) -> Outcome {
         feature: args.feature.clone(),
         states: args.state.clone(),
         severity: args.severity,
+        ..AlertFilter::default()
     };
     let alerts = open_existing(global)?.alerts(&filter).map_err(usage)?;
     show(global, |out, format, style| render::alerts(&alerts, out, format, style))

@@ -58,7 +58,7 @@ pub(super) fn demo(global: &GlobalArgs, args: &DemoArgs) -> Outcome {
     };
     let mut outcome = tell(&monitor, &go_on);
     if args.serve && outcome.is_ok() {
-        outcome = serve_monitor(monitor, options);
+        outcome = serve_monitor(monitor, options, true);
     } else {
         drop(monitor);
     }

@@ -63,6 +63,7 @@ impl Metrics {
         let refused = Family::default();
         let help = "Requests answered with an error, by its reason";
         registry.register("requests_refused", help, refused.clone());
+        monitor.alerts().meters().register(&mut registry);
         registry.register_collector(Box::new(Sizes(monitor)));
         Self { registry, predictions, duplicates, labels, points, points_duplicate, refused }
     }

@@ -559,7 +559,12 @@ fn health_is_serving_for_the_server_and_each_service() {
     let channel = server.channel();
     server.runtime.block_on(async move {
         let mut health = HealthClient::new(channel);
-        for name in ["", "driftline.v1.IngestService", "driftline.v1.AdminService"] {
+        for name in [
+            "",
+            "driftline.v1.IngestService",
+            "driftline.v1.AdminService",
+            "driftline.v1.AlertService",
+        ] {
             let request = HealthCheckRequest { service: name.to_owned() };
             let status = health.check(request).await.expect("is known").into_inner().status();
             assert_eq!(status.as_str_name(), "SERVING", "{name}");

@@ -357,6 +357,34 @@ fn an_alert_that_flaps_tells_each_firing_once() {
 }
 
 proptest! {
+    /// Whatever silences it and whoever takes note of it: the state is the same, and all that is hidden is
+    /// the sending.
+    #[test]
+    fn silences_and_acknowledgements_change_no_state(
+        rule in rules(), course in courses(), held in prop::collection::vec(0..4_u8, 80),
+    ) {
+        let (mut with, mut without) = (State::default(), State::default());
+        let free = Rule { cooldown: 0, ..rule.clone() };
+        for ((now, came), held) in (1..).zip(course).zip(held) {
+            let seen = observation(came);
+            let silenced_by = (held == 1).then_some(7);
+            let acknowledged = held == 2;
+            let quiet = Observation { silenced_by, acknowledged, ..seen.clone() };
+            let open = with.dedup_key(&rule.name, None);
+            let (one, told) = step(&rule, None, &with, &quiet, now * HOUR);
+            let (other, _) = step(&free, None, &without, &seen, now * HOUR);
+            prop_assert_eq!((one.state(), one.since()), (other.state(), other.since()));
+            prop_assert_eq!(&one.recent, &other.recent);
+            let sent = told.iter().filter(|event| event.state == AlertState::Firing && event.notified);
+            for event in sent {
+                prop_assert!(silenced_by.is_none());
+                // One that somebody took note of is not the one that was open.
+                prop_assert!(!acknowledged || Some(&event.dedup_key) != open.as_ref());
+            }
+            (with, without) = (one, other);
+        }
+    }
+
     #[test]
     fn going_on_says_what_all_windows_say(
         rule in rules(), course in courses(), jumps in prop::collection::vec(-50..50_i64, 80),

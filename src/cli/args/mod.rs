@@ -193,6 +193,9 @@ pub struct ServeArgs {
     /// Address of the HTTP pages, health and metrics
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7448")]
     pub http_addr: SocketAddr,
+    /// Leave rules of alerts unevaluated and notices unsent; both wait for a server that does it
+    #[arg(long)]
+    pub no_alerts: bool,
 }
 
 /// Arguments of `demo`.
