@@ -109,7 +109,8 @@ fn a_firing_and_its_end_are_sent_and_the_answer_is_shown() {
                 ops: test of state resolved delivered (HTTP 202)\n";
     assert_eq!(String::from_utf8(output.stdout).unwrap(), want);
     let requests: Vec<String> = heard.try_iter().collect();
-    let states: Vec<Value> = requests.iter().map(|request| body(request)["state"].clone()).collect();
+    let states: Vec<Value> =
+        requests.iter().map(|request| body(request)["state"].clone()).collect();
     assert_eq!(states, ["firing", "resolved"]);
     assert_eq!(body(&requests[0])["dedup_key"], body(&requests[1])["dedup_key"]);
     assert!(requests.iter().all(|request| request.contains("driftline-signature: t=")));
@@ -143,7 +144,8 @@ fn tls_is_spoken_with_whom_the_machine_trusts_only() {
         let session = ServerConnection::new(tls.clone()).unwrap();
         answer(&mut StreamOwned::new(session, stream), 200)
     });
-    let url = |host: &str| format!("type = \"webhook\"\nurl = \"https://{host}:{}/\"", address.port());
+    let url =
+        |host: &str| format!("type = \"webhook\"\nurl = \"https://{host}:{}/\"", address.port());
     let output = place.try_channel(&url("localhost"), &[]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(heard.try_iter().filter(|request| request.starts_with("POST / ")).count(), 2);

@@ -194,6 +194,12 @@ fn pagerduty_triggers_and_resolves_by_one_key() {
         (&body["event_action"], &body["dedup_key"]),
         (&json!("resolve"), &want["dedup_key"])
     );
+    let plain = Notice { model: None, metric: None, ..notice(AlertState::Firing) };
+    let plain = json(pagerduty(&plain, "KEY"));
+    assert_eq!(
+        (&plain["payload"]["source"], plain["payload"].get("group")),
+        (&json!("amount-drift"), None)
+    );
     for severity in Severity::ALL {
         let notice = Notice { severity, ..notice(AlertState::Firing) };
         let severity = json(pagerduty(&notice, "KEY"))["payload"]["severity"].clone();
