@@ -196,6 +196,7 @@ pub(crate) fn write_posted(posted: &Posted) -> v1::AlertNotice {
     v1::AlertNotice {
         id: posted.id,
         notice_id: notice.id.clone(),
+        by_feature: notice.by_feature,
         channel: notice.channel.clone(),
         event: Some(v1::AlertEvent {
             model: notice.model.clone(),
@@ -232,8 +233,7 @@ pub(crate) fn posted(message: v1::AlertNotice) -> Result<Posted> {
         model,
         version,
         metric,
-        // It matters to who sends the notice, which is no client.
-        by_feature: false,
+        by_feature: message.by_feature,
         labels: message.labels.into_iter().collect(),
         summary: message.summary,
         description: message.description,
@@ -369,6 +369,7 @@ mod tests {
             summary: "amount moved".to_owned(),
             description: Some("more".to_owned()),
             runbook_url: Some("https://example.org".to_owned()),
+            by_feature: true,
         };
         let letter = Posted {
             id: 9,

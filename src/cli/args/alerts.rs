@@ -149,7 +149,7 @@ pub struct AlertHistoryArgs {
     #[arg(long, value_name = "F")]
     pub feature: Option<String>,
     /// Most events, the newest
-    #[arg(long, value_name = "N", default_value = EVENTS_DEFAULT)]
+    #[arg(long, value_name = "N", default_value = EVENTS_DEFAULT, value_parser = parse_limit)]
     pub limit: usize,
 }
 
@@ -220,7 +220,7 @@ pub struct AckArgs {
 #[derive(Debug, Args)]
 pub struct NoticesArgs {
     /// Most notices, the oldest
-    #[arg(long, value_name = "N", default_value = EVENTS_DEFAULT)]
+    #[arg(long, value_name = "N", default_value = EVENTS_DEFAULT, value_parser = parse_limit)]
     pub limit: usize,
 }
 
@@ -249,6 +249,13 @@ fn severities() -> impl clap::builder::TypedValueParser<Value = Severity> {
 
 fn parse_matcher(text: &str) -> Result<Matcher, String> {
     Matcher::parse(text)
+}
+
+fn parse_limit(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(limit) if limit > 0 => Ok(limit),
+        _ => Err("must be a whole number of 1 or more".to_owned()),
+    }
 }
 
 /// A key is sixteen hexadecimal digits, which a rule is hardly named; `RULE/` says that it is one.

@@ -446,6 +446,7 @@ fn alerts_are_asked_for_as_they_are_named() {
         "alerts retry",
         "alerts retry 1 --all",
         "alerts show /amount",
+        "alerts history --limit 0",
         "rules export --format csv",
         "rules list --format yaml",
         "rules apply",
