@@ -120,7 +120,7 @@ pub use wanted::{Query, Shares};
 
 #[cfg(test)]
 mod tests {
-    use crate::rule_set::{RuleSet, Syntax};
+    pub(crate) use crate::rule_set::{RuleSet, Syntax};
 
     /// A rule of the model `m` with these keys.
     pub(crate) fn rule(keys: &str) -> crate::rule::Rule {

@@ -25,6 +25,9 @@ pub const GIVE_UP_AFTER_MAX: i64 = 30 * driftline_storage::DAY_MICROS;
 /// How far off the end of a firing is that Alertmanager is told, in microseconds: what is told once must not
 /// end by itself.
 pub const ALERTMANAGER_END_AFTER: i64 = 365 * driftline_storage::DAY_MICROS;
+/// How much earlier than it was the end of a firing is that Alertmanager is told, in microseconds: its clock may be
+/// behind ours, and an end that is still to come does not count.
+pub const ALERTMANAGER_SKEW: i64 = driftline_storage::MINUTE_MICROS;
 const SECOND_MICROS: i64 = 1_000_000;
 /// Bytes of a template.
 pub const TEMPLATE_BYTES_MAX: usize = 16 << 10;

@@ -219,7 +219,6 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::rule_set::{RuleSet, Syntax};
 
     /// The mistakes of a file as line and key.

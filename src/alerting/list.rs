@@ -1,13 +1,16 @@
 //! The alerts as they are now.
 
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::{
+    collections::BTreeMap,
+    ops::{Bound, ControlFlow},
+};
 
 use driftline_alerts::{AlertState, Rule, Severity, State, labels};
 use driftline_storage::Result;
 
 use super::{
     acknowledge::Acknowledgement,
-    records::{STATES, alert_of, decode},
+    records::{STATES, alert_key, alert_of, decode},
     status::Statuses,
     store::Store,
 };
@@ -25,6 +28,10 @@ pub struct AlertFilter {
     pub states: Vec<AlertState>,
     /// Of this severity.
     pub severity: Option<Severity>,
+    /// Behind this alert, by rule and feature.
+    pub after: Option<(String, Option<String>)>,
+    /// So many at most; none means all.
+    pub limit: Option<usize>,
 }
 
 impl AlertFilter {
@@ -128,7 +135,13 @@ impl Store {
         let rules: BTreeMap<&str, &Rule> =
             set.rules.iter().map(|rule| (rule.name.as_str(), rule)).collect();
         let mut alerts = Vec::new();
-        self.each(STATES, &mut |key, value| {
+        let limit = filter.limit.unwrap_or(usize::MAX);
+        let after = filter.after.as_ref().map(|(rule, of)| alert_key(rule, of.as_deref()));
+        let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        self.each_of(STATES, (from, Bound::Unbounded), false, &mut |key, value| {
+            if alerts.len() >= limit {
+                return Ok(ControlFlow::Break(()));
+            }
             let (name, feature) = alert_of(key)?;
             // A rule that is not wanted need not be read.
             let wanted = filter.rule.as_ref().is_none_or(|wanted| *wanted == name);

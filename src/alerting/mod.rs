@@ -176,7 +176,15 @@ impl Alerts {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn pending(&self, limit: usize) -> Result<Vec<Posted>> {
-        self.store.letters(OUTBOX, limit)
+        self.pending_after(None, limit)
+    }
+
+    /// As [`Alerts::pending`], of those behind a number.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn pending_after(&self, after: Option<u64>, limit: usize) -> Result<Vec<Posted>> {
+        self.store.letters(OUTBOX, after, limit)
     }
 
     /// Notices that were given up, the oldest first.
@@ -184,7 +192,15 @@ impl Alerts {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn dead_letters(&self, limit: usize) -> Result<Vec<Posted>> {
-        self.store.letters(DEAD, limit)
+        self.dead_letters_after(None, limit)
+    }
+
+    /// As [`Alerts::dead_letters`], of those behind a number.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn dead_letters_after(&self, after: Option<u64>, limit: usize) -> Result<Vec<Posted>> {
+        self.store.letters(DEAD, after, limit)
     }
 
     /// Has dead letters sent again, as new ones. Returns how many.

@@ -81,10 +81,17 @@ impl Store {
         bytes.map(|bytes| decode(table, &bytes)).transpose()
     }
 
-    /// The letters of a table, at most `limit`, the oldest first.
-    pub(super) fn letters(&self, table: &str, limit: usize) -> Result<Vec<Posted>> {
+    /// The letters of a table behind a number, at most `limit`, the oldest first.
+    pub(super) fn letters(
+        &self,
+        table: &str,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Posted>> {
         let mut letters = Vec::new();
-        self.each(table, &mut |key, value| {
+        let after = after.map(number_key);
+        let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        self.each_of(table, (from, Bound::Unbounded), false, &mut |key, value| {
             if letters.len() == limit {
                 return Ok(ControlFlow::Break(()));
             }

@@ -8,6 +8,7 @@ use super::{
         LettersArgs, SilenceArgs,
     },
     backend::Backend,
+    channels::test_channel,
     outcome::{Failure, Outcome},
     render,
     run::{open_existing, show, usage},
@@ -56,6 +57,7 @@ pub(super) fn alerts(global: &GlobalArgs, command: &AlertsCommand) -> Outcome {
             let notices = open_existing(global)?.dead_letters(args.limit)?;
             show(global, |out, format, style| render::dead_letters(&notices, out, format, style))
         }
+        AlertsCommand::TestChannel(args) => test_channel(global, args),
         AlertsCommand::Retry(args) => {
             let count = open_existing(global)?.retry_dead(&letters(args)).map_err(usage)?;
             show(global, |out, format, _| render::letters_done("retried", count, out, format))
@@ -74,6 +76,7 @@ fn list(global: &GlobalArgs, args: &AlertFilterArgs) -> Outcome {
         feature: args.feature.clone(),
         states: args.state.clone(),
         severity: args.severity,
+        ..AlertFilter::default()
     };
     let alerts = open_existing(global)?.alerts(&filter).map_err(usage)?;
     show(global, |out, format, style| render::alerts(&alerts, out, format, style))

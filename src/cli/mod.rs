@@ -10,6 +10,7 @@ pub mod time;
 
 mod alerts;
 mod bench;
+mod channels;
 mod delete;
 mod demo;
 mod maintenance;

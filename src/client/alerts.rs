@@ -14,6 +14,9 @@ use crate::{
     wire::{alert_events, alerts, rules},
 };
 
+/// What is asked for at a time: the most that a server gives.
+const PAGE_SIZE: u32 = 1_000;
+
 impl Client {
     fn alert_service(&self) -> AlertServiceClient<Channel> {
         AlertServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
@@ -65,7 +68,7 @@ impl Client {
     /// As [`crate::alerting::Alerts::rule_overviews`].
     pub fn rule_overviews(&self) -> Result<Vec<RuleOverview>> {
         self.pages(|page_token| {
-            let request = v1::ListRulesRequest { page_size: 0, page_token };
+            let request = v1::ListRulesRequest { page_size: PAGE_SIZE, page_token };
             let page = self.wait(self.alert_service().list_rules(request))?;
             let rules = page.rules.into_iter().map(alerts::rule).collect::<Result<Vec<_>>>()?;
             Ok((rules, page.next_page_token))
@@ -87,7 +90,7 @@ impl Client {
     /// As [`crate::alerting::Alerts::list`].
     pub fn alerts(&self, filter: &AlertFilter) -> Result<Vec<AlertInfo>> {
         self.pages(|page_token| {
-            let request = alerts::write_filter(filter, page_token);
+            let request = alerts::write_filter(filter, PAGE_SIZE, page_token);
             let page = self.wait(self.alert_service().list_alerts(request))?;
             let alerts = page.alerts.into_iter().map(alerts::alert).collect::<Result<Vec<_>>>()?;
             Ok((alerts, page.next_page_token))
@@ -119,7 +122,8 @@ impl Client {
     pub fn silences(&self, include_expired: bool) -> Result<Vec<Silence>> {
         self.pages(|page_token| {
             let show_expired = include_expired;
-            let request = v1::ListSilencesRequest { page_size: 0, page_token, show_expired };
+            let request =
+                v1::ListSilencesRequest { page_size: PAGE_SIZE, page_token, show_expired };
             let page = self.wait(self.alert_service().list_silences(request))?;
             let silences = page.silences.into_iter().map(|one| alerts::silence(Some(one)));
             Ok((silences.collect::<Result<Vec<_>>>()?, page.next_page_token))
@@ -219,7 +223,7 @@ impl Client {
         let mut all = Vec::new();
         let mut token = String::new();
         while all.len() < limit {
-            let size = u32::try_from(limit - all.len()).unwrap_or(u32::MAX);
+            let size = u32::try_from(limit - all.len()).unwrap_or(PAGE_SIZE).min(PAGE_SIZE);
             let (notices, next) = page(size, token)?;
             for notice in notices {
                 all.push(alert_events::posted(notice)?);

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 
 use super::{limits, shared::Shared};
 use crate::{
-    alerting::Alerts as Facade,
+    alerting::{AlertFilter, AlertInfo, Alerts as Facade, Posted, RuleOverview},
     now_micros,
     wire::{self, alert_events, alerts, error::About, rules, rules::Source},
 };
@@ -106,7 +106,7 @@ impl AlertService for Alerts {
                 }
             };
             let size = page_size(request.page_size);
-            let name = |rule: &crate::alerting::RuleOverview| rule.status.rule.clone();
+            let name = |rule: &RuleOverview| rule.status.rule.clone();
             let (page, next_page_token) = page(all.into_iter().skip(start), size, name);
             let rules = page.iter().map(alerts::write_rule).collect();
             Ok(v1::ListRulesResponse { rules, next_page_token })
@@ -120,17 +120,17 @@ impl AlertService for Alerts {
     ) -> Answer<v1::ListAlertsResponse> {
         let request = request.into_inner();
         let work = move |facade: &Facade| {
-            let (size, token) = (page_size(request.page_size), request.page_token.clone());
-            let found = facade.list(&alerts::filter(request)?)?;
-            let after = alert_after(&token);
-            let is_after = |alert: &crate::alerting::AlertInfo| {
-                after.is_none_or(|after| (alert.rule.as_str(), alert.feature.as_deref()) > after)
-            };
-            let name = |alert: &crate::alerting::AlertInfo| match &alert.feature {
+            let size = page_size(request.page_size);
+            let after = alert_after(&request.page_token);
+            // One more than the page has says whether there is another.
+            let limit = Some(size + 1);
+            let filter = AlertFilter { after, limit, ..alerts::filter(request)? };
+            let found = facade.list(&filter)?;
+            let name = |alert: &AlertInfo| match &alert.feature {
                 Some(feature) => format!("{}/{feature}", alert.rule),
                 None => alert.rule.clone(),
             };
-            let (page, next_page_token) = page(found.into_iter().filter(is_after), size, name);
+            let (page, next_page_token) = page(found.into_iter(), size, name);
             let alerts = page.iter().map(alerts::write_alert).collect();
             Ok(v1::ListAlertsResponse { alerts, next_page_token })
         };
@@ -224,7 +224,8 @@ impl AlertService for Alerts {
         let request = request.into_inner();
         let work = move |facade: &Facade| {
             let wanted = (request.page_size, request.page_token.as_str());
-            let (notices, next_page_token) = notices(wanted, |limit| facade.pending(limit))?;
+            let (notices, next_page_token) =
+                notices(wanted, |after, limit| facade.pending_after(after, limit))?;
             Ok(v1::ListPendingNoticesResponse { notices, next_page_token })
         };
         self.run(work).await
@@ -237,7 +238,8 @@ impl AlertService for Alerts {
         let request = request.into_inner();
         let work = move |facade: &Facade| {
             let wanted = (request.page_size, request.page_token.as_str());
-            let (notices, next_page_token) = notices(wanted, |limit| facade.dead_letters(limit))?;
+            let (notices, next_page_token) =
+                notices(wanted, |after, limit| facade.dead_letters_after(after, limit))?;
             Ok(v1::ListDeadLettersResponse { notices, next_page_token })
         };
         self.run(work).await
@@ -296,24 +298,23 @@ fn page<T>(
     (page, token)
 }
 
-/// One page of notices that are known by their number; `list` gives so many of the oldest.
+/// One page of notices, which are known by their number; `list` gives so many behind one.
 fn notices(
     (size, token): (u32, &str),
-    list: impl FnOnce(usize) -> Result<Vec<crate::alerting::Posted>>,
+    list: impl FnOnce(Option<u64>, usize) -> Result<Vec<Posted>>,
 ) -> Result<(Vec<v1::AlertNotice>, String)> {
-    let after = number_after(token)?;
-    let found = list(usize::MAX)?.into_iter();
-    let found = found.filter(|one| after.is_none_or(|after| one.id > after));
-    let (page, next) = page(found, page_size(size), |one| one.id.to_string());
+    let size = page_size(size);
+    let found = list(number_after(token)?, size + 1)?;
+    let (page, next) = page(found.into_iter(), size, |one| one.id.to_string());
     Ok((page.iter().map(alert_events::write_posted).collect(), next))
 }
 
 /// The alert that a page before ended with. No name of a rule has a slash.
-fn alert_after(token: &str) -> Option<(&str, Option<&str>)> {
+fn alert_after(token: &str) -> Option<(String, Option<String>)> {
     match token.split_once('/') {
         _ if token.is_empty() => None,
-        Some((rule, feature)) => Some((rule, Some(feature))),
-        None => Some((token, None)),
+        Some((rule, feature)) => Some((rule.to_owned(), Some(feature.to_owned()))),
+        None => Some((token.to_owned(), None)),
     }
 }
 
@@ -353,7 +354,7 @@ mod tests {
         assert_eq!(page_size(0), limits::PAGE_ALERTS_DEFAULT);
         assert_eq!(page_size(u32::MAX), limits::PAGE_ALERTS_MAX);
         assert!(number_after("x").is_err());
-        assert_eq!(alert_after("a/b/c"), Some(("a", Some("b/c"))));
-        assert!(("a", None::<&str>) < ("a", Some("")) && alert_after("a") == Some(("a", None)));
+        assert_eq!(alert_after("a/b/c"), Some(("a".to_owned(), Some("b/c".to_owned()))));
+        assert_eq!((alert_after("a"), alert_after("")), (Some(("a".to_owned(), None)), None));
     }
 }

@@ -196,6 +196,7 @@ pub(crate) fn write_posted(posted: &Posted) -> v1::AlertNotice {
     v1::AlertNotice {
         id: posted.id,
         notice_id: notice.id.clone(),
+        by_feature: notice.by_feature,
         channel: notice.channel.clone(),
         event: Some(v1::AlertEvent {
             model: notice.model.clone(),
@@ -232,8 +233,7 @@ pub(crate) fn posted(message: v1::AlertNotice) -> Result<Posted> {
         model,
         version,
         metric,
-        // It matters to who sends the notice, which is no client.
-        by_feature: false,
+        by_feature: message.by_feature,
         labels: message.labels.into_iter().collect(),
         summary: message.summary,
         description: message.description,
@@ -269,5 +269,127 @@ pub(crate) fn write_dead_letters(which: &DeadLetters) -> (Vec<u64>, bool) {
     match which {
         DeadLetters::All => (Vec::new(), true),
         DeadLetters::Ids(ids) => (ids.clone(), false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use driftline_alerts::{AlertState, Severity};
+
+    use super::*;
+
+    /// An event with a value in every field.
+    fn full(suppressed: Option<Suppressed>) -> Event {
+        Event {
+            rule: "drift".to_owned(),
+            feature: Some("amount".to_owned()),
+            state: AlertState::Firing,
+            at: 5_000_001,
+            window_start: 1_000_000,
+            window_end: 4_000_000,
+            value: Some(0.3),
+            p_value: Some(0.01),
+            condition: "> 0.2".to_owned(),
+            limits: vec![0.2],
+            samples: 1_000,
+            coverage: Some(0.5),
+            reference: Some("default".to_owned()),
+            content: u64::MAX,
+            dedup_key: "0123456789abcdef".to_owned(),
+            notified: suppressed.is_none(),
+            suppressed,
+            reason: Some("late data".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_page_of_the_history_comes_back() {
+        let why = [
+            None,
+            Some(Suppressed::Cooldown { until: 9_000_000 }),
+            Some(Suppressed::Inhibited { rule: "share".to_owned() }),
+            Some(Suppressed::Silenced { id: 3 }),
+        ];
+        let delivery = Delivery {
+            channel: "ops".to_owned(),
+            attempts: 2,
+            delivered_at: Some(6_000_000),
+            dead_at: None,
+            detail: Some("HTTP 200".to_owned()),
+            error: Some("HTTP 503".to_owned()),
+        };
+        let dead = Delivery { dead_at: Some(7_000_000), delivered_at: None, ..delivery.clone() };
+        let entry = |(number, suppressed): (u64, Option<Suppressed>)| HistoryEntry {
+            id: EventId { at: 5_000_001, number },
+            event: full(suppressed),
+            model: Some("fraud".to_owned()),
+            version: Some("2".to_owned()),
+            metric: Some("psi".to_owned()),
+            severity: Severity::Critical,
+            deliveries: vec![delivery.clone(), dead.clone(), Delivery::default()],
+        };
+        let entries: Vec<HistoryEntry> = (1..).zip(why).map(entry).collect();
+        let next = entries.last().map(|entry| entry.id);
+        let page = HistoryPage { entries, next };
+        assert_eq!(history(write_history(&page)).expect("reads"), page);
+        let bare = HistoryPage::default();
+        assert_eq!(history(write_history(&bare)).expect("reads"), bare);
+    }
+
+    #[test]
+    fn what_is_asked_of_the_history_comes_back() {
+        let request = HistoryRequest {
+            from: Some(1),
+            to: Some(2),
+            rule: Some("drift".to_owned()),
+            model: Some("fraud".to_owned()),
+            feature: Some("amount".to_owned()),
+            states: vec![AlertState::Firing, AlertState::NoData],
+            limit: 7,
+            before: Some(EventId { at: -3, number: 4 }),
+        };
+        let wire = write_history_request(&request);
+        assert_eq!(history_request(wire.clone(), 7).expect("reads"), request);
+        let wrong = v1::ListAlertEventsRequest { page_token: "x".to_owned(), ..wire };
+        let error = history_request(wrong, 7).expect_err("no token");
+        assert_eq!(error.field_violations()[0].field, "page_token");
+    }
+
+    #[test]
+    fn a_notice_comes_back() {
+        let notice = Notice {
+            id: "id".to_owned(),
+            channel: "ops".to_owned(),
+            event: full(None),
+            severity: Severity::Info,
+            model: Some("fraud".to_owned()),
+            version: None,
+            metric: Some("psi".to_owned()),
+            labels: [("team".to_owned(), "risk".to_owned())].into(),
+            summary: "amount moved".to_owned(),
+            description: Some("more".to_owned()),
+            runbook_url: Some("https://example.org".to_owned()),
+            by_feature: true,
+        };
+        let letter = Posted {
+            id: 9,
+            notice,
+            event: EventId { at: 5_000_001, number: 8 },
+            created: 1_000_000,
+            attempts: 4,
+            next_attempt: None,
+            dead_at: Some(2_000_000),
+            error: Some("HTTP 400".to_owned()),
+        };
+        assert_eq!(posted(write_posted(&letter)).expect("reads"), letter);
+    }
+
+    #[test]
+    fn dead_letters_are_named_or_all_are_meant() {
+        for which in [DeadLetters::All, DeadLetters::Ids(vec![1, 2])] {
+            let (ids, all) = write_dead_letters(&which);
+            assert_eq!(dead_letters(ids, all).expect("reads"), which);
+        }
+        assert!(dead_letters(vec![], false).is_err() && dead_letters(vec![1], true).is_err());
     }
 }

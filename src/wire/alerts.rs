@@ -232,7 +232,7 @@ pub(crate) fn overview(answer: v1::GetAlertStatusResponse) -> Result<Overview> {
     })
 }
 
-/// Reads which alerts are wanted.
+/// Reads which alerts are wanted; the page is the caller's business.
 ///
 /// # Errors
 /// `InvalidArgument` naming the field.
@@ -244,13 +244,19 @@ pub(crate) fn filter(request: v1::ListAlertsRequest) -> Result<AlertFilter> {
         feature: named(request.feature),
         states: states(request.states)?,
         severity: wanted.map(told_severity).transpose()?,
+        after: None,
+        limit: None,
     })
 }
 
 /// Which alerts are wanted, for the wire.
-pub(crate) fn write_filter(filter: &AlertFilter, page_token: String) -> v1::ListAlertsRequest {
+pub(crate) fn write_filter(
+    filter: &AlertFilter,
+    page_size: u32,
+    page_token: String,
+) -> v1::ListAlertsRequest {
     v1::ListAlertsRequest {
-        page_size: 0,
+        page_size,
         page_token,
         rule: filter.rule.clone(),
         model: filter.model.clone(),
@@ -447,4 +453,128 @@ pub(crate) fn silence(silence: Option<v1::AlertSilence>) -> Result<Silence> {
         comment: silence.comment,
         created: time::micros("create_time", silence.create_time)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_comes_back() {
+        let taken = Acknowledgement {
+            dedup_key: "0123456789abcdef".to_owned(),
+            rule: "drift".to_owned(),
+            feature: Some("amount".to_owned()),
+            author: "ann".to_owned(),
+            comment: "known".to_owned(),
+            at: 7_000_000,
+        };
+        let full = AlertInfo {
+            rule: "drift".to_owned(),
+            feature: Some("amount".to_owned()),
+            model: Some("fraud".to_owned()),
+            version: Some("2".to_owned()),
+            metric: Some("psi".to_owned()),
+            severity: Severity::Info,
+            labels: [("team".to_owned(), "risk".to_owned())].into(),
+            channels: vec!["ops".to_owned()],
+            state: AlertState::Pending,
+            since: Some(1_000_000),
+            value: Some(0.3),
+            condition: "> 0.2".to_owned(),
+            limits: vec![0.2],
+            samples: 9,
+            reason: Some("too few".to_owned()),
+            evaluated: Some(2_000_000),
+            notified_at: Some(3_000_000),
+            dedup_key: Some("0123456789abcdef".to_owned()),
+            silenced_by: Some(4),
+            acknowledgement: Some(taken),
+            error: Some("the disk".to_owned()),
+        };
+        assert_eq!(alert(write_alert(&full)).expect("reads"), full);
+    }
+
+    #[test]
+    fn how_it_goes_comes_back() {
+        let states: BTreeMap<AlertState, u64> = STATES.iter().map(|(one, _)| (*one, 2)).collect();
+        let fares = RuleStatus {
+            rule: "drift".to_owned(),
+            evaluated_at: Some(1_000_000),
+            duration: Some(1_500),
+            error: Some("the disk".to_owned()),
+            failures: 3,
+            skipped: 4,
+            next_due: Some(2_000_000),
+        };
+        let known = RuleOverview {
+            severity: Severity::Critical,
+            model: Some("fraud".to_owned()),
+            metric: Some("psi".to_owned()),
+            states: states.clone(),
+            status: fares,
+        };
+        assert_eq!(rule(write_rule(&known)).expect("reads"), known);
+        let whole = Overview {
+            running: true,
+            revision: 1,
+            applied_at: Some(2_000_000),
+            applied_by: "ann".to_owned(),
+            rules: 3,
+            failing: 4,
+            states,
+            silences: 5,
+            outbox: OutboxStats { pending: 6, oldest: Some(7_000_000), dead: 8 },
+            totals: Totals { evaluations: 9, failed: 10, slow: 11, skipped: 12, judged_again: 13 },
+        };
+        assert_eq!(overview(write_overview(&whole)).expect("reads"), whole);
+    }
+
+    #[test]
+    fn silences_come_back_and_each_wrong_matcher_is_named() {
+        let made = NewSilence {
+            matchers: vec![Matcher::parse("feature=~\"a|b\"").expect("a matcher")],
+            starts: Some(1),
+            ends: 2,
+            author: "ann".to_owned(),
+            comment: "backfill".to_owned(),
+        };
+        assert_eq!(new_silence(write_new_silence(&made)).expect("reads"), made);
+        let mut wrong = write_new_silence(&made);
+        wrong.matchers.extend(["rule".to_owned(), "rule=~(".to_owned()]);
+        let error = new_silence(wrong).expect_err("two are wrong");
+        let fields: Vec<&str> =
+            error.field_violations().iter().map(|one| one.field.as_str()).collect();
+        assert_eq!(fields, ["matchers[1]", "matchers[2]"]);
+    }
+
+    #[test]
+    fn a_firing_is_named_by_key_or_by_rule() {
+        let alert = Firing::Alert { rule: "drift".to_owned(), feature: Some("amount".to_owned()) };
+        for known in [alert, Firing::Key("0123456789abcdef".to_owned())] {
+            assert_eq!(firing(Some(write_firing(&known))).expect("reads"), known);
+        }
+        let mut both = write_firing(&Firing::Key("0123456789abcdef".to_owned()));
+        both.feature = Some("amount".to_owned());
+        for wrong in [None, Some(v1::AlertKey::default()), Some(both)] {
+            assert!(firing(wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_asked_of_alerts_comes_back() {
+        let known = AlertFilter {
+            rule: Some("drift".to_owned()),
+            model: Some("fraud".to_owned()),
+            feature: Some("amount".to_owned()),
+            states: vec![AlertState::Firing],
+            severity: Some(Severity::Critical),
+            ..AlertFilter::default()
+        };
+        let wire = write_filter(&known, 3, "drift".to_owned());
+        assert_eq!(filter(wire.clone()).expect("reads"), known);
+        let wrong = v1::ListAlertsRequest { states: vec![9], ..wire };
+        let error = filter(wrong).expect_err("no state").to_string();
+        assert_eq!(error, "states: 9 is no state of an alert");
+    }
 }

@@ -189,7 +189,7 @@ fn rule(rule: &v1::AlertRule) -> Value {
     keys.some("version", rule.version.as_ref());
     keys.text("metric", &rule.metric);
     keys.some("method", rule.method.as_ref());
-    keys.some("class", rule.class.as_ref());
+    keys.some("class", rule.class_name.as_ref());
     keys.texts("feature", &rule.features);
     keys.code("alert_on", rule.alert_on, alert_on_name(rule.alert_on));
     keys.texts("slice", &rule.slice);
@@ -284,7 +284,7 @@ pub(crate) fn write_set(set: &RuleSet) -> v1::RuleSet {
     let tables = |key: &str| tree.get(key).and_then(Value::as_array).into_iter().flatten();
     v1::RuleSet {
         channels: tables("channel").filter_map(Value::as_object).map(write_channel).collect(),
-        rules: tables("rule").filter_map(Value::as_object).map(|keys| write_rule(keys)).collect(),
+        rules: tables("rule").filter_map(Value::as_object).map(write_rule).collect(),
     }
 }
 
@@ -325,7 +325,7 @@ fn write_rule(keys: &Map<String, Value>) -> v1::AlertRule {
         version: text("version"),
         metric: text("metric").unwrap_or_default(),
         method: text("method"),
-        class: text("class"),
+        class_name: text("class"),
         features: texts("feature"),
         alert_on: named("alert_on", &AlertOn::ALL.map(|one| (one.name(), write_alert_on(one)))),
         slice: texts("slice"),

@@ -8,6 +8,7 @@ mod alerts_killed;
 mod bad_days;
 mod bench;
 mod bins;
+mod channels;
 mod cli;
 mod compare;
 mod compat;

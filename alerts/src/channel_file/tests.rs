@@ -1,7 +1,7 @@
 //! Claims about channels in files: what is read, which mistakes are told, and that no secret gets out.
 
 use super::*;
-use crate::rule_set::{RuleSet, Syntax};
+use crate::tests::{RuleSet, Syntax};
 
 fn file(keys: &str) -> String {
     format!("[[channel]]\nname = \"ops\"\n{keys}\n")

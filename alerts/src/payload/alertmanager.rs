@@ -2,7 +2,8 @@
 //!
 //! It knows an alert by its labels, so a firing and its resolution have the same ones. Prometheus tells it
 //! of a firing again and again, and it takes silence for the end; Driftline tells it once, and says that the
-//! end is far.
+//! end is far. Of two ends it believes the later one unless the earlier is over by its own clock, so the end
+//! that a resolution tells is a little earlier than it was.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +48,7 @@ pub fn alertmanager(notice: &Notice) -> Vec<u8> {
         texts.into_iter().filter_map(|(name, text)| Some((name, text?))).collect();
     // When it began is in what the firing said; Alertmanager merges the two by their times.
     let (starts, ends) = match event.state {
-        AlertState::Resolved => (None, event.at),
+        AlertState::Resolved => (None, event.at.saturating_sub(limits::ALERTMANAGER_SKEW)),
         _ => (Some(event.at), event.at.saturating_add(limits::ALERTMANAGER_END_AFTER)),
     };
     let times = [("startsAt", starts), ("endsAt", Some(ends))];

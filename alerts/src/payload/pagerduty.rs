@@ -28,23 +28,28 @@ pub fn pagerduty(notice: &Notice, routing_key: &str) -> Vec<u8> {
         .filter(|url| url.starts_with("http://") || url.starts_with("https://"))
         .map(|url| json!({ "href": url, "text": "Runbook" }))
         .collect();
+    let mut payload = json!({
+        "summary": one_line(&notice.summary, SUMMARY_CHARACTERS_MAX),
+        "source": short(source),
+        // It knows these three by the same names.
+        "severity": notice.severity.name(),
+        "timestamp": time(event.at),
+        "component": event.feature.as_deref().map(short),
+        "group": notice.model.as_deref().map(short),
+        "class": notice.metric.as_deref().map(short),
+        "custom_details": details,
+    });
+    // The reference says of what may be left out, and of nothing that it may be null.
+    if let Some(payload) = payload.as_object_mut() {
+        payload.retain(|_, value| !value.is_null());
+    }
     let body = json!({
         "routing_key": routing_key,
         "event_action": action,
         "dedup_key": cut(&event.dedup_key, KEY_CHARACTERS_MAX),
         "client": "Driftline",
         "links": links,
-        "payload": {
-            "summary": one_line(&notice.summary, SUMMARY_CHARACTERS_MAX),
-            "source": short(source),
-            // It knows these three by the same names.
-            "severity": notice.severity.name(),
-            "timestamp": time(event.at),
-            "component": event.feature.as_deref().map(short),
-            "group": notice.model.as_deref().map(short),
-            "class": notice.metric.as_deref().map(short),
-            "custom_details": details,
-        },
+        "payload": payload,
     });
     body.to_string().into_bytes()
 }

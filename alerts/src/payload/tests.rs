@@ -194,6 +194,12 @@ fn pagerduty_triggers_and_resolves_by_one_key() {
         (&body["event_action"], &body["dedup_key"]),
         (&json!("resolve"), &want["dedup_key"])
     );
+    let plain = Notice { model: None, metric: None, ..notice(AlertState::Firing) };
+    let plain = json(pagerduty(&plain, "KEY"));
+    assert_eq!(
+        (&plain["payload"]["source"], plain["payload"].get("group")),
+        (&json!("amount-drift"), None)
+    );
     for severity in Severity::ALL {
         let notice = Notice { severity, ..notice(AlertState::Firing) };
         let severity = json(pagerduty(&notice, "KEY"))["payload"]["severity"].clone();
@@ -237,7 +243,7 @@ fn alertmanager_knows_a_firing_and_its_end_by_the_same_labels() {
     assert_eq!(body[0]["labels"], want[0]["labels"]);
     assert_eq!(
         (&body[0]["startsAt"], &body[0]["endsAt"]),
-        (&Value::Null, &json!("2026-01-22T01:00:00Z"))
+        (&Value::Null, &json!("2026-01-22T00:59:00Z"))
     );
     // The feature that was the worst one may be another in the end.
     let worst = Notice { by_feature: false, ..notice(AlertState::Firing) };

@@ -158,7 +158,7 @@ fn failed(
 ) -> Failure {
     let cause = match (error.status(), words) {
         (Some(code), Words::Hidden) => format!("SMTP {code}"),
-        _ => chain(error),
+        _ => cause(error),
     };
     let cause: String = cause
         .chars()
@@ -173,15 +173,12 @@ fn failed(
     }
 }
 
-/// An error with its causes; one that repeats its cause tells it once.
-fn chain(error: &lettre::transport::smtp::Error) -> String {
+/// What a server said, or where it said nothing the last of the causes: those above it only repeat it.
+fn cause(error: &lettre::transport::smtp::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = error.source();
+    let mut cause = error.source().filter(|_| error.status().is_none());
     while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(&format!(": {more}"));
-        }
+        text = error.to_string();
         cause = error.source();
     }
     text

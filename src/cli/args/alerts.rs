@@ -6,6 +6,7 @@ use clap::{
 };
 use driftline_alerts::{AlertState, Matcher, Severity};
 
+use super::TestChannelArgs;
 use crate::cli::time::{Moment, TimeError, parse_duration};
 
 /// States by the names that reports have.
@@ -79,6 +80,14 @@ pub enum AlertsCommand {
     Retry(LettersArgs),
     /// Throw dead letters away
     Drop(LettersArgs),
+    /// Send a firing and its end over a channel of a file, both marked as a test, and show what came of it
+    #[command(
+        after_help = "They are sent now and from here: secrets are read from the environment and files of\n\
+        this command, and no database is asked. Exit code 1 if the receiver did not take them.\n\n\
+        Example:\n  \
+        driftline alerts test-channel rules.toml --channel ops"
+    )]
+    TestChannel(TestChannelArgs),
 }
 
 /// Which alerts.
@@ -140,7 +149,7 @@ pub struct AlertHistoryArgs {
     #[arg(long, value_name = "F")]
     pub feature: Option<String>,
     /// Most events, the newest
-    #[arg(long, value_name = "N", default_value = EVENTS_DEFAULT)]
+    #[arg(long, value_name = "N", default_value = EVENTS_DEFAULT, value_parser = parse_limit)]
     pub limit: usize,
 }
 
@@ -211,7 +220,7 @@ pub struct AckArgs {
 #[derive(Debug, Args)]
 pub struct NoticesArgs {
     /// Most notices, the oldest
-    #[arg(long, value_name = "N", default_value = EVENTS_DEFAULT)]
+    #[arg(long, value_name = "N", default_value = EVENTS_DEFAULT, value_parser = parse_limit)]
     pub limit: usize,
 }
 
@@ -240,6 +249,13 @@ fn severities() -> impl clap::builder::TypedValueParser<Value = Severity> {
 
 fn parse_matcher(text: &str) -> Result<Matcher, String> {
     Matcher::parse(text)
+}
+
+fn parse_limit(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(limit) if limit > 0 => Ok(limit),
+        _ => Err("must be a whole number of 1 or more".to_owned()),
+    }
 }
 
 /// A key is sixteen hexadecimal digits, which a rule is hardly named; `RULE/` says that it is one.

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod bench;
+mod channels;
 mod curves;
 mod compare;
 mod data;
@@ -25,6 +26,7 @@ pub use alerts::{
     NoticesArgs, SilenceArgs,
 };
 pub use bench::{BenchArgs, BenchKind};
+pub use channels::TestChannelArgs;
 pub use data::{ImportArgs, ImportCommand, LabelImportArgs, PinArgs, ReferenceCommand, SetArgs};
 pub use maintenance::{DeleteArgs, InspectArgs, PredictionsCommand, RetentionArgs};
 pub use models::{CreateArgs, ModelsCommand, SlicesCommand, TagsCommand};

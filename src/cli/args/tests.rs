@@ -419,3 +419,39 @@ fn comparisons_have_two_sides_or_a_baseline() {
     wrong(&format!("{from} --a version=2 --b version=1 --split half"), "positive numbers");
     wrong(&format!("{from} --a version=2 --b version=1 --metric auc"), "mean:COLUMN");
 }
+
+#[test]
+fn alerts_are_asked_for_as_they_are_named() {
+    let Command::Alerts(AlertsCommand::List(args)) =
+        good("alerts list --state firing --state no_data --severity critical").command
+    else {
+        panic!("a list");
+    };
+    assert_eq!(args.state.len(), 2);
+    let Command::Alerts(AlertsCommand::Silence(args)) =
+        good("alerts silence --matcher rule=a --matcher feature=~b|c --for 2h --comment x").command
+    else {
+        panic!("a silence");
+    };
+    let hours = |hours: i64| hours * DAY / 24;
+    assert_eq!(args.interval(hours(1)).expect("fits"), (hours(1), hours(3)));
+    let Command::Alerts(AlertsCommand::History(args)) = good("alerts history").command else {
+        panic!("a history");
+    };
+    assert_eq!(args.interval(7 * DAY).expect("fits"), (0, 7 * DAY));
+    for wrong in [
+        "alerts silence --matcher rule=a --for 2h --until now --comment x",
+        "alerts silence --matcher rule=a --for 2h",
+        "alerts silence --for 2h --comment x",
+        "alerts retry",
+        "alerts retry 1 --all",
+        "alerts show /amount",
+        "alerts history --limit 0",
+        "rules export --format csv",
+        "rules list --format yaml",
+        "rules apply",
+    ] {
+        assert_eq!(read(wrong).err().map(|error| error.exit_code()), Some(2), "{wrong}");
+    }
+    assert_eq!(good("rules export --format yaml").global.format, FormatArg::Yaml);
+}

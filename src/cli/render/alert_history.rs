@@ -276,3 +276,97 @@ fn told(entry: &HistoryEntry) -> String {
     };
     entry.deliveries.iter().map(one).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use driftline_alerts::{AlertState, Severity, Suppressed};
+
+    use super::*;
+    use crate::{alerting::EventId, cli::render::tests::text};
+
+    fn entry(second: i64, state: AlertState) -> HistoryEntry {
+        let at = second * 1_000_000;
+        let event = Event {
+            rule: "drift".to_owned(),
+            feature: Some("amount".to_owned()),
+            state,
+            at,
+            window_start: 0,
+            window_end: at,
+            value: Some(0.25),
+            p_value: None,
+            condition: "> 0.2".to_owned(),
+            limits: vec![0.2],
+            samples: 10,
+            coverage: None,
+            reference: None,
+            content: 0,
+            dedup_key: "0123456789abcdef".to_owned(),
+            notified: true,
+            suppressed: None,
+            reason: None,
+        };
+        HistoryEntry {
+            id: EventId { at, number: 1 },
+            event,
+            model: Some("fraud".to_owned()),
+            version: None,
+            metric: Some("psi".to_owned()),
+            severity: Severity::Critical,
+            deliveries: Vec::new(),
+        }
+    }
+
+    fn delivery(channel: &str, error: Option<&str>) -> Delivery {
+        let (channel, error) = (channel.to_owned(), error.map(str::to_owned));
+        Delivery { channel, error, attempts: 2, ..Delivery::default() }
+    }
+
+    #[test]
+    fn an_event_says_who_was_told_and_why_nobody_was() {
+        let mut one = entry(10, AlertState::Firing);
+        assert_eq!(told(&one), "-");
+        let taken = Delivery { delivered_at: Some(1), ..delivery("ops", Some("HTTP 503")) };
+        let dead = Delivery { dead_at: Some(1), ..delivery("mail", Some("refused")) };
+        one.deliveries = vec![taken, dead, delivery("log", None)];
+        assert_eq!(told(&one), "ops delivered, mail dead (refused), log pending");
+        one.event.suppressed = Some(Suppressed::Silenced { id: 3 });
+        assert!(told(&one).contains("silence"), "{}", told(&one));
+    }
+
+    fn shown(more: bool, format: Format) -> String {
+        let entries = [entry(30, AlertState::Resolved), entry(10, AlertState::Firing)];
+        let rules = RuleSet::default();
+        let (from, to) = (0, 40_000_000);
+        let shown = ShownHistory { from, to, entries: &entries, more, rules: &rules };
+        let ascii = Style { unicode: false, ..Style::PLAIN };
+        text(|out| alert_history(&shown, out, format, &ascii))
+    }
+
+    #[test]
+    fn history_is_a_picture_and_a_table_and_says_that_there_is_more() {
+        let table = shown(false, Format::Table);
+        assert!(table.starts_with("2 events, 1970-01-01T00:00:00Z to 1970-01-01T00:00:40Z\n"));
+        // A quarter is quiet, then it fires until three quarters.
+        let line = table.lines().find(|line| line.starts_with("drift")).expect("a lane");
+        let cells: Vec<char> = line.split_whitespace().nth(1).expect("cells").chars().collect();
+        let fires = cells.iter().filter(|cell| **cell == '#').count();
+        assert!((cells.len() / 2).abs_diff(fires) <= 1, "{line}");
+        assert_eq!((cells.first(), cells.last()), (Some(&'.'), Some(&'.')));
+        assert!(!table.contains("older events"), "{table}");
+        assert!(shown(true, Format::Table).contains("--limit 4"));
+    }
+
+    #[test]
+    fn programs_get_every_field_in_the_order_of_time() {
+        let json: serde_json::Value =
+            serde_json::from_str(&shown(true, Format::Json)).expect("JSON");
+        assert_eq!(json["more"], true);
+        assert_eq!(json["events"][0]["state"], "resolved");
+        assert_eq!(json["events"][1]["at"], "1970-01-01T00:00:10Z");
+        assert_eq!(json["events"][1]["dedup_key"], "0123456789abcdef");
+        let csv = shown(false, Format::Csv);
+        assert!(csv.starts_with("id,at,rule,feature,state,severity,value,condition,"), "{csv}");
+        assert_eq!(csv.lines().count(), 3);
+    }
+}

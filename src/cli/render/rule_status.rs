@@ -277,3 +277,68 @@ fn lines(
     writeln!(out)?;
     table(&failing, out, style)
 }
+
+#[cfg(test)]
+mod tests {
+    use driftline_alerts::Severity;
+
+    use super::*;
+    use crate::{alerting::RuleStatus, cli::render::tests::text};
+
+    fn rule(error: Option<&str>) -> RuleOverview {
+        let status = RuleStatus {
+            rule: "drift".to_owned(),
+            evaluated_at: Some(3_600_000_000),
+            duration: Some(12_345),
+            error: error.map(str::to_owned),
+            failures: 1,
+            skipped: 2,
+            next_due: None,
+        };
+        RuleOverview {
+            severity: Severity::Critical,
+            model: Some("fraud".to_owned()),
+            metric: None,
+            states: [(AlertState::Inactive, 7), (AlertState::Firing, 1)].into(),
+            status,
+        }
+    }
+
+    #[test]
+    fn a_rule_says_how_it_goes() {
+        let rules = [rule(Some("the disk"))];
+        let table = text(|out| rule_list(&rules, out, Format::Table, &Style::PLAIN));
+        for want in ["1 firing, 7 inactive", "12 ms", "the disk; 2 windows skipped", "1 rule\n"] {
+            assert!(table.contains(want), "{want}: {table}");
+        }
+        let json = text(|out| rule_list(&rules, out, Format::Json, &Style::PLAIN));
+        for want in ["\"alerts\":{\"firing\":1,\"inactive\":7}", "\"seconds\":0.012345"] {
+            assert!(json.contains(want), "{want}: {json}");
+        }
+        let csv = text(|out| rule_list(&rules, out, Format::Csv, &Style::PLAIN));
+        let record = "drift,critical,fraud,,1,0,0,0,7,1970-01-01T01:00:00Z,0.012345,the disk,2,";
+        assert_eq!(csv.lines().nth(1), Some(record));
+        assert_eq!(took(Some(75_000_000)), "1m15s");
+    }
+
+    #[test]
+    fn the_status_names_what_fails_and_nothing_else() {
+        let shown = |overview: &Overview, rules: &[RuleOverview]| {
+            text(|out| rule_status(overview, rules, (out, Format::Table, &Style::PLAIN)))
+        };
+        let fresh = shown(&Overview::default(), &[]);
+        assert!(fresh.starts_with("rules         0, no rules were ever applied\n"), "{fresh}");
+        let overview = Overview {
+            running: true,
+            revision: 3,
+            applied_at: Some(0),
+            applied_by: "ann".to_owned(),
+            rules: 2,
+            failing: 1,
+            ..Overview::default()
+        };
+        let told = shown(&overview, &[rule(None), rule(Some("the disk"))]);
+        assert!(told.contains("2, revision 3 of 1970-01-01T00:00:00Z by ann"), "{told}");
+        assert_eq!(told.matches("drift").count(), 1, "only the one that fails: {told}");
+    }
+}
