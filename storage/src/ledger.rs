@@ -303,4 +303,27 @@ mod tests {
         assert_eq!(db.ledger().get("b", b"2").expect("reads"), None);
         assert_eq!(db.ledger().get("b", b"1").expect("reads"), Some(b"y".to_vec()));
     }
+
+    #[test]
+    fn a_scan_that_asks_for_nothing_gets_nothing_and_does_no_harm() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let db = Db::open(dir.path(), Options::on_disk(|| 0)).expect("opens");
+        let put = (b'1'..=b'5').map(|key| ("t".to_owned(), vec![key], vec![key])).collect();
+        db.ledger().commit(&LedgerChange { put, remove: vec![] }).expect("commits");
+        let check = |from: Bound<&[u8]>, to: Bound<&[u8]>, count: usize, want: &[u8]| {
+            for descending in [false, true] {
+                let found = db.ledger().scan("t", (from, to), descending, count).expect("reads");
+                let mut keys: Vec<u8> = found.into_iter().flat_map(|(key, _)| key).collect();
+                keys.sort_unstable();
+                assert_eq!(keys, want, "{from:?} {to:?} {count}");
+            }
+        };
+        check(Bound::Included(b"2"), Bound::Excluded(b"4"), 9, b"23");
+        check(Bound::Excluded(b"4"), Bound::Unbounded, 9, b"5");
+        check(Bound::Unbounded, Bound::Unbounded, 0, b"");
+        check(Bound::Included(b"4"), Bound::Excluded(b"2"), 9, b"");
+        check(Bound::Included(b"4"), Bound::Included(b"2"), 9, b"");
+        check(Bound::Excluded(b"2"), Bound::Excluded(b"2"), 9, b"");
+        check(Bound::Excluded(b"9"), Bound::Unbounded, 9, b"");
+    }
 }

@@ -123,7 +123,7 @@ impl Ledgers {
         if !self.now.contains(&found) {
             let keys = |records: &Records| {
                 let key = |((table, key), value): (&(usize, Vec<u8>), &Vec<u8>)| {
-                    format!("{}/{key:?}:{}*{:?}", TABLES[*table], value.len(), value.first())
+                    format!("{:?}/{key:?}:{}*{:?}", TABLES[*table], value.len(), value.first())
                 };
                 records.iter().map(key).collect::<Vec<_>>().join(" ")
             };

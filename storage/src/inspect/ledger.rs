@@ -74,6 +74,7 @@ pub(crate) fn row(table: &str, key: &[u8], value: &[u8]) -> Vec<Datum> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Db, LedgerChange, Options, inspect::inspect as inspect_file};
 
     #[test]
     fn keys_are_escaped_and_values_are_shown_if_they_are_json() {
@@ -87,5 +88,32 @@ mod tests {
         let told = row("t", b"", long.as_bytes());
         let Some(Datum::Text(shown)) = told.last() else { panic!("a text") };
         assert!(shown.len() <= SHOWN_BYTES + 3 && shown.ends_with(" .."), "{shown}");
+    }
+
+    #[test]
+    fn a_ledger_is_known_by_what_is_in_it_and_a_catalog_is_none() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        {
+            let db = Db::open(dir.path(), Options::on_disk(|| 0)).expect("opens");
+            let put = |table: &str, value: &[u8]| (table.to_owned(), b"k".into(), value.into());
+            let put = vec![put("states", b"{}"), put("outbox", b"[1,2]")];
+            for _ in 0..2 {
+                let change = LedgerChange { put: put.clone(), remove: Vec::new() };
+                db.ledger().commit(&change).expect("commits");
+            }
+        }
+        let copy = dir.path().join("copy");
+        std::fs::copy(dir.path().join("ledger.redb"), &copy).expect("copies");
+        let found = inspect_file(&copy).expect("reads");
+        assert_eq!(found.kind, "ledger");
+        let fact = |name: &'static str, count: u64| (name, Datum::Count(count));
+        let facts = [fact("format version", 1), fact("transactions", 2), fact("records", 2)];
+        assert_eq!(found.facts, facts);
+        let table =
+            |name: &str, bytes: u64| vec![Datum::from(name), Datum::Count(1), Datum::Count(bytes)];
+        assert_eq!(found.lists[0].rows, [table("outbox", 5), table("states", 2)]);
+        assert_eq!(found.lists[1].rows[1].last(), Some(&Datum::from("{}")));
+        let catalog = inspect_file(&dir.path().join("catalog.redb")).expect("reads");
+        assert_eq!(catalog.kind, "catalog");
     }
 }
