@@ -50,6 +50,7 @@
 
 pub mod alerting;
 mod monitor;
+mod prometheus;
 mod wire;
 
 pub mod client;

@@ -25,7 +25,7 @@ use crate::{
     Monitor,
     demo::{DAYS, DRIFT_DAY, MODEL, Month, RECOVERY_DAY, schema},
     now_micros,
-    server::ServerOptions,
+    server::{GAUGE_WINDOW, ServerOptions},
 };
 
 /// PSI from which a feature counts as moved, by the customary rule of thumb.
@@ -41,6 +41,7 @@ pub(super) fn demo(global: &GlobalArgs, args: &DemoArgs) -> Outcome {
     let options = ServerOptions {
         grpc_addr: ([127, 0, 0, 1], 7447).into(),
         http_addr: Some(([127, 0, 0, 1], 7448).into()),
+        gauge_window: Some(GAUGE_WINDOW),
     };
     if args.serve {
         // A port that is taken is told before the story, not after it.

@@ -17,7 +17,11 @@ use crate::{
 /// Serves a data directory.
 pub(super) fn serve(global: &GlobalArgs, args: &ServeArgs) -> Outcome {
     let directory = global.data_dir.as_deref().unwrap_or(Path::new("."));
-    let options = ServerOptions { grpc_addr: args.grpc_addr, http_addr: Some(args.http_addr) };
+    let options = ServerOptions {
+        grpc_addr: args.grpc_addr,
+        http_addr: Some(args.http_addr),
+        gauge_window: args.metrics_window.0,
+    };
     serve_monitor(shared(directory)?, options, !args.no_alerts)
 }
 
@@ -36,7 +40,7 @@ pub(super) fn serve_monitor(
         // Somebody who starts the server and reads nothing still gets a server.
         let _ = writeln!(out, "gRPC on http://{}", addresses.grpc_addr);
         if let Some(http) = addresses.http_addr {
-            let _ = writeln!(out, "HTTP on http://{http} (/metrics /healthz /readyz)");
+            let _ = writeln!(out, "HTTP on http://{http} (/metrics /healthz /readyz /api/v1)");
         }
         let _ = writeln!(out, "stop with Ctrl-C");
         let _ = out.flush();

@@ -11,10 +11,11 @@ mod ingest;
 mod limits;
 mod metrics;
 mod models;
+mod prometheus;
 mod queries;
 mod shared;
 
-use std::{future::Future, net::SocketAddr, pin::pin, sync::Arc};
+use std::{future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use driftline_proto::{
     FILE_DESCRIPTOR_SET,
@@ -34,13 +35,18 @@ use self::{
 };
 use crate::Monitor;
 
-/// Where a server listens.
+/// The window of values of models that `/metrics` tells, unless another is asked for.
+pub const GAUGE_WINDOW: Duration = Duration::from_secs(3_600);
+
+/// Where a server listens, and what it tells unasked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerOptions {
     /// Address of gRPC; port 0 means any free one.
     pub grpc_addr: SocketAddr,
     /// Address of probes and metrics; none means that there are none.
     pub http_addr: Option<SocketAddr>,
+    /// Length of the window whose values of models `/metrics` tells, whole minutes; none tells none.
+    pub gauge_window: Option<Duration>,
 }
 
 /// A server that has its ports and does not answer yet.
@@ -59,7 +65,7 @@ impl Server {
     /// `Io` naming the address that cannot be had.
     pub async fn bind(monitor: Arc<Monitor>, options: ServerOptions) -> Result<Self> {
         let (grpc, grpc_addr) = listen(options.grpc_addr).await?;
-        let mut addresses = ServerOptions { grpc_addr, http_addr: None };
+        let mut addresses = ServerOptions { grpc_addr, http_addr: None, ..options };
         let mut http = None;
         if let Some(address) = options.http_addr {
             let (listener, address) = listen(address).await?;
@@ -81,7 +87,8 @@ impl Server {
     /// `Io` if a listener fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<()> {
         let (drain, draining) = watch::channel(false);
-        let shared = Arc::new(Shared::new(self.monitor, draining));
+        let shared = Shared::new(self.monitor, self.addresses.gauge_window, draining);
+        let shared = Arc::new(shared);
         let health = HealthReporter::new();
         set_health(&health, tonic_health::ServingStatus::Serving).await;
         let grpc = grpc(shared.clone(), &health, self.grpc)?;

@@ -152,7 +152,7 @@ pub(crate) fn drift_report(report: v1::QueryDriftResponse) -> Result<DriftReport
             undefined: result.undefined.map(Cow::Owned),
             details: in_order(result.details),
             verdict: result.verdict.map(verdict),
-            explanation: result.explanation.map(explain::explanation),
+            explanation: result.explanation.map(explain::explanation).map(Box::new),
         })
     };
     let window = |window: v1::DriftWindow| {
@@ -224,7 +224,7 @@ pub(crate) fn write_drift_report(report: DriftReport) -> v1::QueryDriftResponse 
             .map(|(name, value)| (name.into_owned(), value))
             .collect(),
         verdict: result.verdict.map(write_verdict),
-        explanation: result.explanation.map(explain::write_explanation),
+        explanation: result.explanation.map(|known| explain::write_explanation(*known)),
     };
     let window = |window: DriftWindow| v1::DriftWindow {
         window: Some(model::write_window(window.start, window.end)),
@@ -602,7 +602,7 @@ mod tests {
             undefined: None,
             details: vec![("p_adjusted".into(), 0.5)],
             verdict,
-            explanation: Some(explanation()),
+            explanation: Some(Box::new(explanation())),
         };
         let share = |share, undefined: Option<&'static str>| DriftShare {
             method: undefined.is_none().then_some(Method::Psi),

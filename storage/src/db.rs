@@ -189,7 +189,7 @@ impl Db {
         refuse_without_catalog(&*vfs, &root)?;
         refuse_newer_logs(&*vfs, &root)?;
         let catalog = Catalog::open(vfs.clone(), &root)?;
-        let ledger = Ledger::open(&*vfs, &root)?;
+        let ledger = Ledger::new(vfs.clone(), &root);
         let contents = catalog.load()?;
         sweep(&*vfs, &root, &contents)?;
         let references = load_references(&*vfs, &root, &contents)?;

@@ -130,6 +130,8 @@ pub const TOUCHED_HOURS_MAX: usize = 1 << 18;
 /// Published rows that got labels and whose hours were not asked for yet, over all models (4 MB); of
 /// what goes beyond the whole day counts as touched.
 pub const TOUCHED_ROWS_MAX: usize = 1 << 20;
+/// Bytes of one key of the ledger: names of a few things, one after the other.
+pub const LEDGER_KEY_BYTES_MAX: usize = 4_096;
 /// Bytes of one record of the ledger.
 pub const LEDGER_VALUE_BYTES_MAX: usize = 16 << 20;
 /// Bytes that one section of a file of ours may unpack to.

@@ -14,9 +14,11 @@ mod operations;
 mod series;
 mod rules;
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
+use driftline_alerts::parse_duration;
+use driftline_storage::MINUTE_MICROS;
 
 pub use alerts::{
     AckArgs, AlertArgs, AlertFilterArgs, AlertHistoryArgs, AlertName, AlertsCommand, LettersArgs,
@@ -194,7 +196,14 @@ pub struct ServeArgs {
     /// Leave rules of alerts unevaluated and notices unsent; both wait for a server that does it
     #[arg(long)]
     pub no_alerts: bool,
+    /// Window of the drift and quality of models in /metrics, such as 1h or 1d; off leaves them out
+    #[arg(long, value_name = "WINDOW", default_value = "1h", value_parser = parse_gauge_window)]
+    pub metrics_window: GaugeWindow,
 }
+
+/// Length of the window whose values of models `/metrics` tells; none tells none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GaugeWindow(pub Option<Duration>);
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
@@ -264,6 +273,17 @@ impl Cli {
         }
         Ok(())
     }
+}
+
+fn parse_gauge_window(text: &str) -> Result<GaugeWindow, String> {
+    if text == "off" {
+        return Ok(GaugeWindow(None));
+    }
+    let window = parse_duration(text).map_err(|why| format!("{text:?} {why}, or off"))?;
+    if window < MINUTE_MICROS || window % MINUTE_MICROS != 0 {
+        return Err(format!("{text:?} must be whole minutes, such as 1h, or off"));
+    }
+    Ok(GaugeWindow(Some(Duration::from_micros(window.unsigned_abs()))))
 }
 
 fn parse_url(text: &str) -> Result<String, String> {
