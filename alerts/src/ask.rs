@@ -76,8 +76,9 @@ impl Ask {
             }
             Figure::Performance(metric) => Some(performance(scope, Some(metric))),
             Figure::Volume(_) => Some(performance(scope, None)),
-            Figure::Column(_) => Some(Self::Quality(QualityRequest {
+            Figure::Column(figure) => Some(Self::Quality(QualityRequest {
                 scope,
+                counts_only: figure.is_of_counts(),
                 features: measure.features.clone(),
                 reference: measure.reference.clone(),
                 ..QualityRequest::default()
@@ -125,6 +126,7 @@ impl Ask {
                 let mergeable = one.scope == other.scope && one.reference == other.reference;
                 if mergeable {
                     union_or_all(&mut one.features, &other.features);
+                    one.counts_only &= other.counts_only;
                 }
                 mergeable
             }

@@ -93,6 +93,11 @@ impl ColumnFigure {
         self == Self::UnseenRate
     }
 
+    /// Whether counts tell it, and no sums of values.
+    pub fn is_of_counts(self) -> bool {
+        !matches!(self, Self::Min | Self::Max | Self::Mean | Self::Std)
+    }
+
     /// Whether it compares with the reference by itself.
     pub fn needs_reference(self) -> bool {
         matches!(

@@ -75,7 +75,7 @@ fn alerts_of_a_benchmark_are_the_same_each_time() {
     let dir = tempfile::tempdir().unwrap();
     let lines = bench("alerts", dir.path());
     let found = names(&lines);
-    for name in ["alerts_parse", "alerts_ask", "alerts_step", "alerts_back_test"] {
+    for name in ["alerts_parse", "alerts_apply", "alerts_round", "alerts_back_test"] {
         assert!(found.contains(name), "{name} in {found:?}");
     }
     let last = lines.iter().find(|line| line["what"] == "alerts_back_test").unwrap();

@@ -104,7 +104,10 @@ fn of_rows(
     };
     let mut gathered = tallies(snapshot, windows, &selection)?;
     let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
-    let (spreads, sums) = spread::spreads(snapshot, windows, &names, &gathered.left_out);
+    // Of no window spreads are read, and those of all are empty.
+    let spread = if request.counts_only { &[] } else { windows };
+    let (mut spreads, sums) = spread::spreads(snapshot, spread, &names, &gathered.left_out);
+    spreads.resize(windows.len(), vec![Spread::default(); names.len()]);
     let mut reads = Reads { sums, ..gathered.reads.clone() };
     let mut cardinalities = Cardinalities::default();
     if request.exact {

@@ -423,6 +423,7 @@ impl QualityArgs {
             reference: self.reference.clone(),
             explain: self.explain,
             exact: self.exact,
+            counts_only: false,
         })
     }
 }

@@ -6,12 +6,11 @@
 
 use std::fmt::Write as _;
 
-use driftline_alerts::{
-    BackTest, Board, Evaluation, RuleSet, Syntax, back_test, check, groups, observe, window_at,
-};
+use driftline_alerts::{AlertState, BackTest, RuleSet, Syntax, back_test, check};
 use driftline_query::ReferenceName;
 use driftline_storage::{
-    DAY_MICROS, Declaration, Error, ErrorKind, PredictionBatch, ReferenceRows, Result,
+    DAY_MICROS, Declaration, Error, ErrorKind, MINUTE_MICROS, PredictionBatch, ReferenceRows,
+    Result,
 };
 
 use super::{
@@ -21,6 +20,7 @@ use super::{
 };
 use crate::{
     Monitor,
+    alerting::{AlertFilter, Apply},
     cli::{args::BenchArgs, outcome::Outcome, progress::Progress, rules::Asked},
     workload::{BLOCK_ROWS, LABELS_MAX, START, Shape, Workload},
 };
@@ -34,7 +34,9 @@ const ROWS: u32 = 1_000;
 /// Rows of the reference of each.
 const REFERENCE_ROWS: u32 = 1_000;
 /// Rounds that are measured.
-const ROUNDS: usize = 5;
+const ROUNDS: i64 = 5;
+/// Time between them, that of the rules, in microseconds.
+const EVERY: i64 = 5 * MINUTE_MICROS;
 /// Back-tests that are measured.
 const BACK_TESTS: usize = 3;
 /// Writes under way at once.
@@ -116,59 +118,46 @@ fn told(run: &BackTest) -> String {
     )
 }
 
-/// Evaluates all rules of many models once.
+/// Evaluates all rules of many models once, as a server does every five minutes: queries, steps, and one
+/// durable write.
 fn round(args: &BenchArgs, dataset: &Dataset, report: &Report) -> Outcome {
     let models = (args.rules / RULES_OF_MODEL).max(1);
     let directory = dataset.scratch()?.join("alerts");
     let monitor = Monitor::open(&directory)?;
     let source = fill(&monitor, models, args.seed)?;
     let text = rules_of(models, args.rules, &source);
-    let (mut parsing, mut checking, mut planning) =
-        (Samples::default(), Samples::default(), Samples::default());
+    let (mut parsing, mut applying) = (Samples::default(), Samples::default());
     let set = parsing.time(|| read(&text))?;
-    let asked = Asked(&monitor);
-    checking.time(|| check(&set, &asked))?.map_err(wrong)?;
-    let all = || groups(set.rules.iter().enumerate());
-    let groups = planning.time(all);
-    let now = START + DAY_MICROS;
+    let options = Apply { by: "bench".to_owned(), ..Apply::default() };
+    applying.time(|| monitor.alerts().apply(set, &options))?.map_err(wrong)?;
     reset_peak();
-    let (mut asking, mut stepping) = (Samples::default(), Samples::default());
-    let mut board = Board::new(&set, []);
-    let mut judged = 0;
-    for round in 0..ROUNDS {
-        let evaluations = asking.time(|| -> Result<Vec<Evaluation>> {
-            let mut evaluations = Vec::with_capacity(set.rules.len());
-            for group in &groups {
-                let window = window_at(group.measure, now);
-                let answer = group.ask.answer(window, None, &asked)?;
-                for place in &group.rules {
-                    let Some(rule) = set.rules.get(*place) else { continue };
-                    let seen = observe(rule, &answer, None).into_iter();
-                    evaluations.extend(seen.map(|(window, seen)| Evaluation {
-                        rule: *place,
-                        window,
-                        seen,
-                    }));
-                }
-            }
-            Ok(evaluations)
-        })?;
-        let at = now + i64::try_from(round).unwrap_or(0);
-        judged = stepping.time(|| board.tick(at, &evaluations)).len();
+    let (mut first, mut warm) = (Samples::default(), Samples::default());
+    for round in 0..=ROUNDS {
+        // All windows are over, and the shifts between rules too.
+        let now = START + DAY_MICROS / 2 + round * EVERY + MINUTE_MICROS;
+        let samples = if round == 0 { &mut first } else { &mut warm };
+        samples.time(|| monitor.alerts().evaluate(now))?;
     }
+    let status = monitor.alerts().status();
+    let wanted = u64::from(args.rules) * (ROUNDS.unsigned_abs() + 1);
+    if status.totals.failed > 0 || status.totals.evaluations < wanted {
+        let text = format!("{wanted} evaluations were due, and are {:?}", status.totals);
+        return Err(corrupt(&text).into());
+    }
+    let alerts = monitor.alerts().list(&AlertFilter::default())?;
+    let firing = alerts.iter().filter(|alert| alert.state == AlertState::Firing).count();
     let rows = u64::from(models) * u64::from(ROWS);
     let peak = peak_rss_mb();
     let line = |what, samples: &Samples| {
         let wall = samples.wall_ms(0.5).unwrap_or(f64::NAN);
         Line::new(what, rows, wall, "ms").walls(samples).peak(peak)
     };
-    let note = format!("{} rules of {models} models from TOML", set.rules.len());
+    let note = format!("{} rules of {models} models from TOML", args.rules);
     report.say(&line("alerts_parse", &parsing).note(note))?;
-    report.say(&line("alerts_check", &checking))?;
-    let note = format!("{} groups that share a query", groups.len());
-    report.say(&line("alerts_group", &planning).note(note))?;
-    report.say(&line("alerts_ask", &asking).note("all queries of a round, by one thread"))?;
-    report.say(&line("alerts_step", &stepping).note(format!("{judged} alerts")))?;
+    report.say(&line("alerts_apply", &applying).note("checked against the models, and stored"))?;
+    report.say(&line("alerts_round_first", &first))?;
+    let note = format!("{} alerts, of which {firing} fire, by one thread, written", alerts.len());
+    report.say(&line("alerts_round", &warm).note(note))?;
     Ok(())
 }
 
