@@ -1,5 +1,7 @@
 //! Queries over a source of a few series whose values can be computed by hand.
 
+use proptest::prelude::*;
+
 use crate::{
     Data, ErrorKind, Labels, NAME, Notes, Points, Query, Result, Selector, Series, Source,
     read_selector,
@@ -274,4 +276,63 @@ fn selectors_alone_are_read_for_discovery() {
 fn notes_of_the_source_come_once() {
     let answer = Query::read("psi + psi").and_then(|query| query.instant(&table(), 0));
     assert_eq!(answer.expect("answers").notes.infos, ["read"]);
+}
+
+/// Pieces of queries, whole and broken.
+const PIECES: [&str; 40] = [
+    "psi",
+    "rows",
+    "{model=\"a\"}",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    "[1m]",
+    "[1m:10s]",
+    "[1m:]",
+    "sum",
+    "topk",
+    "by",
+    "(model)",
+    "without",
+    "on",
+    "ignoring",
+    "group_left",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "^",
+    "==",
+    ">",
+    "bool",
+    "and",
+    "or",
+    "unless",
+    "offset",
+    "1d",
+    "@",
+    "start()",
+    "0x1F",
+    "1e3",
+    "max_over_time(",
+    "\"\\x\"",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_text_panics(pieces in prop::collection::vec(0..PIECES.len(), 0..12), odd in ".{0,8}") {
+        let words: Vec<&str> = pieces.iter().map(|piece| PIECES[*piece]).collect();
+        for text in [words.join(" "), words.concat(), format!("{} {odd}", words.join(" ")), odd] {
+            if let Ok(query) = Query::read(&text) {
+                let _ = query.instant(&table(), 50_000);
+                let _ = query.range(&table(), 0, 50_000, 20_000);
+            }
+        }
+    }
 }

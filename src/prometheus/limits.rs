@@ -9,7 +9,7 @@ pub(super) const SAMPLES_MAX: usize = 5_000_000;
 /// Ends of windows that one selector asks of a model: a year of hours, a month of five minutes.
 pub(super) const WINDOWS_MAX: usize = 20_000;
 /// Instants that ranges of one selector look at, those that several look at counted each time.
-pub(super) const RANGE_INSTANTS_MAX: usize = 2_000_000;
+pub(super) const RANGE_INSTANTS_MAX: usize = 1_000_000;
 /// Questions to the database in one request: a window of a day every minute of a day takes 1,440.
 pub(super) const QUERIES_MAX: usize = 5_000;
 /// Rows that one request may read where partials cannot answer: about a second.

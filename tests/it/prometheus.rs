@@ -316,6 +316,10 @@ fn the_catalog_tells_which_series_there_are() {
     );
     let windows = texts(&get(&server, "label/window/values", &[]));
     assert!(windows.contains(&"1d".to_owned()), "{windows:?}");
+    assert_eq!(texts(&get(&server, "labels", &[])).len(), 8);
+    assert_eq!(texts(&get(&server, "label/version/values", &[])), ["1", "2"]);
+    let week = [("match[]", "{model=\"fraud\",version=\"1\"}")];
+    assert_eq!(texts(&get(&server, "label/quantile/values", &week)).len(), 5);
     let labels = texts(&get(&server, "labels", &[("match[]", "driftline_psi")]));
     assert_eq!(labels, ["__name__", "feature", "model", "reference", "version", "window"]);
     let series = get(&server, "series", &[("match[]", "driftline_psi{feature=~\"[xs].*\"}")]);
@@ -416,4 +420,86 @@ fn scrapes_tell_the_latest_values_in_both_formats() {
     let off = Server::start_with(&dir.path().join("demo2"), &["--metrics-window", "off"]);
     let (_, text) = ask(&off, "GET", "/metrics", "");
     assert!(!text.contains("driftline_models_left_out") && text.contains("driftline_head_rows"));
+}
+
+const RULES: &str = r#"
+[[rule]]
+name = "x-drift"
+model = "fraud"
+metric = "psi"
+feature = "x"
+window = "1d"
+when = "> 0.001"
+severity = "critical"
+labels = { team = "red" }
+runbook_url = "http://127.0.0.1/drift"
+
+[[rule]]
+name = "quiet"
+model = "fraud"
+metric = "psi"
+feature = "*"
+window = "1d"
+when = "> history + 8 sd"
+
+[[rule]]
+name = "both"
+all_of = ["x-drift", "quiet"]
+"#;
+
+#[test]
+fn rules_and_their_alerts_are_told_as_prometheus_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = imported(dir.path());
+    let file = dir.path().join("rules.toml");
+    fs::write(&file, RULES).unwrap();
+    run(&target, &["rules", "apply", file.to_str().unwrap()]);
+    let server = Server::start(&dir.path().join("db"));
+    // The service catches up with the windows of March.
+    let began = std::time::Instant::now();
+    let alerts = loop {
+        let healthy = get(&server, "rules", &[("rule_name[]", "x-drift")])["data"]["groups"][0]["rules"]
+            [0]["health"]
+            == "ok";
+        let alerts = get(&server, "alerts", &[])["data"]["alerts"].as_array().unwrap().clone();
+        if healthy && !alerts.is_empty() {
+            break alerts;
+        }
+        assert!(began.elapsed().as_secs() < 120, "nothing fires");
+        std::thread::yield_now();
+    };
+    let alert = &alerts[0];
+    assert_eq!((alerts.len(), &alert["state"]), (1, &"firing".into()), "{alerts:?}");
+    let labels = serde_json::json!({
+        "alertname": "x-drift", "model": "fraud", "feature": "x", "severity": "critical", "team": "red"
+    });
+    assert_eq!(alert["labels"], labels);
+    assert_eq!(alert["annotations"]["runbook_url"], "http://127.0.0.1/drift");
+    assert_eq!(alert["activeAt"], "2026-03-03T00:00:00Z", "the end of the window that breached");
+    // The query that stands for the rule gives the alert's series.
+    let groups = get(&server, "rules", &[])["data"]["groups"].as_array().unwrap().clone();
+    let names: Vec<&str> = groups.iter().map(|group| group["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["composites", "fraud"]);
+    let rule = groups[1]["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|rule| rule["name"] == "x-drift")
+        .unwrap();
+    let of = |field: &str| rule[field].as_str().unwrap();
+    assert_eq!((of("type"), of("state"), of("health")), ("alerting", "firing", "ok"), "{rule}");
+    assert_eq!(rule["alerts"].as_array().unwrap().len(), 1);
+    assert_eq!(groups[1]["interval"], 86_400.0);
+    let found = instant(&server, of("query"), DAY + 2 * 86_400);
+    assert_eq!((found.len(), found[0].0["feature"].as_str()), (1, Some("x")));
+    let one = get(&server, "rules", &[("rule_name[]", "quiet"), ("exclude_alerts", "true")]);
+    let one = &one["data"]["groups"][0]["rules"];
+    assert_eq!((one.as_array().unwrap().len(), &one[0]["state"]), (1, &"inactive".into()));
+    assert!(one[0]["query"].as_str().unwrap().starts_with("psi > history"), "{one}");
+    let none = get(&server, "rules", &[("type", "record")]);
+    assert_eq!(none["data"]["groups"], serde_json::json!([]));
+    let (status, kind, text) = refuse(&server, "rules", &[("type", "x")]);
+    assert!((status, kind.as_str()) == (400, "bad_data") && text.contains("alert or record"));
+    let (_, text) = ask(&server, "GET", "/metrics", "");
+    assert!(text.contains("driftline_alert_state{"), "{text}");
 }

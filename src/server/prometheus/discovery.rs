@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use driftline_promql::{NAME, Notes, Selector, read_selector};
+use driftline_alerts::ColumnFigure;
+use driftline_promql::{Labels, Matcher, NAME, Notes, Operator, Selector};
+use driftline_query::Method;
 
 use crate::{
     prometheus::{Discovery, Metric, discover},
@@ -15,8 +17,9 @@ use super::{
     params::Params,
 };
 
-/// What clients ask that want all.
-const ALL: &str = "{__name__=~\"driftline_.+\"}";
+/// The labels of all metrics.
+const LABELS: [&str; 8] =
+    [NAME, "class", "feature", "model", "quantile", "reference", "version", "window"];
 
 fn found(shared: &Shared, selectors: &[Selector], all_windows: bool) -> Result<Discovery, Failure> {
     let mut found = Discovery::default();
@@ -36,12 +39,6 @@ fn cut<T>(all: &mut Vec<T>, limit: Option<usize>, is_cut: bool) -> Notes {
     notes
 }
 
-/// The selectors of a request, or one that means everything.
-fn selectors(params: &Params) -> Result<Vec<Selector>, Failure> {
-    let stated = params.selectors()?;
-    if stated.is_empty() { Ok(vec![read_selector(ALL)?]) } else { Ok(stated) }
-}
-
 /// `/api/v1/series`
 pub(super) fn series(shared: &Shared, params: &Params) -> Result<Outcome, Failure> {
     let selectors = params.selectors()?;
@@ -56,10 +53,17 @@ pub(super) fn series(shared: &Shared, params: &Params) -> Result<Outcome, Failur
 
 /// `/api/v1/labels`
 pub(super) fn labels(shared: &Shared, params: &Params) -> Result<Outcome, Failure> {
-    let found = found(shared, &selectors(params)?, false)?;
-    let names: BTreeSet<&str> =
-        found.series.iter().flat_map(|labels| labels.iter().map(|(name, _)| name)).collect();
-    let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    let stated = params.selectors()?;
+    let names: BTreeSet<String> = if stated.is_empty() {
+        LABELS.map(str::to_owned).into_iter().collect()
+    } else {
+        let found = found(shared, &stated, false)?;
+        let names = |labels: &Labels| -> Vec<String> {
+            labels.iter().map(|(name, _)| name.to_owned()).collect()
+        };
+        found.series.iter().flat_map(names).collect()
+    };
+    let mut names: Vec<String> = names.into_iter().collect();
     let notes = cut(&mut names, params.limit("limit")?, false);
     Ok(Outcome::data(array(&names)).with(notes))
 }
@@ -70,15 +74,21 @@ pub(super) fn label_values(
     name: &str,
     params: &Params,
 ) -> Result<Outcome, Failure> {
-    let stated = params.selectors()?;
+    let mut selectors = params.selectors()?;
     let mut values: BTreeSet<String> = BTreeSet::new();
     let mut is_cut = false;
-    if name == NAME && stated.is_empty() {
+    if name == NAME && selectors.is_empty() {
         values.extend(Metric::all().map(Metric::name));
-    } else if name == "model" && stated.is_empty() {
-        values.extend(shared.monitor.models().iter().map(|model| model.name.clone()));
     } else {
-        let found = found(shared, &selectors(params)?, name == "window")?;
+        if selectors.is_empty() {
+            selectors.push(Selector::default());
+        }
+        for selector in &mut selectors {
+            if !selector.asks(NAME) {
+                selector.matchers.extend(standing_for(name));
+            }
+        }
+        let found = found(shared, &selectors, name == "window")?;
         is_cut = found.is_cut;
         values.extend(found.series.iter().map(|labels| labels.get(name).to_owned()));
         values.remove("");
@@ -86,6 +96,19 @@ pub(super) fn label_values(
     let mut values: Vec<String> = values.into_iter().collect();
     let notes = cut(&mut values, params.limit("limit")?, is_cut);
     Ok(Outcome::data(array(&values)).with(notes))
+}
+
+/// A matcher of the name of one metric that has all values of a label: a request for the features of all
+/// models need not go through all their metrics. None of a label that metrics do not share.
+fn standing_for(label: &str) -> Option<Matcher> {
+    let metric = match label {
+        "model" | "version" | "window" => Metric::Predictions,
+        "feature" => Metric::Column(ColumnFigure::NullRate),
+        "reference" => Metric::Drift(Method::Psi),
+        "quantile" => Metric::Latency,
+        _ => return None,
+    };
+    Some(Matcher { label: NAME.to_owned(), operator: Operator::Equal, value: metric.name() })
 }
 
 /// `/api/v1/metadata`
