@@ -15,11 +15,11 @@ use crate::{
     binner::Binner,
     command::{Command, LabelReceipt, LabelsWrite, NewRows, PredictionReceipt, PredictionsWrite},
     error::{Error, Result},
-    head::{LateLabel, VersionHead, VersionKey, prepare},
-    labels::{Applied, LabelEntry, Truth},
+    head::{VersionHead, VersionKey, prepare},
+    labelling::{HeadRows, give_labels},
     producers::{Answered, Producer, ProducerKey},
     record::{self, LoggedLabels, Record},
-    row_index::RowIndex,
+    row_index::{RowIndex, read_index, write_index},
     schema::Schema,
     state::{Shared, State, gone},
     targets::{Targets, truths},
@@ -353,28 +353,30 @@ impl Writer {
     }
 
     /// Counts rows and links them into the head. A label that waits goes to the first prediction of
-    /// its id.
+    /// its id, which touches no other hour.
     fn link(&mut self, key: &VersionKey, hashes: &[u64], rows: PredictionBatch) {
         let Some(binner) = self.binners.get_mut(key) else { return };
         let prepared = prepare(rows, binner);
+        let hours = prepared.hours();
         let mut state = self.shared.write();
         let State { active, waiting, .. } = &mut *state;
         let Some(head) = active.versions.get_mut(key) else { return };
         let base = head.apply(prepared);
-        if waiting.is_empty(&key.0) {
-            return;
-        }
-        for (row, hash) in (base..).zip(hashes) {
-            for entry in waiting.claim(&key.0, *hash) {
-                head.label(row, &entry);
+        if !waiting.is_empty(&key.0) {
+            for (row, hash) in (base..).zip(hashes) {
+                for entry in waiting.claim(&key.0, *hash) {
+                    head.label(row, &entry);
+                }
             }
         }
+        drop(state);
+        self.shared.touches.note(&key.0, &hours);
     }
 
     fn apply_labels(&self, mut write: LabelsWrite, first: u64) {
         let mut receipt = LabelReceipt { unchanged: write.unchanged, ..LabelReceipt::default() };
         let truths = truths(&write.labels.truths);
-        loop {
+        let hours = loop {
             if let Err(error) = self.find_again(&mut write) {
                 // The log has them, and what it has must not be passed by.
                 self.shared.poison(&error.to_string());
@@ -383,9 +385,13 @@ impl Writer {
             }
             let mut state = self.shared.write();
             if state.epoch == write.targets.epoch {
-                give_labels(&mut state, &write, first, &truths, &mut receipt);
-                break;
+                break give_labels(&mut state, &write, first, &truths, &mut receipt);
             }
+        };
+        self.shared.touches.note(&write.model, &hours);
+        for (segment, targets) in &write.targets.segments {
+            let rows = targets.iter().map(|target| target.row);
+            self.shared.touches.note_labelled(&write.model, segment, rows);
         }
         if let Some(producer) = &write.producer {
             let key = producer_key(producer, &write.model, "");
@@ -477,95 +483,6 @@ impl Writer {
 
 fn producer_key(producer: &Producer, model: &str, version: &str) -> ProducerKey {
     ProducerKey { model: model.to_owned(), version: version.to_owned(), id: producer.id.clone() }
-}
-
-/// The rows of a model's heads by id, of the active and the frozen one.
-struct HeadRows<'a>(Vec<std::sync::RwLockReadGuard<'a, RowIndex>>);
-
-impl<'a> HeadRows<'a> {
-    fn of(state: &'a State, model: &str) -> Self {
-        let versions = state.heads().flat_map(|head| &head.versions);
-        let mine = versions.filter(|(key, _)| key.0 == model);
-        Self(mine.map(|(_, head)| read_index(&head.index)).collect())
-    }
-
-    fn have(&self, hash: u64) -> bool {
-        self.0.iter().any(|index| index.rows(hash).next().is_some())
-    }
-}
-
-/// Gives labels to their predictions, in whichever versions have them; others wait.
-fn give_labels(
-    state: &mut State,
-    write: &LabelsWrite,
-    first: u64,
-    truths: &[Truth],
-    receipt: &mut LabelReceipt,
-) {
-    let stored = write.targets.stored(truths.len());
-    let labels = &write.labels;
-    let entries = labels.hashes.iter().zip(&labels.times).zip(truths).zip(&stored);
-    for (seq, (((hash, time), truth), stored)) in (first..).zip(entries) {
-        let entry = LabelEntry {
-            seq,
-            hash: *hash,
-            time: *time,
-            arrived: labels.arrived,
-            truth: truth.clone(),
-        };
-        match label_heads(state, &write.model, &entry) {
-            Some(Applied::Known) if !stored => receipt.unchanged += 1,
-            found if *stored || found.is_some() => receipt.matched += 1,
-            _ => {
-                receipt.waiting += 1;
-                state.waiting.add(&write.model, &entry);
-            }
-        }
-    }
-    write.targets.apply(first, &labels.times, truths);
-    if !labels.hashes.is_empty() {
-        *state.label_batches.entry(write.model.clone()).or_default() += 1;
-    }
-    state.active.labels += labels.hashes.len();
-}
-
-/// Gives a label to its predictions in the heads.
-fn label_heads(state: &mut State, model: &str, entry: &LabelEntry) -> Option<Applied> {
-    let mut found = None;
-    let mine = (model.to_owned(), String::new());
-    let of_model = |key: &VersionKey| key.0 == model;
-    for (_, head) in
-        state.active.versions.range_mut(mine.clone()..).take_while(|(k, _)| of_model(k))
-    {
-        found = label_rows(head, entry).or(found);
-    }
-    let Some(frozen) = &mut state.frozen else { return found };
-    for (key, head) in frozen.versions.range_mut(mine..).take_while(|(k, _)| of_model(k)) {
-        if let Some(applied) = label_rows(head, entry) {
-            found = Some(applied);
-            frozen.late.push(LateLabel { key: key.clone(), entry: entry.clone() });
-        }
-    }
-    found
-}
-
-/// Gives rows of a head a label. Returns what became of it, a change before what was known.
-fn label_rows(head: &mut VersionHead, entry: &LabelEntry) -> Option<Applied> {
-    let rows: Vec<u32> = read_index(&head.index).rows(entry.hash).collect();
-    let mut found = None;
-    for row in rows {
-        let applied = head.label(row, entry);
-        found = if found == Some(Applied::Known) || found.is_none() { applied } else { found };
-    }
-    found
-}
-
-fn read_index(index: &std::sync::RwLock<RowIndex>) -> std::sync::RwLockReadGuard<'_, RowIndex> {
-    index.read().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn write_index(index: &std::sync::RwLock<RowIndex>) -> std::sync::RwLockWriteGuard<'_, RowIndex> {
-    index.write().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn keep_rows(write: &mut PredictionsWrite, rows: &[u32]) {

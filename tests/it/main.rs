@@ -3,6 +3,7 @@
 //! Tests that need the shared data sets say that they were skipped where those are not there.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod alerts;
 mod bad_days;
 mod bench;
 mod bins;
@@ -21,11 +22,13 @@ mod grpc;
 mod maintenance;
 mod operations;
 mod program;
+mod prometheus;
 mod quality;
 mod slices;
 mod tags;
 mod shifts;
 mod series;
+mod rule_examples;
 mod rules;
 mod shadow;
 mod tidy;

@@ -19,6 +19,8 @@ pub enum BenchKind {
     Fleet,
     /// Slices, groups, fairness, operations and scores of a model of two classes
     Slices,
+    /// Evaluating many rules once, and rules over a month
+    Alerts,
     /// Nothing: makes the data of the others in --data-dir
     Data,
 }
@@ -33,6 +35,7 @@ impl BenchKind {
             Self::Recovery => "recovery",
             Self::Fleet => "fleet",
             Self::Slices => "slices",
+            Self::Alerts => "alerts",
             Self::Data => "data",
         }
     }
@@ -73,6 +76,10 @@ pub struct BenchArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=60))]
     pub every: u32,
+    /// Rules of alerts that are evaluated, 50 of each model
+    #[arg(long, value_name = "N", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rules: u32,
 }
 
 impl BenchArgs {

@@ -37,6 +37,9 @@ fn serve_and_demo_own_their_directory() {
     let Command::Serve(args) = cli.command else { panic!("serve") };
     assert_eq!(args.grpc_addr.to_string(), "127.0.0.1:7447");
     assert_eq!(args.http_addr.to_string(), "127.0.0.1:7448");
+    assert!(!args.no_alerts);
+    let cli = good("serve --data-dir d --no-alerts");
+    assert!(matches!(cli.command, Command::Serve(args) if args.no_alerts));
     good("serve --data-dir d --grpc-addr 0.0.0.0:1 --http-addr [::1]:2");
     good("demo");
     let cli = good("demo --data-dir d --serve");
@@ -88,8 +91,8 @@ fn global_options_stand_before_or_after_the_command() {
     let before = good("--data-dir d --format csv models list").global;
     let after = good("models list --data-dir d --format csv").global;
     assert_eq!((before.data_dir, before.format), (after.data_dir, after.format));
-    assert_eq!(good("models list").global.format, Format::Table);
-    assert_eq!(good("models list --format json").global.format, Format::Json);
+    assert_eq!(good("models list").global.format(), Format::Table);
+    assert_eq!(good("models list --format json").global.format(), Format::Json);
     wrong("models list --format yaml", "table, json, csv");
 }
 
