@@ -17,8 +17,8 @@ takes less.
 Evidently wants an older pandas, so PYTHON is that of an environment with requirements-evidently.txt;
 without it Evidently is left out. Its PSI and JS are over bins that depend on the window, so what is
 compared with its answers is driftline's `--as evidently`, which reads rows and whose CPU time,
-process and opening included, stands beside; its ks is a p-value, compared with that of `--exact`. The
-ratio is to the answer that driftline gives from partials by its own definition.
+process and opening included, stands beside. Its ks is a p-value, that of a limit, compared with the one
+of `--exact` to 2e-3. The ratio is to the answer that driftline gives from partials by its own definition.
 """
 
 import argparse
@@ -58,6 +58,8 @@ SCORES = ["roc_auc", "pr_auc", "log_loss", "brier"]
 RUNS_MIN, RUNS_MAX = 3, 50
 CPU_WANTED_MS = 2_000
 TOLERANCE = 1e-9
+# scipy's p-value of KS for large samples is a limit that driftline's does not take.
+TOLERANCE_OF_P = 2e-3
 
 
 def questions(data):
@@ -232,12 +234,12 @@ def fast_answer_is_right(driftline, data, what, window, exact):
     return rows, near
 
 
-def same(got, want):
+def same(got, want, tolerance=TOLERANCE):
     if len(got) != len(want):
         return False
     if got and isinstance(got[0], list):
         return got == want
-    return all(abs(a - b) <= TOLERANCE * max(1, abs(b)) for a, b in zip(got, want))
+    return all(abs(a - b) <= tolerance * max(1, abs(b)) for a, b in zip(got, want))
 
 
 def table(rows):
@@ -338,7 +340,8 @@ def judge(line, driftline, data, own):
     differs = False
     if answer is not None:
         exact, cpu_ms = own_answer(driftline, data, what, window)
-        line["same"] = same(answer, exact)
+        tolerance = TOLERANCE_OF_P if what.startswith("evidently_ks") else TOLERANCE
+        line["same"] = same(answer, exact, tolerance)
         if what.startswith("evidently"):
             line["driftline_same_cpu_ms"] = cpu_ms
             line["largest_difference"] = max(abs(a - b) for a, b in zip(answer, exact))
