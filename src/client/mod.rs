@@ -256,8 +256,8 @@ impl Client {
     /// # Errors
     /// As [`crate::Monitor::drift`].
     pub fn drift(&self, request: &DriftRequest) -> Result<DriftReport> {
-        let request = wire::query::write_drift_request(request);
-        wire::query::drift_report(self.wait(self.query_service().query_drift(request))?)
+        let request = wire::drift::write_drift_request(request);
+        wire::drift::drift_report(self.wait(self.query_service().query_drift(request))?)
     }
 
     /// How good predictions were whose labels are known.

@@ -40,8 +40,8 @@ impl QueryService for Queries {
     ) -> Result<Response<v1::QueryDriftResponse>, Status> {
         let request = request.into_inner();
         self.ask(request.scope.clone().as_ref(), move |monitor| {
-            let report = monitor.drift(&wire::query::drift_request(request)?)?;
-            Ok(wire::query::write_drift_report(report))
+            let report = monitor.drift(&wire::drift::drift_request(request)?)?;
+            Ok(wire::drift::write_drift_report(report))
         })
         .await
     }

@@ -17,6 +17,7 @@ mod verdict;
 mod performance;
 mod scope;
 pub(crate) mod query;
+pub(crate) mod drift;
 pub(crate) mod operations;
 pub(crate) mod fairness;
 pub(crate) mod compare;

@@ -17,6 +17,8 @@ pub enum BenchKind {
     Recovery,
     /// Many model versions with a row a second each
     Fleet,
+    /// Slices, groups, fairness, operations and scores of a model of two classes
+    Slices,
     /// Evaluating many rules once, and rules over a month
     Alerts,
     /// Nothing: makes the data of the others in --data-dir
@@ -32,6 +34,7 @@ impl BenchKind {
             Self::Labels => "labels",
             Self::Recovery => "recovery",
             Self::Fleet => "fleet",
+            Self::Slices => "slices",
             Self::Alerts => "alerts",
             Self::Data => "data",
         }
@@ -58,6 +61,9 @@ pub struct BenchArgs {
     /// Seed of the data
     #[arg(long, value_name = "N", default_value_t = 7)]
     pub seed: u64,
+    /// Two classes instead of three, and slices by c1 declared, as for `bench slices`
+    #[arg(long)]
+    pub binary: bool,
     /// Model versions of a fleet
     #[arg(long, value_name = "N", default_value_t = 1_000,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -85,7 +91,8 @@ impl BenchArgs {
     /// The data of the benchmarks of one model.
     pub fn shape(&self) -> Shape {
         let features = self.features.unwrap_or(20);
-        Shape { rows: self.rows, features, days: self.days, seed: self.seed }
+        let binary = self.binary || self.kind == Some(BenchKind::Slices);
+        Shape { rows: self.rows, features, days: self.days, seed: self.seed, binary }
     }
 }
 

@@ -164,7 +164,13 @@ fn round(args: &BenchArgs, dataset: &Dataset, report: &Report) -> Outcome {
 /// Makes the models of the round, each with a reference, a day of predictions and their labels.
 fn fill(monitor: &Monitor, models: u32, seed: u64) -> Result<Workload> {
     // Blocks are of a month of this many rows; the first block is taken, and its times are set anew.
-    let shape = Shape { rows: BLOCK_ROWS.min(LABELS_MAX), features: FEATURES, days: 1, seed };
+    let shape = Shape {
+        rows: BLOCK_ROWS.min(LABELS_MAX),
+        features: FEATURES,
+        days: 1,
+        seed,
+        binary: false,
+    };
     let source = Workload::new(shape);
     let picked: Vec<u32> = (0..ROWS).collect();
     let mut batch = source.block(0).take(&picked);

@@ -9,8 +9,10 @@ mod child;
 mod dataset;
 mod ingest;
 mod plain;
+mod plain_scores;
 mod check;
 mod query;
+mod slices;
 mod labels;
 mod recovery;
 mod fleet;
@@ -76,6 +78,7 @@ fn run(kind: BenchKind, args: &BenchArgs, dataset: &mut Dataset, format: Format)
     match kind {
         BenchKind::Ingest => ingest::ingest(dataset, &report()?),
         BenchKind::Query => query::query(dataset, &report()?),
+        BenchKind::Slices => slices::slices(dataset, &report()?),
         BenchKind::Labels => labels::labels(dataset, &report()?),
         BenchKind::Recovery => recovery::recovery(dataset, &report()?),
         BenchKind::Fleet => fleet::fleet(args, dataset, &report()?),
