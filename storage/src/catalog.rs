@@ -10,6 +10,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
+    ops::RangeInclusive,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -23,8 +24,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
+    arrivals::{Arrivals, Buckets},
     error::{Error, ErrorKind, Result},
-    files,
+    files, limits,
     manifest::{ModelRecord, ReferenceRecord, SegmentRecord, StateRecord, StoredSegment, Written},
     producers::{ProducerKey, ProducerRecord},
     schema::Schema,
@@ -41,6 +43,7 @@ const REDB_RECOVERY_REQUIRED: u8 = 2;
 
 type Text = TableDefinition<'static, &'static str, &'static [u8]>;
 type Number = TableDefinition<'static, u64, &'static [u8]>;
+type Arrived = TableDefinition<'static, (&'static str, &'static str, i64), &'static [u8]>;
 
 const META: Text = TableDefinition::new("meta");
 const MODELS: Text = TableDefinition::new("models");
@@ -52,6 +55,8 @@ const SCHEMAS: Number = TableDefinition::new("schemas");
 const PRODUCERS: Text = TableDefinition::new("producers");
 /// Bytes written by model.
 const WRITTEN: Text = TableDefinition::new("written");
+/// What came in by model, version and day of arrival.
+const ARRIVALS: Arrived = TableDefinition::new("arrivals");
 const STATE_KEY: &str = "state";
 const FORMAT_KEY: &str = "format_version";
 
@@ -72,6 +77,8 @@ pub struct Change {
     pub producers: BTreeMap<ProducerKey, Option<ProducerRecord>>,
     /// Bytes written by model, to be added.
     pub written: BTreeMap<String, Written>,
+    /// What came in by model and version, and by day and hour of arrival, to be added.
+    pub(crate) arrivals: BTreeMap<(String, String), BTreeMap<(i64, u8), Arrivals>>,
     /// The state to put.
     pub state: StateRecord,
 }
@@ -175,6 +182,22 @@ impl Catalog {
         }
     }
 
+    /// What came in on some days, by day, and how many seals the catalog has that of.
+    ///
+    /// # Errors
+    /// `Corruption`, `Io`.
+    pub(crate) fn arrivals(
+        &self,
+        keys: &[(String, String)],
+        days: &RangeInclusive<i64>,
+    ) -> Result<(Vec<(i64, Buckets)>, u64)> {
+        self.with(|database| {
+            let read = Reader { read: database.begin_read().at(&self.path)?, path: &self.path };
+            let state: StateRecord = read.by_text(META)?.remove(STATE_KEY).unwrap_or_default();
+            Ok((read.arrivals(keys, days)?, state.seals))
+        })
+    }
+
     /// Opens the database again after a failure. Returns whether the commit in doubt happened.
     fn open_again(&self, slot: &mut Slot) -> Result<bool> {
         let path = &self.path;
@@ -225,6 +248,9 @@ impl Catalog {
         let fresh = self.put_segments(&write, &change.segments)?;
         write.change_producers(&change.producers)?;
         write.add_written(&change.written)?;
+        for ((model, version), hours) in &change.arrivals {
+            write.add_arrivals((model, version), hours)?;
+        }
         write.write.commit().at(path)?;
         self.schemas.lock().unwrap_or_else(PoisonError::into_inner).extend(fresh);
         Ok(())
@@ -405,6 +431,7 @@ fn check_format(database: &Database, path: &Path) -> Result<u32> {
     for table in [REFERENCES, SEGMENTS, SCHEMAS] {
         write.write.open_table(table).at(path)?;
     }
+    write.write.open_table(ARRIVALS).at(path)?;
     write.write.commit().at(path)?;
     Ok(found.unwrap_or(FORMAT_VERSION))
 }
@@ -439,6 +466,24 @@ impl Reader<'_> {
             contents.segments.insert(id, record);
         }
         Ok((contents, schemas.into_keys().collect()))
+    }
+
+    fn arrivals(
+        &self,
+        keys: &[(String, String)],
+        days: &RangeInclusive<i64>,
+    ) -> Result<Vec<(i64, Buckets)>> {
+        let opened = self.read.open_table(ARRIVALS).at(self.path)?;
+        let mut found = Vec::new();
+        for (model, version) in keys {
+            let key = |day: &i64| (model.as_str(), version.as_str(), *day);
+            for entry in opened.range(key(days.start())..=key(days.end())).at(self.path)? {
+                let (key, value) = entry.at(self.path)?;
+                let (.., day) = key.value();
+                found.push((day, buckets(self.path, model, value.value())?));
+            }
+        }
+        Ok(found)
     }
 
     fn by_text<T: DeserializeOwned>(&self, table: Text) -> Result<BTreeMap<String, T>> {
@@ -529,6 +574,52 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Adds to the days of a version, puts the hours of days that are long past together, and lets go
+    /// of the oldest. Few go at a time: a clock that ran ahead once must not cost all of them.
+    fn add_arrivals(
+        &self,
+        (model, version): (&str, &str),
+        hours: &BTreeMap<(i64, u8), Arrivals>,
+    ) -> Result<()> {
+        let mut opened = self.write.open_table(ARRIVALS).at(self.path)?;
+        let mut days: BTreeMap<i64, Buckets> = BTreeMap::new();
+        for ((day, hour), arrivals) in hours {
+            if !days.contains_key(day) {
+                let known = opened.get((model, version, *day)).at(self.path)?;
+                let known = known.map(|value| buckets(self.path, model, value.value()));
+                days.insert(*day, known.transpose()?.unwrap_or_default());
+            }
+            days.entry(*day).or_default().add(*hour, arrivals);
+        }
+        let newest = days.keys().next_back().copied().unwrap_or(0);
+        let by_hour = newest.saturating_sub(limits::ARRIVAL_HOURS_DAYS);
+        let old = (model, version, i64::MIN)..(model, version, by_hour);
+        for entry in opened.range(old).at(self.path)?.rev() {
+            let (key, value) = entry.at(self.path)?;
+            let mut known = buckets(self.path, model, value.value())?;
+            if known.is_merged() {
+                break;
+            }
+            known.merge();
+            days.entry(key.value().2).or_insert(known);
+        }
+        for (day, buckets) in &days {
+            let value = with_checksum(&buckets.encode());
+            opened.insert((model, version, *day), value.as_slice()).at(self.path)?;
+        }
+        let kept = newest.saturating_sub(limits::ARRIVAL_DAYS_MAX);
+        let mut gone = Vec::new();
+        for entry in
+            opened.range((model, version, i64::MIN)..(model, version, kept)).at(self.path)?.take(2)
+        {
+            gone.push(entry.at(self.path)?.0.value().2);
+        }
+        for day in gone {
+            opened.remove((model, version, day)).at(self.path)?;
+        }
+        Ok(())
+    }
+
     fn add_written(&self, written: &BTreeMap<String, Written>) -> Result<()> {
         if written.is_empty() {
             return Ok(());
@@ -545,6 +636,11 @@ impl Writer<'_> {
         }
         Ok(())
     }
+}
+
+fn buckets(path: &Path, model: &str, value: &[u8]) -> Result<Buckets> {
+    let bytes = check(path, model, value)?;
+    Buckets::decode(bytes).map_err(|error| bad_entry(path, model, error.0))
 }
 
 fn bad_entry(path: &Path, key: &str, what: &str) -> Error {
