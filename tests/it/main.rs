@@ -3,6 +3,7 @@
 //! Tests that need the shared data sets say that they were skipped where those are not there.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod arrivals;
 mod bad_days;
 mod bench;
 mod bins;

@@ -6,6 +6,7 @@
 
 mod back_test;
 mod agreement;
+mod arrivals;
 mod chart;
 mod comparison;
 mod distribution;
@@ -35,6 +36,7 @@ mod tuning;
 use std::io::{self, IsTerminal as _};
 
 pub use agreement::agreement;
+pub use arrivals::arrivals;
 pub use back_test::back_test;
 pub use comparison::comparison;
 pub use distribution::distribution;
