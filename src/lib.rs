@@ -48,6 +48,7 @@
 //! # }
 //! ```
 
+pub mod alerting;
 mod monitor;
 mod wire;
 

@@ -15,9 +15,11 @@ use driftline_query::{
 use driftline_storage::{
     Arrivals, Damage, Db, Declaration, Error, Ids, LabelBatch, LabelReceipt, ModelRecord,
     ModelStats, Options, Pending, PredictionBatch, PredictionReceipt, Producer, Reference,
-    ReferenceRows, ReferenceSource, Result, Retention, Schema, SeriesPoint, Stats, Verified,
-    VersionRecord,
+    ReferenceRows, ReferenceSource, Result, Retention, Schema, SeriesPoint, Stats, Touched,
+    Verified, VersionRecord,
 };
+
+use crate::alerting::Alerts;
 
 /// What is told of a reference.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +63,8 @@ pub struct Compacted {
 /// An open database with its queries.
 #[derive(Debug)]
 pub struct Monitor {
-    db: Db,
+    db: Arc<Db>,
+    alerts: Alerts,
 }
 
 impl Monitor {
@@ -79,7 +82,13 @@ impl Monitor {
     /// # Errors
     /// As [`Monitor::open`].
     pub fn open_with(directory: &Path, options: Options) -> Result<Self> {
-        Ok(Self { db: Db::open(directory, options)? })
+        let db = Arc::new(Db::open(directory, options)?);
+        Ok(Self { alerts: Alerts::new(db.clone()), db })
+    }
+
+    /// Rules, the alerts that they have, and what is sent of them.
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
     }
 
     /// All models by name.
@@ -437,6 +446,12 @@ impl Monitor {
     /// As [`Monitor::drift`].
     pub fn agreement(&self, request: &AgreementRequest) -> Result<AgreementReport> {
         agreement(&self.db, request)
+    }
+
+    /// Which hours of event time of a model rows, labels and deletions have touched since the answer with
+    /// the mark `after`; 0 asks for the first time.
+    pub fn touched(&self, model: &str, after: u64) -> Touched {
+        self.db.touched(model, after)
     }
 
     /// Moves what is in memory into segments now, and waits for it.

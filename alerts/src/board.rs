@@ -1,6 +1,6 @@
 //! All alerts of a set, and one instant of them: what service and back-tests both run.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use driftline_storage::TimeRange;
 
@@ -13,7 +13,7 @@ use crate::{
     rule::{Rule, Subject},
     rule_set::RuleSet,
     state::State,
-    step::step_as,
+    step::advance,
 };
 
 /// A window of a rule that was measured.
@@ -33,7 +33,7 @@ pub struct Stepped {
     /// Place of the rule in its set.
     pub rule: usize,
     /// The feature, if each has an alert of its own.
-    pub feature: Option<String>,
+    pub feature: Option<Arc<str>>,
     /// The state before.
     pub before: AlertState,
     /// The state after.
@@ -50,8 +50,34 @@ pub struct Board<'a> {
     contents: Vec<ContentHash>,
     /// Places of rules, each after those that it names.
     order: Vec<usize>,
-    states: BTreeMap<(usize, Option<String>), State>,
+    /// The alerts of each rule.
+    alerts: Vec<Alerts>,
     told: States,
+}
+
+/// The states of the alerts of one rule.
+#[derive(Debug, Clone, Default)]
+struct Alerts {
+    /// That of a rule which has one alert.
+    whole: Option<State>,
+    /// Those of features.
+    features: BTreeMap<Arc<str>, State>,
+}
+
+impl Alerts {
+    fn get(&self, feature: Option<&str>) -> Option<&State> {
+        match feature {
+            Some(feature) => self.features.get(feature),
+            None => self.whole.as_ref(),
+        }
+    }
+
+    fn entry(&mut self, feature: Option<&Arc<str>>) -> &mut State {
+        match feature {
+            Some(feature) => self.features.entry(feature.clone()).or_default(),
+            None => self.whole.get_or_insert_default(),
+        }
+    }
 }
 
 impl<'a> Board<'a> {
@@ -64,20 +90,29 @@ impl<'a> Board<'a> {
         let names = set.rules.iter().enumerate().map(|(place, rule)| (rule.name.as_str(), place));
         let places: BTreeMap<&str, usize> = names.collect();
         let mut told = States::default();
-        let mut states = BTreeMap::new();
+        let mut alerts = vec![Alerts::default(); set.rules.len()];
         for (name, feature, state) in stored {
-            if let Some(place) = places.get(name.as_str()) {
-                told.set(&name, feature.as_deref(), state.state());
-                states.insert((*place, feature), state);
-            }
+            let place = places.get(name.as_str());
+            let Some(alerts) = place.and_then(|place| alerts.get_mut(*place)) else { continue };
+            told.set(&name, feature.as_deref(), state.state());
+            *alerts.entry(feature.map(Arc::from).as_ref()) = state;
         }
         let contents = set.rules.iter().map(Rule::content_hash).collect();
-        Self { set, contents, order: set.order(), states, told }
+        Self { set, contents, order: set.order(), alerts, told }
     }
 
     /// The state of an alert.
     pub fn state(&self, rule: usize, feature: Option<&str>) -> Option<&State> {
-        self.states.get(&(rule, feature.map(str::to_owned)))
+        self.alerts.get(rule)?.get(feature)
+    }
+
+    /// All states, by place of the rule and feature.
+    pub fn states(&self) -> impl Iterator<Item = (usize, Option<&str>, &State)> {
+        self.alerts.iter().enumerate().flat_map(|(rule, alerts)| {
+            let whole = alerts.whole.iter().map(move |state| (rule, None, state));
+            let features = alerts.features.iter();
+            whole.chain(features.map(move |(name, state)| (rule, Some(name.as_ref()), state)))
+        })
     }
 
     /// Makes the steps of one instant: each rule after those that it names, and composites whenever
@@ -99,15 +134,14 @@ impl<'a> Board<'a> {
                     continue;
                 };
                 if let Some(seen) = self.told.composite(rule, window) {
-                    stepped.push(self.step((place, rule), None, seen, now));
+                    stepped.push(self.step((place, rule), None, &seen, now));
                     evaluated.insert(&rule.name, window);
                 }
                 continue;
             }
             for evaluation in of_rule.remove(&place).unwrap_or_default() {
                 for (feature, observation) in &evaluation.seen {
-                    let feature = feature.as_deref();
-                    stepped.push(self.step((place, rule), feature, observation.clone(), now));
+                    stepped.push(self.step((place, rule), feature.as_ref(), observation, now));
                 }
                 evaluated.insert(&rule.name, evaluation.window);
             }
@@ -118,20 +152,34 @@ impl<'a> Board<'a> {
     fn step(
         &mut self,
         (place, rule): (usize, &Rule),
-        feature: Option<&str>,
-        mut observation: Observation,
+        feature: Option<&Arc<str>>,
+        observation: &Observation,
         now: i64,
     ) -> Stepped {
-        observation.inhibited_by = self.told.inhibitor(rule, feature);
+        let mut observation = Cow::Borrowed(observation);
+        if let Some(inhibitor) = self.told.inhibitor(rule, feature.map(|name| &**name)) {
+            observation.to_mut().inhibited_by = Some(inhibitor);
+        }
         let content = self.contents.get(place).copied().unwrap_or_default();
-        let key = (place, feature.map(str::to_owned));
-        let state = self.states.remove(&key).unwrap_or_default();
-        let (next, events) = step_as((rule, content), feature, &state, &observation, now);
-        let (before, after) = (state.state(), next.state());
-        self.told.set(&rule.name, feature, after);
-        let feature = key.1.clone();
-        self.states.insert(key, next);
-        Stepped { rule: place, feature, before, after, events }
+        let name = feature.map(|name| &**name);
+        let stepped = |before, after, events| Stepped {
+            rule: place,
+            feature: feature.cloned(),
+            before,
+            after,
+            events,
+        };
+        let Some(alerts) = self.alerts.get_mut(place) else {
+            return stepped(AlertState::Inactive, AlertState::Inactive, Vec::new());
+        };
+        let state = alerts.entry(feature);
+        let before = state.state();
+        let events = advance((rule, content), name, state, &observation, now);
+        let after = state.state();
+        if before != after {
+            self.told.set(&rule.name, name, after);
+        }
+        stepped(before, after, events)
     }
 }
 
@@ -190,12 +238,13 @@ mod tests {
             let (mut whole, mut halves) = (Board::new(&set, []), Board::new(&set, []));
             for (place, (hour, (a, b))) in (1..).zip(values).enumerate() {
                 if place == stop {
-                    let stored = |((rule, feature), state): (&(usize, Option<String>), &State)| {
+                    let stored = |(rule, feature, state): (usize, Option<&str>, &State)| {
                         let text = serde_json::to_string(state).expect("writes");
-                        let name = set.rules[*rule].name.clone();
-                        (name, feature.clone(), serde_json::from_str(&text).expect("reads"))
+                        let name = set.rules[rule].name.clone();
+                        let feature = feature.map(str::to_owned);
+                        (name, feature, serde_json::from_str(&text).expect("reads"))
                     };
-                    let stored: Vec<_> = halves.states.iter().map(stored).collect();
+                    let stored: Vec<_> = halves.states().map(stored).collect();
                     halves = Board::new(&set, stored);
                 }
                 let seen = evaluations(hour, [a, b]);

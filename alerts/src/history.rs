@@ -55,7 +55,7 @@ impl History {
 
     /// Forgets windows that end after an instant.
     pub(crate) fn forget_after(&mut self, time: i64) {
-        self.values.retain(|(end, _)| *end <= time);
+        while self.values.pop_back_if(|(end, _)| *end > time).is_some() {}
     }
 }
 

@@ -34,11 +34,13 @@
 
 pub mod limits;
 
+mod parallel;
 mod mistake;
 mod duration;
 mod condition;
 mod figure;
 mod rule;
+mod silence;
 mod content;
 mod reader;
 mod parse;
@@ -55,6 +57,9 @@ mod phase;
 mod state;
 mod step;
 mod graph;
+mod models;
+mod answers;
+mod training;
 mod ask;
 mod observe;
 mod board;
@@ -67,29 +72,33 @@ mod tune;
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use ask::{Answer, Answers, Ask};
+pub use answers::Answers;
+pub use ask::{Answer, Ask};
 pub use back_test::{BackTest, RuleRun, Summary, back_test};
 pub use board::{Board, Evaluation, Stepped};
 pub use channel::{Channel, ChannelKind, Setting};
-pub use check::{KnownReference, Models, check};
+pub use check::check;
 pub use condition::{Bound, Comparison, Condition, Test};
 pub use content::{Change, ContentHash};
 pub use diff::{Difference, Edit, diff};
 pub use duration::{format_duration, parse_duration};
 pub use event::{AlertState, Event, Suppressed};
-pub use figure::{ColumnFigure, Figure, Operations, Volume};
-pub use gather::{Cost, baseline};
+pub use figure::{ColumnFigure, Figure, Operations, SinceTraining, Volume};
+pub use gather::{Cost, Group, baseline, groups};
 pub use graph::States;
 pub use mistake::{Mistake, Mistakes};
+pub use models::{KnownReference, Models, Training, last_training};
 pub use notice::{Notice, notices};
 pub use observation::Observation;
 pub use observe::{Seen, observe};
 pub use plan::{Due, due, next_due, touched, window_at};
 pub use rule::{AlertOn, Measure, NoData, Rule, Severity, Subject};
 pub use rule_set::{RuleSet, Syntax};
+pub use silence::{MatchOp, Matcher, Silence, labels};
 pub use state::State;
 pub use step::{retire, step, step_as};
 pub use template::{Words, render};
+pub use training::{Since, TrainingReport, TrainingRequest, TrainingWindow};
 pub use tune::{Tuning, tune};
 
 #[cfg(test)]

@@ -33,13 +33,16 @@ pub const HISTORY_MIN: usize = 8;
 /// Values that a state holds for its history: [`HISTORY_MAX`] and those of windows that overlap the
 /// one that is judged.
 pub const HISTORY_VALUES_MAX: usize = 4_096;
-/// Firings of one alert that are remembered within its horizon, so that none is told twice.
-pub const TOLD_MAX: usize = 64;
+/// Firings of one alert that are remembered within its horizon, so that none is told twice: as many as
+/// there can be, one in every second window.
+pub const TOLD_MAX: usize = REVISIONS_MAX as usize / 2 + 2;
 /// Windows that are caught up with after a pause; what lies further back is left out and counted.
 pub const CATCH_UP_MAX: i64 = 1_024;
 /// Longest that the evaluations of a rule are shifted against those of others, in microseconds.
 pub const SPREAD_MAX: i64 = driftline_storage::MINUTE_MICROS;
-/// Results that a back-test holds at a time, windows times features times statistics: some 150 MB.
+/// Threads that a back-test runs on: each holds an answer beside the results.
+pub const THREADS_MAX: usize = 16;
+/// Results that a back-test holds at a time, windows times features of all rules: some 150 MB.
 pub const BACK_TEST_RESULTS_MAX: usize = 500_000;
 /// Events of one back-test: some 200 MB; past it a rule is wrong and not the model.
 pub const BACK_TEST_EVENTS_MAX: usize = 1_000_000;
@@ -47,3 +50,7 @@ pub const BACK_TEST_EVENTS_MAX: usize = 1_000_000;
 pub const BACK_TEST_EVALUATIONS_MAX: i64 = 600_000;
 /// Values of one rule that thresholds are sought in.
 pub const TUNE_VALUES_MAX: usize = 2_000_000;
+/// Matchers of one silence.
+pub const MATCHERS_MAX: usize = 16;
+/// Bytes that the expression of a matcher may take when it is compiled, and again when it runs.
+pub const REGEX_BYTES_MAX: usize = 64 << 10;

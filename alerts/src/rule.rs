@@ -196,6 +196,9 @@ pub struct Rule {
 /// The values that a history has unless a rule says otherwise.
 pub(crate) const HISTORY_DEFAULT: u64 = 30;
 
+/// Time between evaluations of a figure since the last training, unless a rule says otherwise.
+pub(crate) const SINCE_TRAINING_EVERY: i64 = DAY_MICROS;
+
 /// The horizon of a rule that states none, in microseconds: labels come days late, data hours.
 pub(crate) fn default_horizon(figure: Figure, every: i64) -> i64 {
     let days = if figure.needs_labels() { 7 } else { 1 };

@@ -156,6 +156,39 @@ impl RuleSet {
         order(&self.rules).unwrap_or_else(|_| (0..self.rules.len()).collect())
     }
 
+    /// Places of rules that depend on each other, directly or through others, as those of a composite and
+    /// its members, and of a rule and those that silence it. Each rule is in one such part.
+    pub(crate) fn parts(&self) -> Vec<Vec<usize>> {
+        let rules = self.rules.iter().enumerate();
+        let places: BTreeMap<&str, usize> =
+            rules.clone().map(|(place, rule)| (rule.name.as_str(), place)).collect();
+        let mut linked: Vec<Vec<usize>> = vec![Vec::new(); self.rules.len()];
+        for (place, rule) in rules {
+            let named = rule.subject.members().iter().chain(&rule.inhibited_by);
+            for other in named.filter_map(|name| places.get(name.as_str()).copied()) {
+                for (from, to) in [(place, other), (other, place)] {
+                    linked.get_mut(from).into_iter().for_each(|links| links.push(to));
+                }
+            }
+        }
+        let mut parts = Vec::new();
+        let mut taken = vec![false; self.rules.len()];
+        for place in 0..self.rules.len() {
+            let (mut part, mut next) = (Vec::new(), vec![place]);
+            while let Some(place) = next.pop() {
+                let Some(taken) = taken.get_mut(place).filter(|taken| !**taken) else { continue };
+                *taken = true;
+                part.push(place);
+                next.extend(linked.get(place).into_iter().flatten());
+            }
+            if !part.is_empty() {
+                part.sort_unstable();
+                parts.push(part);
+            }
+        }
+        parts
+    }
+
     /// The set as a file that reads back as the same set.
     pub fn export(&self, syntax: Syntax) -> String {
         let mut text = String::new();

@@ -1,10 +1,12 @@
 //! The state of one alert: all that the next step needs, and no more.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     content::ContentHash,
-    event::AlertState,
+    event::{AlertState, dedup_key},
     history::History,
     phase::{Phase, Verdict},
 };
@@ -54,7 +56,7 @@ pub struct State {
     /// The last window before them.
     pub(crate) base_end: Option<i64>,
     /// Those windows, ascending.
-    pub(crate) recent: Vec<Seen>,
+    pub(crate) recent: VecDeque<Seen>,
     /// The phase after them.
     pub(crate) phase: Phase,
     /// Firings that were told, ascending.
@@ -67,6 +69,10 @@ pub struct State {
     pub(crate) value: Option<f64>,
     /// Why that window was not judged.
     pub(crate) reason: Option<String>,
+    /// The numbers that it was compared with.
+    pub(crate) limits: Vec<f64>,
+    /// Its predictions; of performance those with a label.
+    pub(crate) samples: u64,
 }
 
 impl State {
@@ -88,7 +94,7 @@ impl State {
 
     /// The end of the newest window that was judged.
     pub fn evaluated(&self) -> Option<i64> {
-        self.recent.last().map(|seen| seen.end).or(self.base_end)
+        self.recent.back().map(|seen| seen.end).or(self.base_end)
     }
 
     /// When a firing was last sent, by the clock.
@@ -104,6 +110,21 @@ impl State {
     /// Why the newest window was not judged.
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
+    }
+
+    /// The numbers that the newest window was compared with.
+    pub fn limits(&self) -> &[f64] {
+        &self.limits
+    }
+
+    /// Predictions of the newest window; of performance those with a label.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// The key of the firing that is open, of an alert of this rule and feature.
+    pub fn dedup_key(&self, rule: &str, feature: Option<&str>) -> Option<String> {
+        self.open().map(|told| dedup_key(rule, feature, told.fired))
     }
 
     pub(crate) fn open(&self) -> Option<&Told> {

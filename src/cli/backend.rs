@@ -25,7 +25,7 @@ use crate::{
 const IN_FLIGHT_MAX: usize = 4;
 
 /// What commands ask of a database, near or far.
-pub trait Backend {
+pub trait Backend: Sync {
     /// See [`Monitor::models`].
     fn models(&self) -> Result<Vec<Arc<ModelRecord>>>;
     /// See [`Monitor::model`].

@@ -61,6 +61,7 @@ impl Models for Asked<'_> {
         let known = |info: crate::ReferenceInfo| KnownReference {
             name: info.name.name,
             version: info.name.version,
+            created: info.created,
             source: info.source,
             is_default: info.is_default,
         };

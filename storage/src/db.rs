@@ -32,6 +32,7 @@ use crate::{
     schema::check_name,
     state::{PoisonOnPanic, Shared, gone},
     targets::Targets,
+    touched::Touched,
     vfs::{OsVfs, Vfs},
 };
 
@@ -416,6 +417,16 @@ impl Db {
             SendTimeoutError::Timeout(_) => busy(),
             SendTimeoutError::Disconnected(_) => gone(&self.shared),
         })
+    }
+
+    /// Which hours of event time of a model's predictions rows, labels and deletions have touched since
+    /// the answer with the mark `after`; 0 asks for the first time. What retention takes is not told.
+    /// Of a model that does not exist nothing is known.
+    pub fn touched(&self, model: &str, after: u64) -> Touched {
+        if self.shared.read().models.contains_key(model) {
+            return self.shared.touches.since(model, after);
+        }
+        Touched { all: true, ..Touched::default() }
     }
 
     /// Seals what is in the head into segments now, and waits until they are published.

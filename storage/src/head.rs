@@ -17,6 +17,7 @@ use crate::{
     binning::Binning,
     counting::{Counted, HourMoments, MinuteCounts, count},
     day::DayPartials,
+    hour_set::HourSet,
     labels::{Applied, LabelEntry, LabelSet},
     row_index::RowIndex,
     schema::Schema,
@@ -86,6 +87,17 @@ pub(crate) struct Prepared {
     rows: PredictionBatch,
     counted: Counted,
     new_names: Arc<NewNames>,
+}
+
+impl Prepared {
+    /// The hours of its rows.
+    pub(crate) fn hours(&self) -> HourSet {
+        let mut hours = HourSet::default();
+        for HourMoments { day, hour, .. } in &self.counted.hours {
+            hours.add_hour(*day, *hour);
+        }
+        hours
+    }
 }
 
 /// Counts a batch.
@@ -169,8 +181,9 @@ impl VersionHead {
         }
     }
 
-    /// Gives a row a label; nothing if the row is not here yet.
-    pub(crate) fn label(&mut self, row: u32, entry: &LabelEntry) -> Option<Applied> {
+    /// Gives a row a label; nothing if the row is not here yet. Returns the minute of its event time,
+    /// counted from 1970-01-01, too.
+    pub(crate) fn label(&mut self, row: u32, entry: &LabelEntry) -> Option<(Applied, i64)> {
         if row >= self.rows {
             return None;
         }
@@ -181,10 +194,11 @@ impl VersionHead {
         let mut labels = std::mem::take(&mut chunk.labels);
         let local = row - chunk.base;
         let to = chunk.labelled(local, prediction, local);
+        let minute = to.minute;
         let applied = Arc::make_mut(&mut labels).apply(to, entry.time, &entry.truth);
         chunk.labels = labels;
         self.bytes += 64;
-        Some(applied)
+        Some((applied, minute))
     }
 
     /// Takes over labels of other sets of rows: per set the row here by the row there, `u32::MAX`

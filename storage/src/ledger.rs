@@ -18,7 +18,7 @@ use crate::{
     catalog::{At as _, begin_write, check, open_database, settle, with_checksum},
     error::{Error, Result},
     files, limits,
-    vfs::Vfs,
+    vfs::{Vfs, VfsFile},
 };
 
 type Records = TableDefinition<'static, (&'static str, &'static [u8]), &'static [u8]>;
@@ -51,6 +51,17 @@ pub struct Ledger {
     database: Mutex<Database>,
 }
 
+/// A crash in the very first opening leaves a ledger that was made and never written: its magic comes
+/// last.
+fn begin_anew(file: &dyn VfsFile) -> io::Result<()> {
+    let mut magic = [0; 8];
+    let size = file.size()?;
+    if size >= magic.len() as u64 {
+        file.read_exact_at(&mut magic, 0)?;
+    }
+    if size > 0 && magic == [0; 8] { file.set_len(0) } else { Ok(()) }
+}
+
 impl Ledger {
     /// Opens the ledger of a directory, or makes an empty one.
     ///
@@ -59,7 +70,10 @@ impl Ledger {
     pub(crate) fn open(vfs: &dyn Vfs, root: &Path) -> Result<Self> {
         let path: Arc<Path> = root.join(files::LEDGER).into();
         match vfs.open(&path) {
-            Ok(file) => settle(&*file).map_err(|error| Error::io(&path, "settle", error))?,
+            Ok(file) => {
+                settle(&*file).map_err(|error| Error::io(&path, "settle", error))?;
+                begin_anew(&*file).map_err(|error| Error::io(&path, "read", error))?;
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 vfs.create(&path).map_err(|error| Error::io(&path, "create", error))?;
                 vfs.sync_dir(root).map_err(|error| Error::io(root, "sync", error))?;

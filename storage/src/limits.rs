@@ -137,6 +137,12 @@ pub const MAINTENANCE_PAUSE_MILLIS: u64 = 1_000;
 pub const MAINTENANCE_CPU_PERCENT: u32 = 50;
 /// Bytes that a file of ours may have: a bound on what its length field can make us allocate.
 pub const FILE_BYTES_MAX: u64 = 4 << 30;
+/// Hours of event time that are remembered as touched, over all models that somebody asks about: thirty
+/// years, 6 MB. Past it the older half of the model that has most is forgotten.
+pub const TOUCHED_HOURS_MAX: usize = 1 << 18;
+/// Published rows that got labels and whose hours were not asked for yet, over all models (4 MB); of
+/// what goes beyond the whole day counts as touched.
+pub const TOUCHED_ROWS_MAX: usize = 1 << 20;
 /// Bytes of one record of the ledger.
 pub const LEDGER_VALUE_BYTES_MAX: usize = 16 << 20;
 /// Bytes that one section of a file of ours may unpack to.

@@ -27,6 +27,7 @@ use crate::{
     schema::{Field, Schema},
     segment::Segment,
     time::day_of,
+    touched::Touches,
     vfs::Vfs,
     waiting::Waiting,
 };
@@ -299,6 +300,7 @@ pub(crate) struct Shared {
     /// What the state record says of dropped labels, for readers that must not wait for a change.
     labels_dropped: AtomicU64,
     pub(crate) producers: Mutex<Producers>,
+    pub(crate) touches: Touches,
     /// The last log sequence given out, over all shards.
     sequence: AtomicU64,
     /// The next label's order of arrival.
@@ -346,6 +348,7 @@ impl Shared {
         Self {
             root,
             vfs,
+            touches: Touches::new(clock()),
             clock,
             catalog,
             files,

@@ -12,16 +12,16 @@ use std::{
 
 use crate::{
     arrivals::Lateness,
-    batch::{LABEL_TIME_UNKNOWN, PredictionBatch},
+    batch::PredictionBatch,
     binner::Binner,
     command::{Command, LabelReceipt, LabelsWrite, NewRows, PredictionReceipt, PredictionsWrite},
     error::{Error, Result},
-    head::{Hour, LateLabel, VersionHead, VersionKey, prepare},
-    labels::{Applied, LabelEntry, Truth},
+    head::{Hour, VersionHead, VersionKey, prepare},
+    labelling::{HeadRows, give_labels},
     limits,
     producers::{Answered, Producer, ProducerKey},
     record::{self, Arrival, LoggedLabels, Record},
-    row_index::RowIndex,
+    row_index::{RowIndex, read_index, write_index},
     schema::Schema,
     state::{Notes, Shared, State, gone},
     targets::{Targets, truths},
@@ -405,7 +405,8 @@ impl Writer {
     }
 
     /// Counts rows and links them into the head, with when they came and how many were left out, if
-    /// that is known. A label that waits goes to the first prediction of its id.
+    /// that is known. A label that waits goes to the first prediction of its id, which touches no other
+    /// hour.
     fn link(
         &mut self,
         key: &VersionKey,
@@ -419,6 +420,7 @@ impl Writer {
             lateness.count(arrival.time, rows.times.iter().copied());
         }
         let prepared = prepare(rows, binner);
+        let hours = prepared.hours();
         let mut state = self.shared.write();
         let State { active, waiting, .. } = &mut *state;
         if let Some((arrival, duplicates)) =
@@ -431,20 +433,21 @@ impl Writer {
         }
         let Some(head) = active.versions.get_mut(key) else { return };
         let base = head.apply(prepared);
-        if waiting.is_empty(&key.0) {
-            return;
-        }
-        for (row, hash) in (base..).zip(hashes) {
-            for entry in waiting.claim(&key.0, *hash) {
-                head.label(row, &entry);
+        if !waiting.is_empty(&key.0) {
+            for (row, hash) in (base..).zip(hashes) {
+                for entry in waiting.claim(&key.0, *hash) {
+                    head.label(row, &entry);
+                }
             }
         }
+        drop(state);
+        self.shared.touches.note(&key.0, &hours);
     }
 
     fn apply_labels(&self, mut write: LabelsWrite, first: u64) {
         let mut receipt = LabelReceipt { unchanged: write.unchanged, ..LabelReceipt::default() };
         let truths = truths(&write.labels.truths);
-        loop {
+        let hours = loop {
             if let Err(error) = self.find_again(&mut write) {
                 // The log has them, and what it has must not be passed by.
                 self.shared.poison(&error.to_string());
@@ -453,9 +456,13 @@ impl Writer {
             }
             let mut state = self.shared.write();
             if state.epoch == write.targets.epoch {
-                give_labels(&mut state, &write, first, &truths, &mut receipt);
-                break;
+                break give_labels(&mut state, &write, first, &truths, &mut receipt);
             }
+        };
+        self.shared.touches.note(&write.model, &hours);
+        for (segment, targets) in &write.targets.segments {
+            let rows = targets.iter().map(|target| target.row);
+            self.shared.touches.note_labelled(&write.model, segment, rows);
         }
         if let Some(producer) = &write.producer {
             let key = producer_key(producer, &write.model, "");
@@ -554,103 +561,6 @@ fn time_of((day, hour): Hour) -> i64 {
 
 fn producer_key(producer: &Producer, model: &str, version: &str) -> ProducerKey {
     ProducerKey { model: model.to_owned(), version: version.to_owned(), id: producer.id.clone() }
-}
-
-/// The rows of a model's heads by id, of the active and the frozen one.
-struct HeadRows<'a>(Vec<std::sync::RwLockReadGuard<'a, RowIndex>>);
-
-impl<'a> HeadRows<'a> {
-    fn of(state: &'a State, model: &str) -> Self {
-        let versions = state.heads().flat_map(|head| &head.versions);
-        let mine = versions.filter(|(key, _)| key.0 == model);
-        Self(mine.map(|(_, head)| read_index(&head.index)).collect())
-    }
-
-    fn have(&self, hash: u64) -> bool {
-        self.0.iter().any(|index| index.rows(hash).next().is_some())
-    }
-}
-
-/// Gives labels to their predictions, in whichever versions have them; others wait.
-fn give_labels(
-    state: &mut State,
-    write: &LabelsWrite,
-    first: u64,
-    truths: &[Truth],
-    receipt: &mut LabelReceipt,
-) {
-    let stored = write.targets.stored(truths.len());
-    let labels = &write.labels;
-    let entries = labels.hashes.iter().zip(&labels.times).zip(truths).zip(&stored);
-    for (seq, (((hash, time), truth), stored)) in (first..).zip(entries) {
-        let entry = LabelEntry {
-            seq,
-            hash: *hash,
-            time: *time,
-            arrived: labels.arrived,
-            truth: truth.clone(),
-        };
-        match label_heads(state, &write.model, &entry) {
-            Some(Applied::Known) if !stored => receipt.unchanged += 1,
-            found if *stored || found.is_some() => receipt.matched += 1,
-            _ => {
-                receipt.waiting += 1;
-                state.waiting.add(&write.model, &entry);
-            }
-        }
-    }
-    write.targets.apply(first, &labels.times, truths);
-    let arrived = labels.hashes.len() as u64 + write.unchanged;
-    if arrived > 0 {
-        let counters =
-            state.active.arrivals_at(&(write.model.clone(), String::new()), labels.arrived);
-        counters.labels = counters.labels.saturating_add(arrived);
-        let times = labels.times.iter().copied().filter(|time| *time != LABEL_TIME_UNKNOWN);
-        counters.label_lateness.count(labels.arrived, times);
-    }
-    if !labels.hashes.is_empty() {
-        *state.label_batches.entry(write.model.clone()).or_default() += 1;
-    }
-    state.active.labels += labels.hashes.len();
-}
-
-/// Gives a label to its predictions in the heads.
-fn label_heads(state: &mut State, model: &str, entry: &LabelEntry) -> Option<Applied> {
-    let mut found = None;
-    let mine = (model.to_owned(), String::new());
-    let of_model = |key: &VersionKey| key.0 == model;
-    for (_, head) in
-        state.active.versions.range_mut(mine.clone()..).take_while(|(k, _)| of_model(k))
-    {
-        found = label_rows(head, entry).or(found);
-    }
-    let Some(frozen) = &mut state.frozen else { return found };
-    for (key, head) in frozen.versions.range_mut(mine..).take_while(|(k, _)| of_model(k)) {
-        if let Some(applied) = label_rows(head, entry) {
-            found = Some(applied);
-            frozen.late.push(LateLabel { key: key.clone(), entry: entry.clone() });
-        }
-    }
-    found
-}
-
-/// Gives rows of a head a label. Returns what became of it, a change before what was known.
-fn label_rows(head: &mut VersionHead, entry: &LabelEntry) -> Option<Applied> {
-    let rows: Vec<u32> = read_index(&head.index).rows(entry.hash).collect();
-    let mut found = None;
-    for row in rows {
-        let applied = head.label(row, entry);
-        found = if found == Some(Applied::Known) || found.is_none() { applied } else { found };
-    }
-    found
-}
-
-fn read_index(index: &std::sync::RwLock<RowIndex>) -> std::sync::RwLockReadGuard<'_, RowIndex> {
-    index.read().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn write_index(index: &std::sync::RwLock<RowIndex>) -> std::sync::RwLockWriteGuard<'_, RowIndex> {
-    index.write().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn keep_rows(write: &mut PredictionsWrite, rows: &[u32]) {

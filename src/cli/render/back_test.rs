@@ -150,6 +150,7 @@ fn suppressed(why: &Suppressed) -> String {
     match why {
         Suppressed::Cooldown { until } => format!("cooldown until {}", format_time(*until)),
         Suppressed::Inhibited { rule } => format!("inhibited by {rule}"),
+        Suppressed::Silenced { id } => format!("silenced by {id}"),
     }
 }
 
