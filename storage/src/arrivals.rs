@@ -369,11 +369,16 @@ impl Buckets {
         self.0.keys().all(|hour| *hour == WHOLE_DAY)
     }
 
+    /// All of the day.
+    pub(crate) fn sum(&self) -> Arrivals {
+        let mut day = Arrivals::default();
+        self.0.values().for_each(|hour| day.add(hour));
+        day
+    }
+
     /// Puts all hours together.
     pub(crate) fn merge(&mut self) {
-        let mut day = Arrivals::default();
-        std::mem::take(&mut self.0).values().for_each(|hour| day.add(hour));
-        self.0.insert(WHOLE_DAY, day);
+        self.0 = BTreeMap::from([(WHOLE_DAY, self.sum())]);
     }
 
     /// The buckets with where each begins and how long it is, in microseconds.

@@ -43,7 +43,7 @@ const REDB_RECOVERY_REQUIRED: u8 = 2;
 
 type Text = TableDefinition<'static, &'static str, &'static [u8]>;
 type Number = TableDefinition<'static, u64, &'static [u8]>;
-type Arrived = TableDefinition<'static, (&'static str, &'static str, i64), &'static [u8]>;
+type ByDay = TableDefinition<'static, (&'static str, &'static str, i64), &'static [u8]>;
 
 const META: Text = TableDefinition::new("meta");
 const MODELS: Text = TableDefinition::new("models");
@@ -56,9 +56,12 @@ const PRODUCERS: Text = TableDefinition::new("producers");
 /// Bytes written by model.
 const WRITTEN: Text = TableDefinition::new("written");
 /// What came in by model, version and day of arrival.
-const ARRIVALS: Arrived = TableDefinition::new("arrivals");
+const ARRIVALS: ByDay = TableDefinition::new("arrivals");
 const STATE_KEY: &str = "state";
 const FORMAT_KEY: &str = "format_version";
+
+/// What came in, by model, version and day of arrival.
+pub(crate) type Arrived = Vec<((String, String, i64), Buckets)>;
 
 /// A change that becomes visible as a whole or not at all.
 #[derive(Debug, Default)]
@@ -285,11 +288,11 @@ fn shared<K: Ord, T>(values: BTreeMap<K, T>) -> BTreeMap<K, Arc<T>> {
 }
 
 /// Reads a copy of a catalog in memory, where redb may repair what a crash left. Returns the format
-/// version too.
+/// version and what came in as well.
 ///
 /// # Errors
 /// `FailedPrecondition` for a newer format, `Corruption`.
-pub(crate) fn read_copy(path: &Path, bytes: Vec<u8>) -> Result<(u32, Contents)> {
+pub(crate) fn read_copy(path: &Path, bytes: Vec<u8>) -> Result<(u32, Contents, Arrived)> {
     let file: Arc<dyn VfsFile> = Arc::new(Copy(Mutex::new(bytes)));
     let database = open_backend(file, path).map_err(|error| match error.kind() {
         // What redb could not make sense of is not what it wrote.
@@ -297,8 +300,8 @@ pub(crate) fn read_copy(path: &Path, bytes: Vec<u8>) -> Result<(u32, Contents)> 
         _ => error,
     })?;
     let version = check_format(&database, path)?;
-    let contents = Reader { read: database.begin_read().at(path)?, path }.contents()?.0;
-    Ok((version, contents))
+    let read = Reader { read: database.begin_read().at(path)?, path };
+    Ok((version, read.contents()?.0, read.all_arrivals()?))
 }
 
 /// The bytes of a catalog that nobody else sees.
@@ -482,6 +485,18 @@ impl Reader<'_> {
                 let (.., day) = key.value();
                 found.push((day, buckets(self.path, model, value.value())?));
             }
+        }
+        Ok(found)
+    }
+
+    fn all_arrivals(&self) -> Result<Arrived> {
+        let opened = self.read.open_table(ARRIVALS).at(self.path)?;
+        let mut found = Arrived::new();
+        for entry in opened.iter().at(self.path)? {
+            let (key, value) = entry.at(self.path)?;
+            let (model, version, day) = key.value();
+            let buckets = buckets(self.path, model, value.value())?;
+            found.push(((model.to_owned(), version.to_owned(), day), buckets));
         }
         Ok(found)
     }
