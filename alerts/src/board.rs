@@ -1,6 +1,11 @@
 //! All alerts of a set, and one instant of them: what service and back-tests both run.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    ops::Deref,
+    sync::Arc,
+};
 
 use driftline_storage::TimeRange;
 
@@ -10,10 +15,12 @@ use crate::{
     graph::States,
     observation::Observation,
     observe::Seen,
+    plan::window_at,
     rule::{Rule, Subject},
     rule_set::RuleSet,
+    silence::{Silence, labels},
     state::State,
-    step::advance,
+    step::{advance, retire},
 };
 
 /// A window of a rule that was measured.
@@ -42,10 +49,31 @@ pub struct Stepped {
     pub events: Vec<Event>,
 }
 
+/// A set that is borrowed, or shared with others.
+#[derive(Debug, Clone)]
+enum Held<'a> {
+    Borrowed(&'a RuleSet),
+    Shared(Arc<RuleSet>),
+}
+
+impl Deref for Held<'_> {
+    type Target = RuleSet;
+
+    fn deref(&self) -> &RuleSet {
+        match self {
+            Self::Borrowed(set) => set,
+            Self::Shared(set) => set,
+        }
+    }
+}
+
+/// Rule and feature of an alert.
+type Key = (usize, Option<Arc<str>>);
+
 /// The alerts of a set with their states.
 #[derive(Debug)]
 pub struct Board<'a> {
-    set: &'a RuleSet,
+    set: Held<'a>,
     /// Hashes of the rules.
     contents: Vec<ContentHash>,
     /// Places of rules, each after those that it names.
@@ -53,6 +81,15 @@ pub struct Board<'a> {
     /// The alerts of each rule.
     alerts: Vec<Alerts>,
     told: States,
+    /// Places of the members of each rule.
+    members: Vec<Vec<usize>>,
+    /// The newest window of each rule.
+    newest: Vec<Option<TimeRange>>,
+    /// Alerts whose open firing was not sent.
+    unsent: BTreeSet<Key>,
+    silences: Vec<Silence>,
+    /// Keys of firings that somebody has taken note of.
+    acknowledged: BTreeSet<String>,
 }
 
 /// The states of the alerts of one rule.
@@ -87,18 +124,154 @@ impl<'a> Board<'a> {
         set: &'a RuleSet,
         stored: impl IntoIterator<Item = (String, Option<String>, State)>,
     ) -> Self {
+        Self::of(Held::Borrowed(set), stored)
+    }
+
+    /// As [`Board::new`], of a set that others have too.
+    pub fn shared(
+        set: Arc<RuleSet>,
+        stored: impl IntoIterator<Item = (String, Option<String>, State)>,
+    ) -> Self {
+        Self::of(Held::Shared(set), stored)
+    }
+
+    fn of(
+        held: Held<'a>,
+        stored: impl IntoIterator<Item = (String, Option<String>, State)>,
+    ) -> Self {
+        let set = &*held;
         let names = set.rules.iter().enumerate().map(|(place, rule)| (rule.name.as_str(), place));
         let places: BTreeMap<&str, usize> = names.collect();
         let mut told = States::default();
         let mut alerts = vec![Alerts::default(); set.rules.len()];
+        let mut newest: Vec<Option<TimeRange>> = vec![None; set.rules.len()];
+        let mut unsent = BTreeSet::new();
         for (name, feature, state) in stored {
-            let place = places.get(name.as_str());
-            let Some(alerts) = place.and_then(|place| alerts.get_mut(*place)) else { continue };
+            let Some(place) = places.get(name.as_str()).copied() else { continue };
+            let Some(alerts) = alerts.get_mut(place) else { continue };
             told.set(&name, feature.as_deref(), state.state());
-            *alerts.entry(feature.map(Arc::from).as_ref()) = state;
+            let measure = set.rules.get(place).and_then(Rule::measure);
+            let last = measure.zip(state.evaluated());
+            let window = last.map(|(measure, end)| window_at(measure, end));
+            if let Some(newest) = newest.get_mut(place) {
+                *newest = (*newest).into_iter().chain(window).max_by_key(|window| window.end);
+            }
+            let feature: Option<Arc<str>> = feature.map(Arc::from);
+            if state.is_unsent() {
+                unsent.insert((place, feature.clone()));
+            }
+            *alerts.entry(feature.as_ref()) = state;
         }
         let contents = set.rules.iter().map(Rule::content_hash).collect();
-        Self { set, contents, order: set.order(), alerts, told }
+        let members = |rule: &Rule| {
+            let names = rule.subject.members().iter();
+            names.filter_map(|name| places.get(name.as_str()).copied()).collect()
+        };
+        let members = set.rules.iter().map(members).collect();
+        let order = set.order();
+        let (silences, acknowledged) = (Vec::new(), BTreeSet::new());
+        Self {
+            contents,
+            order,
+            alerts,
+            told,
+            members,
+            newest,
+            unsent,
+            silences,
+            acknowledged,
+            set: held,
+        }
+    }
+
+    /// Silences from now on, and keys of firings that somebody has taken note of.
+    pub fn hold_back(&mut self, silences: Vec<Silence>, acknowledged: BTreeSet<String>) {
+        (self.silences, self.acknowledged) = (silences, acknowledged);
+    }
+
+    /// The features of a rule that have an alert.
+    pub fn features(&self, rule: usize) -> impl Iterator<Item = &Arc<str>> {
+        self.alerts.get(rule).into_iter().flat_map(|alerts| alerts.features.keys())
+    }
+
+    /// The newest window of a rule that was judged.
+    pub fn newest(&self, rule: usize) -> Option<TimeRange> {
+        self.newest.get(rule).copied().flatten()
+    }
+
+    /// The end of the oldest window of a rule that may be judged again: before it, or before all of its
+    /// horizon, nobody has looked.
+    pub fn judged_from(&self, rule: usize) -> Option<i64> {
+        let alerts = self.alerts.get(rule)?;
+        alerts.whole.iter().chain(alerts.features.values()).filter_map(State::judged_from).min()
+    }
+
+    /// How many alerts there are.
+    pub fn len(&self) -> usize {
+        let of = |alerts: &Alerts| alerts.features.len() + usize::from(alerts.whole.is_some());
+        self.alerts.iter().map(of).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ends the alert of a feature that is gone.
+    pub fn retire(
+        &mut self,
+        rule: usize,
+        feature: &Arc<str>,
+        reason: &str,
+        now: i64,
+    ) -> Vec<Event> {
+        let state = self.alerts.get_mut(rule).and_then(|alerts| alerts.features.remove(feature));
+        let (Some(state), Some(of)) = (state, self.set.rules.get(rule)) else { return Vec::new() };
+        self.unsent.remove(&(rule, Some(feature.clone())));
+        self.told.forget(&of.name, feature);
+        retire(of, Some(feature), &state, reason, now)
+    }
+
+    /// A rule itself if it measures something, else the first of its members that does: judging that
+    /// again has a composite judged too.
+    pub fn measured(&self, rule: usize) -> Option<usize> {
+        let mut place = rule;
+        // No set that was read has a circle.
+        for _ in 0..self.members.len() {
+            match self.members.get(place)?.first() {
+                None => return Some(place),
+                Some(member) => place = *member,
+            }
+        }
+        None
+    }
+
+    /// Rules of which a firing was not sent when it began and that nothing suppresses any more: judging
+    /// their newest window again sends it.
+    pub fn released(&self, now: i64) -> BTreeSet<usize> {
+        let is_free = |(place, feature): &&Key| {
+            let Some(rule) = self.set.rules.get(*place) else { return false };
+            let feature = feature.as_deref();
+            let Some(state) = self.state(*place, feature) else { return false };
+            let until = state.notified_at().map(|at| at.saturating_add(rule.cooldown));
+            until.is_none_or(|until| until <= now)
+                && self.told.inhibitor(rule, feature).is_none()
+                && self.silence(rule, feature, now).is_none()
+                && !self.is_acknowledged(rule, feature, state)
+        };
+        self.unsent.iter().filter(is_free).map(|(place, _)| *place).collect()
+    }
+
+    fn silence(&self, rule: &Rule, feature: Option<&str>, now: i64) -> Option<u64> {
+        let mut active = self.silences.iter().filter(|silence| silence.is_active(now)).peekable();
+        active.peek()?;
+        let labels = labels(rule, feature);
+        active.find(|silence| silence.matches(&labels)).map(|silence| silence.id)
+    }
+
+    fn is_acknowledged(&self, rule: &Rule, feature: Option<&str>, state: &State) -> bool {
+        let key = || state.dedup_key(&rule.name, feature);
+        !self.acknowledged.is_empty() && key().is_some_and(|key| self.acknowledged.contains(&key))
     }
 
     /// The state of an alert.
@@ -122,20 +295,24 @@ impl<'a> Board<'a> {
         for evaluation in evaluations {
             of_rule.entry(evaluation.rule).or_default().push(evaluation);
         }
-        let mut evaluated: BTreeMap<&str, TimeRange> = BTreeMap::new();
+        let mut evaluated = BTreeSet::new();
         let mut stepped = Vec::new();
-        let set = self.set;
+        let set = self.set.clone();
         for at in 0..self.order.len() {
             let Some(place) = self.order.get(at).copied() else { continue };
             let Some(rule) = set.rules.get(place) else { continue };
-            if let Subject::AllOf(members) | Subject::AnyOf(members) = &rule.subject {
-                let windows = members.iter().filter_map(|name| evaluated.get(name.as_str()));
-                let Some(window) = windows.copied().max_by_key(|window| window.end) else {
+            if let Subject::AllOf(_) | Subject::AnyOf(_) = &rule.subject {
+                let members = self.members.get(place).map_or(&[][..], Vec::as_slice);
+                if !members.iter().any(|member| evaluated.contains(member)) {
                     continue;
-                };
+                }
+                // An older window of a member that was judged again says nothing of what fires now.
+                let windows = members.iter().filter_map(|member| self.newest(*member));
+                let Some(window) = windows.max_by_key(|window| window.end) else { continue };
                 if let Some(seen) = self.told.composite(rule, window) {
                     stepped.push(self.step((place, rule), None, &seen, now));
-                    evaluated.insert(&rule.name, window);
+                    self.saw(place, window, now);
+                    evaluated.insert(place);
                 }
                 continue;
             }
@@ -143,10 +320,19 @@ impl<'a> Board<'a> {
                 for (feature, observation) in &evaluation.seen {
                     stepped.push(self.step((place, rule), feature.as_ref(), observation, now));
                 }
-                evaluated.insert(&rule.name, evaluation.window);
+                self.saw(place, evaluation.window, now);
+                evaluated.insert(place);
             }
         }
         stepped
+    }
+
+    /// Notes that a window of a rule was judged; those of a clock that was ahead count no more.
+    fn saw(&mut self, place: usize, window: TimeRange, now: i64) {
+        let Some(newest) = self.newest.get_mut(place) else { return };
+        if newest.is_none_or(|newest| newest.end <= window.end || newest.end > now) {
+            *newest = Some(window);
+        }
     }
 
     fn step(
@@ -159,6 +345,14 @@ impl<'a> Board<'a> {
         let mut observation = Cow::Borrowed(observation);
         if let Some(inhibitor) = self.told.inhibitor(rule, feature.map(|name| &**name)) {
             observation.to_mut().inhibited_by = Some(inhibitor);
+        }
+        let of = feature.map(|name| &**name);
+        if let Some(silence) = self.silence(rule, of, now) {
+            observation.to_mut().silenced_by = Some(silence);
+        }
+        let known = self.state(place, of);
+        if known.is_some_and(|state| self.is_acknowledged(rule, of, state)) {
+            observation.to_mut().acknowledged = true;
         }
         let content = self.contents.get(place).copied().unwrap_or_default();
         let name = feature.map(|name| &**name);
@@ -176,6 +370,11 @@ impl<'a> Board<'a> {
         let before = state.state();
         let events = advance((rule, content), name, state, &observation, now);
         let after = state.state();
+        if state.is_unsent() {
+            self.unsent.insert((place, feature.cloned()));
+        } else if !self.unsent.is_empty() {
+            self.unsent.remove(&(place, feature.cloned()));
+        }
         if before != after {
             self.told.set(&rule.name, name, after);
         }

@@ -106,7 +106,7 @@ struct Wrong<'a> {
 impl Wrong<'_> {
     fn tell(&mut self, key: &str, value: String, problem: String) {
         let place = format!("rule {:?}", self.rule);
-        self.all.push(Mistake { place, key: key.to_owned(), value, problem });
+        self.all.push(Mistake::new(place, key, value, problem));
     }
 }
 

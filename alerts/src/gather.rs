@@ -235,7 +235,7 @@ impl Gatherer<'_> {
     }
 
     /// Asks for a series, in halves where it is too much for one answer.
-    fn ask(
+    pub(crate) fn ask(
         &self,
         ask: &Ask,
         range: TimeRange,
@@ -268,7 +268,7 @@ impl Gatherer<'_> {
 }
 
 /// The queries that answer windows with these ends: an interval, and the step of a series.
-fn series(
+pub(crate) fn series(
     measure: &Measure,
     ends: impl Iterator<Item = i64>,
     windows_max: usize,

@@ -14,6 +14,11 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// Whether it has no value.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// Mean and standard deviation (`ddof = 1`) of the last values of windows that end before this
     /// one begins, at most `count`: a window that shares rows with the one that is judged says
     /// nothing about what was before it.

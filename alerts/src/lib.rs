@@ -36,6 +36,7 @@ pub mod limits;
 
 mod parallel;
 mod mistake;
+mod lines;
 mod duration;
 mod condition;
 mod figure;
@@ -54,6 +55,7 @@ mod observation;
 mod history;
 mod judge;
 mod phase;
+mod seen;
 mod state;
 mod step;
 mod graph;
@@ -62,10 +64,11 @@ mod answers;
 mod training;
 mod ask;
 mod observe;
-mod board;
 mod plan;
+mod board;
 mod check;
 mod gather;
+mod wanted;
 mod back_test;
 mod tune;
 
@@ -86,6 +89,7 @@ pub use event::{AlertState, Event, Suppressed};
 pub use figure::{ColumnFigure, Figure, Operations, SinceTraining, Volume};
 pub use gather::{Cost, Group, baseline, groups};
 pub use graph::States;
+pub use lines::Lines;
 pub use mistake::{Mistake, Mistakes};
 pub use models::{KnownReference, Models, Training, last_training};
 pub use notice::{Notice, notices};
@@ -100,6 +104,7 @@ pub use step::{retire, step, step_as};
 pub use template::{Words, render};
 pub use training::{Since, TrainingReport, TrainingRequest, TrainingWindow};
 pub use tune::{Tuning, tune};
+pub use wanted::{Query, Shares};
 
 #[cfg(test)]
 mod tests {

@@ -50,8 +50,7 @@ impl<'a> Table<'a> {
     /// Tells a mistake about a key.
     pub(crate) fn wrong(&mut self, key: &str, problem: impl Into<String>) {
         let value = self.values.get(key).map(shown).unwrap_or_default();
-        let (place, key) = (self.place.clone(), key.to_owned());
-        self.mistakes.push(Mistake { place, key, value, problem: problem.into() });
+        self.mistakes.push(Mistake::new(self.place.clone(), key, value, problem));
     }
 
     /// Whether the key is there.

@@ -14,7 +14,8 @@ use crate::{
     observation::Observation,
     phase::{Phase, Timing, Verdict},
     rule::Rule,
-    state::{Seen, State, Told},
+    seen::Seen,
+    state::{State, Told},
 };
 
 /// Makes of the state of an alert and what a window says the next state, and tells what became of it.

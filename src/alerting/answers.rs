@@ -43,6 +43,7 @@ impl Models for Asked<'_> {
             Ok(KnownReference {
                 name: record.name.clone(),
                 version: record.version.clone(),
+                created: record.created,
                 source: record.source.clone(),
                 is_default: default.record.id == record.id,
             })

@@ -47,3 +47,34 @@ pub(crate) const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of an error that are kept.
 pub(crate) const ERROR_BYTES_MAX: usize = 1_000;
+/// Observations of a round, windows times alerts: some 40 MB. A round that is larger is made in pieces.
+pub(crate) const ROUND_OBSERVATIONS_MAX: usize = 100_000;
+/// Results of one query of a round, windows times features times statistics.
+pub(crate) const QUERY_RESULTS_MAX: usize = 50_000;
+/// How long the figure of a reference is taken as known, in microseconds: labels may still come.
+pub(crate) const BASELINE_KEPT: i64 = 600 * 1_000_000;
+/// Priority of threads that evaluate, as `nice` counts: below those that take data and answer.
+pub(crate) const PRIORITY: i32 = 10;
+/// How often it is asked what late data touched of a model, in microseconds, and over how much of the
+/// first such time the models are spread.
+pub(crate) const TOUCHED_EVERY: i64 = 60 * 1_000_000;
+/// How many times as long as judging again took it is let be: that takes a twentieth of a thread at most.
+pub(crate) const TOUCHED_REST: i64 = 20;
+/// Wait before a rule is tried again whose query failed, in microseconds; it doubles from try to try.
+pub(crate) const FAILED_FIRST: i64 = 10 * 1_000_000;
+/// Longest such wait, in microseconds.
+pub(crate) const FAILED_MAX: i64 = 600 * 1_000_000;
+/// A query that takes longer is slow, in microseconds, whatever the time between evaluations.
+pub(crate) const SLOW: i64 = 10 * 1_000_000;
+/// How often what is past its bounds is swept, in microseconds.
+pub(crate) const SWEEP_EVERY: i64 = 3_600 * 1_000_000;
+/// Longest sleep of the evaluator: a clock that jumps is noticed after it.
+pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(1);
+/// Longest wait of the evaluator after a round that could not be written.
+pub(crate) const STUMBLE_MAX: Duration = Duration::from_secs(30);
+/// Longest sleep of the courier while something waits.
+pub(crate) const COURIER_SLEEP_MAX: Duration = Duration::from_millis(250);
+/// Wait of the courier when the outbox cannot be read.
+pub(crate) const COURIER_STUMBLE: Duration = Duration::from_secs(5);
+/// Tries of a notice before it is given up for its age: a clock that jumps ahead makes all look old.
+pub(crate) const TRIES_MIN: u32 = 3;

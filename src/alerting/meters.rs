@@ -79,7 +79,15 @@ impl Meters {
         self.seconds.observe(seconds);
     }
 
-    /// Counts a try to send a notice: `delivered`, `retried`, `dead`.
+    /// Lets go of the counts of a channel that is gone.
+    pub(super) fn forget(&self, channel: &str) {
+        for result in ["delivered", "failed", "refused"] {
+            let channel = channel.to_owned();
+            self.notifications.remove(&NotificationLabel { channel, result });
+        }
+    }
+
+    /// Counts a try to send a notice: `delivered`, `failed`, `refused`.
     pub(super) fn notified(&self, channel: &str, result: &'static str) {
         let label = NotificationLabel { channel: channel.to_owned(), result };
         self.notifications.get_or_create(&label).inc();

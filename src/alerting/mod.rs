@@ -10,15 +10,21 @@
 
 mod acknowledge;
 mod answers;
+mod clocks;
+mod courier;
+mod evaluator;
 mod history;
 mod limits;
 mod list;
 mod meters;
 mod outbox;
+mod overview;
 mod queue;
 mod records;
+mod round;
 mod rules;
 pub mod sender;
+mod service;
 mod silences;
 mod status;
 mod store;
@@ -33,8 +39,10 @@ pub use self::{
     history::{HistoryEntry, HistoryPage, HistoryRequest},
     list::{AlertFilter, AlertInfo},
     outbox::{DeadLetters, OutboxStats, Posted},
+    overview::{Overview, RuleOverview},
     records::{Delivery, EventId},
     rules::{Applied, AppliedChange, Apply},
+    service::{Service, ServiceOptions},
     silences::NewSilence,
     status::{RuleStatus, Status, Totals},
 };
@@ -143,6 +151,14 @@ impl Alerts {
         self.store.unacknowledge(firing)
     }
 
+    /// Mistakes of a set of rules that only the models tell; none means that it can be applied.
+    ///
+    /// # Errors
+    /// `Corruption`, `Io`. Mistakes come inside.
+    pub fn check(&self, set: &RuleSet) -> Result<Result<(), Mistakes>> {
+        self.store.check(set)
+    }
+
     /// Sizes of the outbox.
     ///
     /// # Errors
@@ -186,6 +202,15 @@ impl Alerts {
     /// How the service fares, if it runs in this process.
     pub fn status(&self) -> Status {
         self.statuses.status()
+    }
+
+    /// Starts to evaluate rules and to send notices, in threads of its own, until the service is stopped or
+    /// dropped.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` if a service of this database runs, `Io` if a thread does not start.
+    pub fn start(&self, options: ServiceOptions) -> Result<Service> {
+        Service::start(self.store.clone(), self.statuses.clone(), options)
     }
 
     /// What is counted for Prometheus.

@@ -77,6 +77,10 @@ impl Queue {
 
     /// When the next notice is due that may be sent beside those that are being sent.
     pub(super) fn next_due(&self) -> Option<i64> {
+        let sending: usize = self.lines.values().map(|line| line.sending.len()).sum();
+        if sending >= limits::SENDS_MAX {
+            return None;
+        }
         let free = |line: &&Line| line.sending.len() < limits::SENDS_PER_CHANNEL_MAX;
         let first = |line: &Line| line.due.first().map(|(next, _)| *next);
         self.lines.values().filter(free).filter_map(first).min()

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc};
 
-use driftline_alerts::{Difference, Mistakes, Rule, RuleSet, State, check, diff, retire};
+use driftline_alerts::{Difference, Edit, Mistakes, Rule, RuleSet, State, check, diff, retire};
 use driftline_storage::{Error, ErrorKind, Result};
 
 use super::{
@@ -48,13 +48,18 @@ pub struct AppliedChange {
 }
 
 impl Store {
+    /// What models tell of a set; see [`super::Alerts::check`].
+    pub(super) fn check(&self, set: &RuleSet) -> Result<Result<(), Mistakes>> {
+        check(set, &Asked(&self.db))
+    }
+
     /// Puts a set in the place of the one before; see [`super::Alerts::apply`].
     pub(super) fn apply(
         &self,
         set: RuleSet,
         options: &Apply,
     ) -> Result<Result<AppliedChange, Mistakes>> {
-        if let Err(mistakes) = check(&set, &Asked(&self.db))? {
+        if let Err(mistakes) = self.check(&set)? {
             return Ok(Err(mistakes));
         }
         let most = driftline_alerts::limits::TEXT_BYTES_MAX;
@@ -64,6 +69,10 @@ impl Store {
         }
         let set = Arc::new(set);
         let change = self.change(|draft| self.put_rules(draft, set, options))?;
+        let is_gone = |one: &&Difference| one.what == "channel" && one.edit == Edit::Removed;
+        if !options.dry_run {
+            change.differences.iter().filter(is_gone).for_each(|one| self.meters.forget(&one.name));
+        }
         self.bell.ring_evaluator();
         Ok(Ok(change))
     }
@@ -148,6 +157,27 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Lets go of channels that the set has no more, once nothing is on its way to them.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(super) fn sweep_channels(&self) -> Result<()> {
+        let is_idle =
+            self.look(|kept| kept.channels.keys().any(|name| !kept.queue.has_channel(name)))?;
+        if !is_idle {
+            return Ok(());
+        }
+        self.change(|draft| {
+            let kept = draft.kept;
+            for name in kept.channels.keys().filter(|name| !kept.queue.has_channel(name)) {
+                draft.let_go_of_channel(name);
+            }
+            Ok(())
+        })
+    }
+}
+
 /// Whether a rule may have an alert of a feature, or as a whole.
 fn is_of(rule: &Rule, feature: Option<&str>) -> bool {
     let Some(feature) = feature else { return !rule.is_by_feature() };
@@ -169,11 +199,7 @@ fn keep_channels(draft: &mut Draft<'_>, before: &RuleSet, after: &RuleSet) -> Re
     let kept = draft.kept;
     for name in kept.channels.keys() {
         if names.contains(name.as_str()) || !kept.queue.has_channel(name) {
-            draft.remove(CHANNELS, name.as_bytes().to_vec());
-            let name = name.clone();
-            draft.then(move |kept| {
-                kept.channels.remove(&name);
-            });
+            draft.let_go_of_channel(name);
         }
     }
     Ok(())

@@ -121,6 +121,15 @@ impl<'a> Draft<'a> {
         });
     }
 
+    /// Lets go of a channel that the set has no more.
+    pub(super) fn let_go_of_channel(&mut self, name: &str) {
+        self.remove(CHANNELS, name.as_bytes().to_vec());
+        let name = name.to_owned();
+        self.then(move |kept| {
+            kept.channels.remove(&name);
+        });
+    }
+
     fn post(&mut self, notice: Notice, event: EventId, alert: &str) -> Result<()> {
         let number = self.number();
         let channel = notice.channel.clone();

@@ -15,6 +15,7 @@ use driftline_storage::{
     Verified, VersionRecord, limits::BATCH_BYTES_MAX,
 };
 
+use super::alert_backend::AlertBackend;
 use crate::{
     Compacted, Monitor, ReferenceInfo,
     client::{Client, LabelWriter, PredictionWriter},
@@ -25,7 +26,7 @@ use crate::{
 const IN_FLIGHT_MAX: usize = 4;
 
 /// What commands ask of a database, near or far.
-pub trait Backend: Sync {
+pub trait Backend: AlertBackend + Sync {
     /// See [`Monitor::models`].
     fn models(&self) -> Result<Vec<Arc<ModelRecord>>>;
     /// See [`Monitor::model`].

@@ -4,6 +4,7 @@
 //! another one. Every error has the kind, message and broken rules that the server gave it.
 
 mod admin;
+mod alerts;
 mod connect;
 mod series;
 mod split;

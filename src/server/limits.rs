@@ -40,5 +40,9 @@ pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const PAGE_MODELS_DEFAULT: usize = 100;
 /// Models of a page at most.
 pub(crate) const PAGE_MODELS_MAX: usize = 1_000;
+/// Rules, alerts, events, silences and notices of a page when the request does not say.
+pub(crate) const PAGE_ALERTS_DEFAULT: usize = 100;
+/// Rules, alerts, events, silences and notices of a page at most: some 2 MB.
+pub(crate) const PAGE_ALERTS_MAX: usize = 1_000;
 /// Bytes after which a page ends, so that clients with a receive limit of 4 MiB can read it.
 pub(crate) const PAGE_BYTES: usize = 2 << 20;

@@ -5,6 +5,7 @@
 //! answer together; nothing else is decided here. Every bound is in `limits`.
 
 mod admin;
+mod alerts;
 mod http;
 mod ingest;
 mod limits;
@@ -18,8 +19,9 @@ use std::{future::Future, net::SocketAddr, pin::pin, sync::Arc};
 use driftline_proto::{
     FILE_DESCRIPTOR_SET,
     v1::{
-        admin_service_server::AdminServiceServer, ingest_service_server::IngestServiceServer,
-        model_service_server::ModelServiceServer, query_service_server::QueryServiceServer,
+        admin_service_server::AdminServiceServer, alert_service_server::AlertServiceServer,
+        ingest_service_server::IngestServiceServer, model_service_server::ModelServiceServer,
+        query_service_server::QueryServiceServer,
     },
 };
 use driftline_storage::{Error, ErrorKind, Result};
@@ -27,7 +29,9 @@ use tokio::{net::TcpListener, sync::watch};
 use tonic::transport::server::{Router, Server as Transport, TcpIncoming};
 use tonic_health::server::HealthReporter;
 
-use self::{admin::Admin, ingest::Ingest, models::Models, queries::Queries, shared::Shared};
+use self::{
+    admin::Admin, alerts::Alerts, ingest::Ingest, models::Models, queries::Queries, shared::Shared,
+};
 use crate::Monitor;
 
 /// Where a server listens.
@@ -120,9 +124,10 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
 }
 
 /// The names under which health is asked for; the empty one is the whole server.
-const HEALTH_NAMES: [&str; 5] = [
+const HEALTH_NAMES: [&str; 6] = [
     "",
     driftline_proto::v1::admin_service_server::SERVICE_NAME,
+    driftline_proto::v1::alert_service_server::SERVICE_NAME,
     driftline_proto::v1::ingest_service_server::SERVICE_NAME,
     driftline_proto::v1::model_service_server::SERVICE_NAME,
     driftline_proto::v1::query_service_server::SERVICE_NAME,
@@ -152,6 +157,7 @@ fn router(shared: Arc<Shared>, health: &HealthReporter) -> Result<Router> {
     let ingest = IngestServiceServer::new(Ingest(shared.clone())).max_decoding_message_size(limit);
     let models = ModelServiceServer::new(Models(shared.clone())).max_decoding_message_size(limit);
     let queries = QueryServiceServer::new(Queries(shared.clone())).max_decoding_message_size(limit);
+    let alerts = AlertServiceServer::new(Alerts(shared.clone())).max_decoding_message_size(limit);
     let admin = AdminServiceServer::new(Admin(shared)).max_decoding_message_size(limit);
     let health = tonic_health::pb::health_server::HealthServer::new(
         tonic_health::server::HealthService::from_health_reporter(health.clone()),
@@ -170,6 +176,7 @@ fn router(shared: Arc<Shared>, health: &HealthReporter) -> Result<Router> {
         .add_service(models)
         .add_service(queries)
         .add_service(admin)
+        .add_service(alerts)
         .add_service(health)
         .add_service(reflection_v1)
         .add_service(reflection_v1alpha))

@@ -250,7 +250,12 @@ slice = "device"
     let output = try_run(&demo.target, &["rules", "check", right]);
     let told = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    for want in ["did you mean \"amount\"?", "did you mean \"fraud-demo\"?", "2 mistakes"] {
+    for want in [
+        "right.toml:6: rule \"one\": feature",
+        "did you mean \"amount\"?",
+        "did you mean \"fraud-demo\"?",
+        "2 mistakes",
+    ] {
         assert!(told.contains(want), "{want}: {told}");
     }
     run(&demo.target, &["rules", "check", right, "--offline"]);
@@ -259,8 +264,9 @@ slice = "device"
     let report = run_json(&demo.target, &["rules", "check", &example()]);
     assert_eq!((&report["valid"], &report["rules"]), (&Value::Bool(true), &Value::from(7)));
     let (code, error) = run_err(&demo.target, &test_args(right, demo));
-    assert!(code == 2 && error.contains("error: rule \"one\": feature"), "{code}: {error}");
-    assert!(error.contains("\n  rule \"two\": model"), "{error}");
+    let first = format!("error: {right}:6: rule \"one\": feature");
+    assert!(code == 2 && error.contains(&first), "{code}: {error}");
+    assert!(error.contains(&format!("\n  {right}:11: rule \"two\": model")), "{error}");
     let args = ["rules", "test", "nowhere.toml", "--from", "-1d", "--to", "now"];
     let (code, error) = run_err(&demo.target, &args);
     assert!(code == 1 && error.contains("nowhere.toml"), "{code}: {error}");

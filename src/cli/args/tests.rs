@@ -88,8 +88,8 @@ fn global_options_stand_before_or_after_the_command() {
     let before = good("--data-dir d --format csv models list").global;
     let after = good("models list --data-dir d --format csv").global;
     assert_eq!((before.data_dir, before.format), (after.data_dir, after.format));
-    assert_eq!(good("models list").global.format, Format::Table);
-    assert_eq!(good("models list --format json").global.format, Format::Json);
+    assert_eq!(good("models list").global.format(), Format::Table);
+    assert_eq!(good("models list --format json").global.format(), Format::Json);
     wrong("models list --format yaml", "table, json, csv");
 }
 

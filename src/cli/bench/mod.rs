@@ -36,13 +36,13 @@ pub(super) fn bench(global: &GlobalArgs, args: &BenchArgs) -> Outcome {
     if cfg!(debug_assertions) {
         writeln!(io::stderr(), "note: this is a debug build, its figures mean nothing")?;
     }
-    if global.format == Format::Csv {
+    if global.format() == Format::Csv {
         return Err(Failure::Usage("bench prints table or json, not csv".to_owned()));
     }
     let mut dataset = open(global.data_dir.as_deref(), args)?;
     let outcome = match args.kind {
-        Some(kind) => run(kind, args, &mut dataset, global.format),
-        None => run_all(args, &dataset, global.format),
+        Some(kind) => run(kind, args, &mut dataset, global.format()),
+        None => run_all(args, &dataset, global.format()),
     };
     dataset.close()?;
     outcome
