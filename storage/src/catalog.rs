@@ -26,14 +26,18 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     arrivals::{Arrivals, Buckets},
     error::{Error, ErrorKind, Result},
-    files, limits,
+    files,
     manifest::{ModelRecord, ReferenceRecord, SegmentRecord, StateRecord, StoredSegment, Written},
     producers::{ProducerKey, ProducerRecord},
     schema::Schema,
     vfs::{Vfs, VfsFile},
 };
 
+mod arrived;
 pub(crate) mod foreign;
+
+use arrived::ARRIVALS;
+pub(crate) use arrived::Arrived;
 
 /// The version of the directory layout that this build writes, and the newest that it opens.
 pub const FORMAT_VERSION: u32 = 2;
@@ -43,7 +47,6 @@ const REDB_RECOVERY_REQUIRED: u8 = 2;
 
 type Text = TableDefinition<'static, &'static str, &'static [u8]>;
 type Number = TableDefinition<'static, u64, &'static [u8]>;
-type ByDay = TableDefinition<'static, (&'static str, &'static str, i64), &'static [u8]>;
 
 const META: Text = TableDefinition::new("meta");
 const MODELS: Text = TableDefinition::new("models");
@@ -55,13 +58,8 @@ const SCHEMAS: Number = TableDefinition::new("schemas");
 const PRODUCERS: Text = TableDefinition::new("producers");
 /// Bytes written by model.
 const WRITTEN: Text = TableDefinition::new("written");
-/// What came in by model, version and day of arrival.
-const ARRIVALS: ByDay = TableDefinition::new("arrivals");
 const STATE_KEY: &str = "state";
 const FORMAT_KEY: &str = "format_version";
-
-/// What came in, by model, version and day of arrival.
-pub(crate) type Arrived = Vec<((String, String, i64), Buckets)>;
 
 /// A change that becomes visible as a whole or not at all.
 #[derive(Debug, Default)]
@@ -471,36 +469,6 @@ impl Reader<'_> {
         Ok((contents, schemas.into_keys().collect()))
     }
 
-    fn arrivals(
-        &self,
-        keys: &[(String, String)],
-        days: &RangeInclusive<i64>,
-    ) -> Result<Vec<(i64, Buckets)>> {
-        let opened = self.read.open_table(ARRIVALS).at(self.path)?;
-        let mut found = Vec::new();
-        for (model, version) in keys {
-            let key = |day: &i64| (model.as_str(), version.as_str(), *day);
-            for entry in opened.range(key(days.start())..=key(days.end())).at(self.path)? {
-                let (key, value) = entry.at(self.path)?;
-                let (.., day) = key.value();
-                found.push((day, buckets(self.path, model, value.value())?));
-            }
-        }
-        Ok(found)
-    }
-
-    fn all_arrivals(&self) -> Result<Arrived> {
-        let opened = self.read.open_table(ARRIVALS).at(self.path)?;
-        let mut found = Arrived::new();
-        for entry in opened.iter().at(self.path)? {
-            let (key, value) = entry.at(self.path)?;
-            let (model, version, day) = key.value();
-            let buckets = buckets(self.path, model, value.value())?;
-            found.push(((model.to_owned(), version.to_owned(), day), buckets));
-        }
-        Ok(found)
-    }
-
     fn by_text<T: DeserializeOwned>(&self, table: Text) -> Result<BTreeMap<String, T>> {
         let opened = self.read.open_table(table).at(self.path)?;
         let mut found = BTreeMap::new();
@@ -589,52 +557,6 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Adds to the days of a version, puts the hours of days that are long past together, and lets go
-    /// of the oldest. Few go at a time: a clock that ran ahead once must not cost all of them.
-    fn add_arrivals(
-        &self,
-        (model, version): (&str, &str),
-        hours: &BTreeMap<(i64, u8), Arrivals>,
-    ) -> Result<()> {
-        let mut opened = self.write.open_table(ARRIVALS).at(self.path)?;
-        let mut days: BTreeMap<i64, Buckets> = BTreeMap::new();
-        for ((day, hour), arrivals) in hours {
-            if !days.contains_key(day) {
-                let known = opened.get((model, version, *day)).at(self.path)?;
-                let known = known.map(|value| buckets(self.path, model, value.value()));
-                days.insert(*day, known.transpose()?.unwrap_or_default());
-            }
-            days.entry(*day).or_default().add(*hour, arrivals);
-        }
-        let newest = days.keys().next_back().copied().unwrap_or(0);
-        let by_hour = newest.saturating_sub(limits::ARRIVAL_HOURS_DAYS);
-        let old = (model, version, i64::MIN)..(model, version, by_hour);
-        for entry in opened.range(old).at(self.path)?.rev() {
-            let (key, value) = entry.at(self.path)?;
-            let mut known = buckets(self.path, model, value.value())?;
-            if known.is_merged() {
-                break;
-            }
-            known.merge();
-            days.entry(key.value().2).or_insert(known);
-        }
-        for (day, buckets) in &days {
-            let value = with_checksum(&buckets.encode());
-            opened.insert((model, version, *day), value.as_slice()).at(self.path)?;
-        }
-        let kept = newest.saturating_sub(limits::ARRIVAL_DAYS_MAX);
-        let mut gone = Vec::new();
-        for entry in
-            opened.range((model, version, i64::MIN)..(model, version, kept)).at(self.path)?.take(2)
-        {
-            gone.push(entry.at(self.path)?.0.value().2);
-        }
-        for day in gone {
-            opened.remove((model, version, day)).at(self.path)?;
-        }
-        Ok(())
-    }
-
     fn add_written(&self, written: &BTreeMap<String, Written>) -> Result<()> {
         if written.is_empty() {
             return Ok(());
@@ -651,11 +573,6 @@ impl Writer<'_> {
         }
         Ok(())
     }
-}
-
-fn buckets(path: &Path, model: &str, value: &[u8]) -> Result<Buckets> {
-    let bytes = check(path, model, value)?;
-    Buckets::decode(bytes).map_err(|error| bad_entry(path, model, error.0))
 }
 
 fn bad_entry(path: &Path, key: &str, what: &str) -> Error {
