@@ -4,18 +4,19 @@
 use std::{ops::ControlFlow, path::Path, sync::Arc, time::SystemTime};
 
 use driftline_query::{
-    AgreementReport, AgreementRequest, CompareReport, CompareRequest, DistributionReport,
-    DistributionRequest, DriftReport, DriftRequest, FairnessReport, FairnessRequest,
-    OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest, QualityReport,
-    QualityRequest, ReferenceName, SeriesList, SeriesListRequest, SeriesReport, SeriesRequest,
-    agreement, compare, distribution, drift, fairness, list_series, operations, performance,
-    pin_reference, quality, series, set_reference,
+    AgreementReport, AgreementRequest, ArrivalsReport, ArrivalsRequest, CompareReport,
+    CompareRequest, DistributionReport, DistributionRequest, DriftReport, DriftRequest,
+    FairnessReport, FairnessRequest, OperationsReport, OperationsRequest, PerformanceReport,
+    PerformanceRequest, QualityReport, QualityRequest, ReferenceName, SeriesList,
+    SeriesListRequest, SeriesReport, SeriesRequest, agreement, arrivals, compare, distribution,
+    drift, fairness, list_series, operations, performance, pin_reference, quality, series,
+    set_reference,
 };
 use driftline_storage::{
-    Damage, Db, Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Options,
-    Pending, PredictionBatch, PredictionReceipt, Producer, Reference, ReferenceRows,
-    ReferenceSource, Result, Retention, Schema, SeriesPoint, Stats, Touched, Verified,
-    VersionRecord,
+    Arrivals, Damage, Db, Declaration, Error, Ids, LabelBatch, LabelReceipt, ModelRecord,
+    ModelStats, Options, Pending, PredictionBatch, PredictionReceipt, Producer, Reference,
+    ReferenceRows, ReferenceSource, Result, Retention, Schema, SeriesPoint, Stats, Touched,
+    Verified, VersionRecord,
 };
 
 use crate::alerting::Alerts;
@@ -353,6 +354,31 @@ impl Monitor {
     /// As [`Monitor::drift`]; `InvalidArgument` for a percentile outside 0 to 100.
     pub fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport> {
         operations(&self.db, request)
+    }
+
+    /// What came in and how, by window of arrival time: duplicates, lateness, refusals and unknown
+    /// columns.
+    ///
+    /// # Errors
+    /// `NotFound` for a model or version that does not exist; `InvalidArgument` for conditions or groups
+    /// and for a window that ends before it starts.
+    pub fn arrivals(&self, request: &ArrivalsRequest) -> Result<ArrivalsReport> {
+        arrivals(&self.db, request)
+    }
+
+    /// Counts what came for a model and is not stored, see [`Db::note`].
+    pub fn note_arrivals(&self, model: &str, version: &str, counters: &Arrivals) {
+        self.db.note(model, version, counters);
+    }
+
+    /// Counts a batch that was refused with all of its rows before it got here.
+    pub(crate) fn note_refused(&self, model: &str, version: &str, rows: u64, error: &Error) {
+        self.db.note_refused(model, version, rows, error);
+    }
+
+    /// Counts the rows of a batch that came with columns that the schema does not have.
+    pub(crate) fn note_ignored(&self, model: &str, version: &str, columns: &[String], rows: u64) {
+        self.db.note_ignored(model, version, columns, rows);
     }
 
     /// Whether a classification treats groups alike.

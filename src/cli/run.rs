@@ -274,6 +274,11 @@ fn query(global: &GlobalArgs, command: &QueryCommand) -> Outcome {
             show(global, |out, format, style| render::distribution(&report, out, format, style))
         }
         QueryCommand::Series(args) => series::query(global, args),
+        QueryCommand::Quality(args) if args.arrivals => {
+            let request = args.arrivals_request(now)?;
+            let report = open_existing(global)?.arrivals(&request).map_err(usage)?;
+            show(global, |out, format, style| render::arrivals(&report, out, format, style))
+        }
         QueryCommand::Quality(args) => {
             let request = args.request(now)?;
             has_place(global, request.explain)?;

@@ -108,6 +108,18 @@ impl QueryService for Queries {
         .await
     }
 
+    async fn query_arrivals(
+        &self,
+        request: Request<v1::QueryArrivalsRequest>,
+    ) -> Result<Response<v1::QueryArrivalsResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.arrivals(&wire::arrivals::request(request)?)?;
+            Ok(wire::arrivals::write_report(report))
+        })
+        .await
+    }
+
     async fn query_operations(
         &self,
         request: Request<v1::QueryOperationsRequest>,

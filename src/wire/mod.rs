@@ -22,6 +22,7 @@ pub(crate) mod operations;
 pub(crate) mod fairness;
 pub(crate) mod compare;
 pub(crate) mod agreement;
+pub(crate) mod arrivals;
 pub(crate) mod rows;
 pub(crate) mod rules;
 pub(crate) mod alerts;

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -18,6 +19,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
+    arrivals::{Arrivals, Buckets},
     error::{Error, ErrorKind, Result},
     files,
     manifest::{ModelRecord, ReferenceRecord, SegmentRecord, StateRecord, StoredSegment, Written},
@@ -28,7 +30,11 @@ use crate::{
     vfs::Vfs,
 };
 
+mod arrived;
 pub(crate) mod foreign;
+
+use arrived::ARRIVALS;
+pub(crate) use arrived::Arrived;
 
 /// The version of the directory layout that this build writes, and the newest that it opens.
 pub const FORMAT_VERSION: u32 = 2;
@@ -63,6 +69,8 @@ pub struct Change {
     pub producers: BTreeMap<ProducerKey, Option<ProducerRecord>>,
     /// Bytes written by model, to be added.
     pub written: BTreeMap<String, Written>,
+    /// What came in by model and version, and by day and hour of arrival, to be added.
+    pub(crate) arrivals: BTreeMap<(String, String), BTreeMap<(i64, u8), Arrivals>>,
     /// The state to put.
     pub state: StateRecord,
 }
@@ -94,6 +102,7 @@ fn tables(write: &WriteTransaction, path: &Path) -> Result<()> {
     for table in [REFERENCES, SEGMENTS, SCHEMAS] {
         write.open_table(table).at(path)?;
     }
+    write.open_table(ARRIVALS).at(path)?;
     Ok(())
 }
 
@@ -155,6 +164,23 @@ impl Catalog {
         }
     }
 
+    /// What came in on some days, by day, and how many seals the catalog has that of.
+    ///
+    /// # Errors
+    /// `Corruption`, `Io`.
+    pub(crate) fn arrivals(
+        &self,
+        keys: &[(String, String)],
+        days: &RangeInclusive<i64>,
+    ) -> Result<(Vec<(i64, Buckets)>, u64)> {
+        let path = &self.file.path;
+        self.file.with(|database| {
+            let read = Reader { read: database.begin_read().at(path)?, path };
+            let state: StateRecord = read.by_text(META)?.remove(STATE_KEY).unwrap_or_default();
+            Ok((read.arrivals(keys, days)?, state.seals))
+        })
+    }
+
     /// Checks every page of the catalog.
     ///
     /// # Errors
@@ -174,6 +200,9 @@ impl Catalog {
         let fresh = self.put_segments(&write, &change.segments)?;
         write.change_producers(&change.producers)?;
         write.add_written(&change.written)?;
+        for ((model, version), hours) in &change.arrivals {
+            write.add_arrivals((model, version), hours)?;
+        }
         write.write.commit().at(path)?;
         self.schemas().extend(fresh);
         Ok(())
@@ -208,14 +237,14 @@ fn shared<K: Ord, T>(values: BTreeMap<K, T>) -> BTreeMap<K, Arc<T>> {
 }
 
 /// Reads a copy of a catalog in memory, where redb may repair what a crash left. Returns the format
-/// version too.
+/// version and what came in as well.
 ///
 /// # Errors
 /// `FailedPrecondition` for a newer format, `Corruption`.
-pub(crate) fn read_copy(path: &Path, bytes: Vec<u8>) -> Result<(u32, Contents)> {
+pub(crate) fn read_copy(path: &Path, bytes: Vec<u8>) -> Result<(u32, Contents, Arrived)> {
     let (version, database) = open_copy(path, bytes, &LAYOUT)?;
-    let contents = Reader { read: database.begin_read().at(path)?, path }.contents()?.0;
-    Ok((version, contents))
+    let read = Reader { read: database.begin_read().at(path)?, path };
+    Ok((version, read.contents()?.0, read.all_arrivals()?))
 }
 
 struct Reader<'a> {

@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     answers::{Labelled, Predicted, predicted},
+    arrivals::{Arrivals, hour_of},
     batch::PredictionBatch,
     binner::{Binner, NewNames},
     binning::Binning,
@@ -26,6 +27,8 @@ use crate::{
 /// Chunks below this many rows are joined with their neighbour, so that single-row writes do not
 /// leave one chunk each.
 const CHUNK_ROWS: usize = 4_096;
+/// Bytes of the counters of an hour of arrival, by estimate.
+const ARRIVALS_BYTES: usize = size_of::<Arrivals>() + 256;
 /// Bytes that the id index, vectors and map nodes add to each row of the head, by estimate.
 const ROW_OVERHEAD_BYTES: usize = 64;
 
@@ -249,6 +252,9 @@ pub(crate) struct LateLabel {
     pub(crate) entry: LabelEntry,
 }
 
+/// Day and hour of arrival.
+pub(crate) type Hour = (i64, u8);
+
 /// The head of all model versions.
 #[derive(Debug, Default)]
 pub(crate) struct Head {
@@ -257,6 +263,10 @@ pub(crate) struct Head {
     pub(crate) labels: usize,
     /// Labels for its rows since it was frozen.
     pub(crate) late: Vec<LateLabel>,
+    /// What came since the head began, by hour of arrival. Of a model and no version what names none.
+    pub(crate) arrivals: BTreeMap<VersionKey, BTreeMap<Hour, Arrivals>>,
+    /// Hours of all versions in there.
+    arrival_hours: usize,
 }
 
 impl Head {
@@ -265,10 +275,22 @@ impl Head {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.versions.values().map(VersionHead::bytes).sum::<usize>() + self.labels * 64
+        self.versions.values().map(VersionHead::bytes).sum::<usize>()
+            + self.labels * 64
+            + self.arrival_hours * ARRIVALS_BYTES
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.versions.is_empty() && self.labels == 0
+        self.versions.is_empty() && self.labels == 0 && self.arrivals.is_empty()
+    }
+
+    /// The counters of the hour of an instant.
+    pub(crate) fn arrivals_at(&mut self, key: &VersionKey, arrived: i64) -> &mut Arrivals {
+        let hours = self.arrivals.entry(key.clone()).or_default();
+        let hour = hours.entry(hour_of(arrived));
+        if matches!(hour, std::collections::btree_map::Entry::Vacant(_)) {
+            self.arrival_hours += 1;
+        }
+        hour.or_default()
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::RwLockReadGuard;
 
 use crate::{
+    batch::LABEL_TIME_UNKNOWN,
     command::{LabelReceipt, LabelsWrite},
     head::{LateLabel, VersionHead, VersionKey},
     hour_set::HourSet,
@@ -58,11 +59,26 @@ pub(crate) fn give_labels(
         }
     }
     write.targets.apply(first, &labels.times, truths);
+    count_arrived(state, write);
     if !labels.hashes.is_empty() {
         *state.label_batches.entry(write.model.clone()).or_default() += 1;
     }
     state.active.labels += labels.hashes.len();
     hours
+}
+
+/// Counts labels as come in, those that were known included.
+fn count_arrived(state: &mut State, write: &LabelsWrite) {
+    let labels = &write.labels;
+    let arrived = labels.hashes.len() as u64 + write.unchanged;
+    if arrived == 0 {
+        return;
+    }
+    let key = (write.model.clone(), String::new());
+    let counters = state.active.arrivals_at(&key, labels.arrived);
+    counters.labels = counters.labels.saturating_add(arrived);
+    let times = labels.times.iter().copied().filter(|time| *time != LABEL_TIME_UNKNOWN);
+    counters.label_lateness.count(labels.arrived, times);
 }
 
 /// Gives a label to its predictions in the heads.

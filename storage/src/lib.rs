@@ -27,6 +27,7 @@ mod section;
 mod blob;
 mod files;
 mod producers;
+mod arrivals;
 mod manifest;
 mod file_kind;
 mod wal;
@@ -91,6 +92,7 @@ mod keeper;
 mod recover;
 mod ledger;
 mod db;
+mod intake;
 mod offer;
 mod models;
 mod references;
@@ -103,6 +105,7 @@ mod inspect;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use arrivals::{Arrivals, LATENESS_BINS, Lateness, LatenessBin, Rule};
 pub use batch::{LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch, is_latency};
 pub use binning::{Binning, ColumnBins, centre};
 pub use blob::{Blob, Tail};
@@ -119,6 +122,7 @@ pub use fixed::Fixed;
 pub use graded::{GradedTally, ResidualTally, SCORE_BINS, SUM_BINS, ScoreTally, ScoredSide};
 pub use id_column::{Id, Ids, id_hash};
 pub use inspect::{Datum, Inspection, List, inspect};
+pub use intake::ArrivalBucket;
 pub use latency::{FIRST_MS as LATENCY_FIRST_MS, RATIO as LATENCY_RATIO, latency_edges};
 pub use ledger::{Entries, Ledger, LedgerChange};
 pub use manifest::{

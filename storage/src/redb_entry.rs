@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::{Error, ErrorKind, Result};
 
-fn bad_entry(path: &Path, key: &str, what: &str) -> Error {
+pub(crate) fn bad_entry(path: &Path, key: &str, what: &str) -> Error {
     Error::corruption(path, 0, format!("entry {key}: {what}"))
 }
 

@@ -11,19 +11,21 @@ use std::{
 };
 
 use crate::{
+    arrivals::Lateness,
     batch::PredictionBatch,
     binner::Binner,
     command::{Command, LabelReceipt, LabelsWrite, NewRows, PredictionReceipt, PredictionsWrite},
     error::{Error, Result},
-    head::{VersionHead, VersionKey, prepare},
+    head::{Hour, VersionHead, VersionKey, prepare},
     labelling::{HeadRows, give_labels},
+    limits,
     producers::{Answered, Producer, ProducerKey},
-    record::{self, LoggedLabels, Record},
+    record::{self, Arrival, LoggedLabels, Record},
     row_index::{RowIndex, read_index, write_index},
     schema::Schema,
-    state::{Shared, State, gone},
+    state::{Notes, Shared, State, gone},
     targets::{Targets, truths},
-    time::day_of,
+    time::{DAY_MICROS, HOUR_MICROS, day_of},
     wal::{AppendError, Frame, WalWriter},
 };
 
@@ -249,7 +251,9 @@ impl Writer {
     /// Logs, syncs, applies and answers.
     fn commit(&mut self, steps: Vec<Step>) {
         let first = self.put_records(&steps);
+        let notes = if self.frame.is_empty() { Notes::new() } else { self.put_notes() };
         if let Err(error) = self.log() {
+            self.put_back(notes);
             for step in steps {
                 self.undo(step, &error);
             }
@@ -280,20 +284,24 @@ impl Writer {
         for step in steps {
             let before = self.frame.records().len();
             match step {
-                Step::Predictions(new) if !new.rows.is_empty() => {
+                Step::Predictions(new) if new.hashes.len() as u64 + new.duplicates > 0 => {
                     let (model, version) = &new.key;
+                    // Of a batch without a new row the log needs no columns, nor their names.
+                    let none = PredictionBatch::default();
+                    let rows = if new.rows.is_empty() { &none } else { &new.rows };
                     record::put_predictions(
                         self.frame.records(),
-                        new.producer.as_ref().map(|producer| (producer, new.duplicates)),
+                        new.producer.as_ref(),
                         (model, version),
-                        &new.rows,
+                        (new.arrival(), new.duplicates),
+                        rows,
                     );
                 }
-                Step::Labels(write) if !write.labels.hashes.is_empty() => {
+                Step::Labels(write) if write.labels.hashes.len() as u64 + write.unchanged > 0 => {
                     record::put_labels(
                         self.frame.records(),
-                        write.producer.as_ref().map(|producer| (producer, write.unchanged)),
-                        next,
+                        write.producer.as_ref(),
+                        (next, write.unchanged),
                         &write.model,
                         &write.labels,
                     );
@@ -305,6 +313,49 @@ impl Writer {
             self.shared.note_logged(step.model(), bytes as u64);
         }
         first
+    }
+
+    /// Puts notes into the frame.
+    fn put_notes(&mut self) -> Notes {
+        let mut taken = Notes::new();
+        {
+            let mut notes = self.shared.notes();
+            while taken.len() < limits::NOTES_OF_FRAME_MAX {
+                let Some((key, counters)) = notes.pop_first() else { break };
+                taken.insert(key, counters);
+            }
+        }
+        for (((model, version), hour), counters) in &taken {
+            record::put_notes(self.frame.records(), (model, version), time_of(*hour), counters);
+        }
+        taken
+    }
+
+    /// Notes that the log did not get wait for the next frame. No head was frozen meanwhile, for that
+    /// takes holding this writer still.
+    fn put_back(&self, notes: Notes) {
+        let mut waiting = self.shared.notes();
+        for (key, counters) in notes {
+            waiting.entry(key).or_default().add(&counters);
+        }
+    }
+
+    /// Logs the notes that no batch took along.
+    ///
+    /// # Errors
+    /// `Poisoned`, `Io`, `ResourceExhausted`.
+    pub(crate) fn log_notes(&mut self) -> Result<()> {
+        loop {
+            self.frame.clear();
+            let notes = self.put_notes();
+            if notes.is_empty() {
+                return Ok(());
+            }
+            if let Err(error) = self.log() {
+                self.put_back(notes);
+                return Err(error);
+            }
+        }
     }
 
     fn log(&mut self) -> Result<()> {
@@ -342,7 +393,8 @@ impl Writer {
     }
 
     fn apply_predictions(&mut self, mut new: NewRows) {
-        self.link(&new.key, &new.hashes, std::mem::take(&mut new.rows));
+        let arrived = Some((new.arrival(), new.duplicates));
+        self.link(&new.key, &new.hashes, std::mem::take(&mut new.rows), arrived);
         if let Some(producer) = &new.producer {
             let PredictionReceipt { accepted, duplicates } = new.receipt();
             let key = producer_key(producer, &new.key.0, &new.key.1);
@@ -352,14 +404,33 @@ impl Writer {
         new.answer();
     }
 
-    /// Counts rows and links them into the head. A label that waits goes to the first prediction of
-    /// its id, which touches no other hour.
-    fn link(&mut self, key: &VersionKey, hashes: &[u64], rows: PredictionBatch) {
+    /// Counts rows and links them into the head, with when they came and how many were left out, if
+    /// that is known. A label that waits goes to the first prediction of its id, which touches no other
+    /// hour.
+    fn link(
+        &mut self,
+        key: &VersionKey,
+        hashes: &[u64],
+        rows: PredictionBatch,
+        arrived: Option<(Arrival, u64)>,
+    ) {
         let Some(binner) = self.binners.get_mut(key) else { return };
+        let mut lateness = Lateness::default();
+        if let Some((arrival, _)) = arrived {
+            lateness.count(arrival.time, rows.times.iter().copied());
+        }
         let prepared = prepare(rows, binner);
         let hours = prepared.hours();
         let mut state = self.shared.write();
         let State { active, waiting, .. } = &mut *state;
+        if let Some((arrival, duplicates)) =
+            arrived.filter(|(_, duplicates)| hashes.len() as u64 + duplicates > 0)
+        {
+            let counters = active.arrivals_at(key, arrival.time);
+            counters.batches = counters.batches.saturating_add(arrival.batches);
+            counters.duplicates = counters.duplicates.saturating_add(duplicates);
+            counters.lateness.add(&lateness);
+        }
         let Some(head) = active.versions.get_mut(key) else { return };
         let base = head.apply(prepared);
         if !waiting.is_empty(&key.0) {
@@ -435,7 +506,7 @@ impl Writer {
     /// `Io` if segments cannot be searched.
     pub(crate) fn replay(&mut self, record: Record, schema: &Arc<Schema>) -> Result<()> {
         match record {
-            Record::Predictions { producer, left_out, model, version, batch } => {
+            Record::Predictions { producer, left_out, arrival, model, version, batch } => {
                 let key = (model, version);
                 if let Some(producer) = producer {
                     let remembered = producer_key(&producer, &key.0, &key.1);
@@ -451,7 +522,7 @@ impl Writer {
                         index.insert(*hash, day_of(*time), row);
                     }
                 }
-                self.link(&key, &hashes, batch);
+                self.link(&key, &hashes, batch, arrival.map(|arrival| (arrival, left_out)));
             }
             Record::Labels { producer, left_out, first, model, labels } => {
                 let (segments, epoch) = {
@@ -476,9 +547,16 @@ impl Writer {
                 };
                 self.apply_labels(write, first);
             }
+            // They belong to no shard, and were counted by whoever reads the log.
+            Record::Notes { .. } => {}
         }
         Ok(())
     }
+}
+
+/// An instant of an hour.
+fn time_of((day, hour): Hour) -> i64 {
+    day.saturating_mul(DAY_MICROS).saturating_add(i64::from(hour) * HOUR_MICROS)
 }
 
 fn producer_key(producer: &Producer, model: &str, version: &str) -> ProducerKey {

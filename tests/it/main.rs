@@ -5,6 +5,7 @@
 
 mod alerts;
 mod alerts_killed;
+mod arrivals;
 mod bad_days;
 mod bench;
 mod bins;

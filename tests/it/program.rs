@@ -97,6 +97,13 @@ impl Server {
         Target::Server(self.grpc.clone())
     }
 
+    /// Ends the process with SIGTERM, which it obeys.
+    pub fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
+    }
+
     /// Ends the process with SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
