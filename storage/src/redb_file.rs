@@ -192,7 +192,13 @@ impl RedbFile {
         let slot = self.slot_alone();
         let path = &self.path;
         let file = self.vfs.open(path).map_err(|error| Error::io(path, "open", error))?;
-        let bytes = read_whole(&*file).map_err(|error| Error::io(path, "read", error))?;
+        let copy = || {
+            let copy = in_memory(read_whole(&*file)?);
+            // One whose making found no space holds nothing.
+            begin_again(&*copy)?;
+            read_whole(&*copy)
+        };
+        let bytes = copy().map_err(|error| Error::io(path, "read", error))?;
         let (_, database) = open_copy(path, bytes, self.layout)?;
         if slot.doubt.is_some() && Some(self.commits_of(&database)?) >= slot.doubt {
             let text = format!("{} has no space to settle its last change", path.display());

@@ -172,6 +172,25 @@ fn the_making_of_a_ledger_that_fails_or_is_cut_off_can_be_tried_again() {
 }
 
 #[test]
+fn a_half_made_ledger_on_a_full_disk_holds_nothing_and_is_made_once_there_is_room() {
+    let mut disk = Disk::new(2);
+    let db = disk.create();
+    disk.vfs.fail(When::nth_change(1).at(LEDGER), Fault::Killed);
+    commit(&db, 1).unwrap_err();
+    drop(db);
+    disk.vfs = disk.vfs.kill();
+    assert!(has_ledger(&disk));
+    let db = disk.open().unwrap();
+    disk.vfs.set_space(Some(disk.vfs.used()));
+    assert_eq!(read(&db).unwrap(), held(&[]));
+    assert_eq!(commit(&db, 1).unwrap_err().kind(), ErrorKind::ResourceExhausted);
+    assert_eq!(read(&db).unwrap(), held(&[]));
+    disk.vfs.set_space(None);
+    commit(&db, 1).unwrap();
+    assert_eq!(read(&db).unwrap(), held(&[1]));
+}
+
+#[test]
 fn a_full_disk_is_told_and_changes_go_on_once_there_is_room() {
     for pages in [0, 1, 2, 5, 9, 20] {
         let (mut disk, db) = some();
