@@ -19,11 +19,12 @@ dir=$(mktemp -d)
 pids=()
 end() {
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait
+    wait 2>/dev/null || true
     rm -rf "$dir"
 }
 trap end EXIT
 
+: >"$dir/serve.log"
 "$driftline" demo --data-dir "$dir/db" >"$dir/demo.log"
 "$driftline" serve --data-dir "$dir/db" --grpc-addr 127.0.0.1:0 --http-addr 127.0.0.1:0 \
     --metrics-window 1d >"$dir/serve.log" &
@@ -83,8 +84,8 @@ pids+=($!)
 other="http://127.0.0.1:$port"
 for _ in $(seq 30); do
     sleep 1
-    got=$("$promtool" query instant "$other" 'count(driftline_psi{window="7d"})' 2>/dev/null || true)
-    [[ -n $got ]] && break
+    got=$("$promtool" query instant "$other" 'count(up == 1)' 2>/dev/null || true)
+    [[ $got == *"=> 2"* ]] && break
 done
 expect 'job="driftline"} => 1' "$promtool" query instant "$other" 'up{job="driftline"}'
 expect 'job="federated"} => 1' "$promtool" query instant "$other" 'up{job="federated"}'

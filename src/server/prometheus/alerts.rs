@@ -74,7 +74,7 @@ pub(super) fn rules(shared: &Shared, params: &Params) -> Result<Outcome, Failure
             "interval": seconds(every.unwrap_or(0)),
             "limit": 0,
             "evaluationTime": evaluated("evaluationTime").cloned().unwrap_or_else(|| json!(0.0)),
-            "lastEvaluation": evaluated("lastEvaluation").cloned().unwrap_or_else(|| never()),
+            "lastEvaluation": evaluated("lastEvaluation").cloned().unwrap_or_else(never),
             "rules": told,
         })
     };

@@ -79,7 +79,7 @@ pub(super) fn label_values(
     let mut is_cut = false;
     if name == NAME && selectors.is_empty() {
         values.extend(Metric::all().map(Metric::name));
-    } else {
+    } else if LABELS.contains(&name) {
         if selectors.is_empty() {
             selectors.push(Selector::default());
         }
