@@ -473,7 +473,7 @@ mod tests {
         let csv = shown(Format::Csv);
         let lines: Vec<&str> = csv.lines().collect();
         assert_eq!(lines.len(), 3);
-        let want = "true,1234,10,10,0.5,-1.5,1,128,99,1,7,1,4,";
+        let want = "true,1234,10,10,0.5,-1.5,1,128,99.0,1,7,1,4,";
         assert!(lines[1].contains(want), "{}", lines[1]);
         assert!(lines[1].contains("type amount: 3; unreadable : 1"), "{}", lines[1]);
     }
