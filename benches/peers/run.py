@@ -11,7 +11,8 @@ The data directory is made by driftline and kept if it is named; measures of sco
 two classes in DIR-binary. Each engine runs in a process of its own. Every engine's answer to one
 window of each question is compared with driftline's; the run fails where they differ by more than
 1e-9, and where an answer that should come from partials alone read a row. CPU time is user and system
-of all threads; wall time depends on what else the machine does. A ratio above 1 means that driftline
+of all threads; wall time depends on what else the machine does. Take a million rows or more: segments of
+fewer share files, which other readers do not know. A ratio above 1 means that driftline
 takes less.
 
 Evidently wants an older pandas, so PYTHON is that of an environment with requirements-evidently.txt;
