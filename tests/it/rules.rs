@@ -260,7 +260,7 @@ slice = "device"
     }
     run(&demo.target, &["rules", "check", right, "--offline"]);
     let differences = run_json(&demo.target, &["rules", "diff", &example(), right]);
-    assert_eq!(differences["differences"].as_array().unwrap().len(), 1 + 7 + 2);
+    assert_eq!(differences["differences"].as_array().unwrap().len(), 2 + 7 + 2);
     let report = run_json(&demo.target, &["rules", "check", &example()]);
     assert_eq!((&report["valid"], &report["rules"]), (&Value::Bool(true), &Value::from(7)));
     let (code, error) = run_err(&demo.target, &test_args(right, demo));
