@@ -80,6 +80,10 @@ fn modules_name_only_modules_above_them() {
             .collect();
         assert!(order.len() > 5, "{folder} has modules");
         for (path, text) in sources(folder) {
+            // What a test reads rules or data with may stand below what it tests.
+            if path.file_name().is_some_and(|name| name == "tests.rs") {
+                continue;
+            }
             let relative = path.strip_prefix(root().join(folder)).unwrap().to_owned();
             let own = relative.components().next().unwrap().as_os_str().to_str().unwrap();
             let Some(place) = order.iter().position(|name| *name == own.trim_end_matches(".rs"))

@@ -256,7 +256,7 @@ impl Cli {
         let is_export = matches!(self.command, Command::Rules(RulesCommand::Export));
         let is_file = matches!(self.global.format, FormatArg::Toml | FormatArg::Yaml);
         if is_file && !is_export {
-            let text = "--format toml and yaml are for rules export; write table, json or csv";
+            let text = "--format toml and yaml are for rules export; others are table, json, csv";
             return wrong(ErrorKind::ArgumentConflict, text.to_owned());
         }
         if is_export && self.global.format == FormatArg::Csv {
