@@ -17,9 +17,7 @@ use driftline::{
     alerting::{Apply, HistoryRequest},
     alerts::{AlertState, RuleSet, Syntax},
     now_micros,
-    storage::{
-        Column, Declaration, Field, Kind, MINUTE_MICROS, PredictionBatch, Schema, Task,
-    },
+    storage::{Column, Declaration, Field, Kind, MINUTE_MICROS, PredictionBatch, Schema, Task},
 };
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;

@@ -287,8 +287,8 @@ fn a_graph_has_the_values_of_its_instants() {
     assert_eq!(instant(&server, sum, DAY + 86_400 + 17 * 60)[0].1, 1_440.0);
     let top = instant(&server, "topk(2, driftline_psi{version=\"1\"})", DAY + 40 * 3_600);
     assert!(top.len() == 2 && top[0].1 >= top[1].1, "{top:?}");
-    let drifted = format!("driftline_psi{{version=\"1\",feature=\"a\\\"b{{c}}\"}} < 100");
-    assert_eq!(instant(&server, &drifted, DAY + 40 * 3_600)[0].0["feature"], HOSTILE);
+    let drifted = "driftline_psi{version=\"1\",feature=\"a\\\"b{c}\"} < 100";
+    assert_eq!(instant(&server, drifted, DAY + 40 * 3_600)[0].0["feature"], HOSTILE);
     let moved = "count by (model) (driftline_psi{version=\"1\",window=\"1d\"} > 0.01)";
     assert!(instant(&server, moved, DAY + 2 * 86_400)[0].1 >= 1.0);
     let later =
