@@ -4,12 +4,14 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
     "driftline/v1/types.proto",
     "driftline/v1/ingest.proto",
     "driftline/v1/model.proto",
     "driftline/v1/query.proto",
     "driftline/v1/admin.proto",
+    "driftline/v1/rule.proto",
+    "driftline/v1/alert.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,9 +1,9 @@
 //! The demo's data: a month of a fraud model, drawn from a seed.
 //!
 //! On day [`DRIFT_DAY`] the world changes: a new device appears, purchases get smaller and come
-//! from farther away, and fraud moves to the new device, of which the model knows nothing. Labels
-//! come one to seven days late, and one in ten never comes. The service that answers gets slower then,
-//! and more of its calls time out.
+//! from farther away and from younger accounts, and fraud moves to the new device, of which the model knows
+//! nothing. The service that answers gets slower then, and more of its calls time out. On day
+//! [`RECOVERY_DAY`] all is as before. Labels come one to seven days late, and one in ten never comes.
 
 use driftline_storage::{
     CategoriesBuilder, Column, DAY_MICROS, Field, HOUR_MICROS, Ids, Kind, LabelBatch, OK,
@@ -17,12 +17,16 @@ use rand_distr::{Distribution as _, Exp, Gamma, LogNormal, Normal};
 pub const DAYS: usize = 30;
 /// The first day of the drift, counted from 0.
 pub const DRIFT_DAY: usize = 20;
+/// The first day on which all is as before.
+pub const RECOVERY_DAY: usize = 28;
 /// Name of the model.
 pub const MODEL: &str = "fraud-demo";
 /// Rows of the reference.
 const REFERENCE_ROWS: usize = 20_000;
 /// Predictions of an ordinary day; weekends have fewer.
 const DAY_ROWS: usize = 7_200;
+/// How old accounts are while the world is changed, as a share of before.
+const YOUNGER: f64 = 0.65;
 /// Seed of everything.
 const SEED: u64 = 20_260_105;
 
@@ -58,6 +62,11 @@ impl Month {
         self.start() + DRIFT_DAY as i64 * DAY_MICROS
     }
 
+    /// The first instant after it.
+    pub fn drift_end(self) -> i64 {
+        self.start() + RECOVERY_DAY as i64 * DAY_MICROS
+    }
+
     /// What the model saw in training: rows like those before the drift.
     ///
     /// # Errors
@@ -84,7 +93,7 @@ impl Month {
         let mut times: Vec<i64> = (0..count).map(|_| start + rows.time_of_day()).collect();
         times.sort_unstable();
         for time in times {
-            rows.push(time, day >= DRIFT_DAY);
+            rows.push(time, (DRIFT_DAY..RECOVERY_DAY).contains(&day));
         }
         let (predictions, truths) = rows.finish();
         let labels = self.labels(&predictions, &truths, day)?;
@@ -255,11 +264,11 @@ impl Rows {
         let random = &mut self.random;
         let amount = if after { &self.amount_after } else { &self.amount }.sample(random);
         let distance = if after { &self.distance_after } else { &self.distance }.sample(random);
-        let age = self.age.sample(random);
+        let age = self.age.sample(random) * if after { YOUNGER } else { 1.0 };
         let recent = f64::from(random.random_range(0..6_u8) * random.random_range(0..3_u8));
         let hour = time.rem_euclid(DAY_MICROS).div_euclid(HOUR_MICROS) as f64;
         let device = match random.random_range(0..100_u8) {
-            0..22 if after => "wearable",
+            0..32 if after => "wearable",
             0..55 => "phone",
             55..85 => "laptop",
             _ => "tablet",

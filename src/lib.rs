@@ -48,7 +48,9 @@
 //! # }
 //! ```
 
+pub mod alerting;
 mod monitor;
+mod prometheus;
 mod wire;
 
 pub mod client;

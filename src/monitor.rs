@@ -4,18 +4,22 @@
 use std::{ops::ControlFlow, path::Path, sync::Arc, time::SystemTime};
 
 use driftline_query::{
-    AgreementReport, AgreementRequest, CompareReport, CompareRequest, DistributionReport,
-    DistributionRequest, DriftReport, DriftRequest, FairnessReport, FairnessRequest,
-    OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest, QualityReport,
-    QualityRequest, ReferenceName, SeriesList, SeriesListRequest, SeriesReport, SeriesRequest,
-    agreement, compare, distribution, drift, fairness, list_series, operations, performance,
-    pin_reference, quality, series, set_reference,
+    AgreementReport, AgreementRequest, ArrivalsReport, ArrivalsRequest, CompareReport,
+    CompareRequest, DistributionReport, DistributionRequest, DriftReport, DriftRequest,
+    FairnessReport, FairnessRequest, OperationsReport, OperationsRequest, PerformanceReport,
+    PerformanceRequest, QualityReport, QualityRequest, ReferenceName, SeriesList,
+    SeriesListRequest, SeriesReport, SeriesRequest, agreement, arrivals, compare, distribution,
+    drift, fairness, list_series, operations, performance, pin_reference, quality, series,
+    set_reference,
 };
 use driftline_storage::{
-    Damage, Db, Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Options,
-    Pending, PredictionBatch, PredictionReceipt, Producer, Reference, ReferenceRows,
-    ReferenceSource, Result, Retention, Schema, SeriesPoint, Stats, Verified, VersionRecord,
+    Arrivals, Damage, Db, Declaration, Error, Ids, LabelBatch, LabelReceipt, ModelRecord,
+    ModelStats, Options, Pending, PredictionBatch, PredictionReceipt, Producer, Reference,
+    ReferenceRows, ReferenceSource, Result, Retention, Schema, SeriesPoint, Stats, Touched,
+    Verified, VersionRecord,
 };
+
+use crate::alerting::Alerts;
 
 /// What is told of a reference.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,7 +63,8 @@ pub struct Compacted {
 /// An open database with its queries.
 #[derive(Debug)]
 pub struct Monitor {
-    db: Db,
+    db: Arc<Db>,
+    alerts: Alerts,
 }
 
 impl Monitor {
@@ -77,7 +82,13 @@ impl Monitor {
     /// # Errors
     /// As [`Monitor::open`].
     pub fn open_with(directory: &Path, options: Options) -> Result<Self> {
-        Ok(Self { db: Db::open(directory, options)? })
+        let db = Arc::new(Db::open(directory, options)?);
+        Ok(Self { alerts: Alerts::new(db.clone()), db })
+    }
+
+    /// Rules, the alerts that they have, and what is sent of them.
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
     }
 
     /// All models by name.
@@ -345,6 +356,31 @@ impl Monitor {
         operations(&self.db, request)
     }
 
+    /// What came in and how, by window of arrival time: duplicates, lateness, refusals and unknown
+    /// columns.
+    ///
+    /// # Errors
+    /// `NotFound` for a model or version that does not exist; `InvalidArgument` for conditions or groups
+    /// and for a window that ends before it starts.
+    pub fn arrivals(&self, request: &ArrivalsRequest) -> Result<ArrivalsReport> {
+        arrivals(&self.db, request)
+    }
+
+    /// Counts what came for a model and is not stored, see [`Db::note`].
+    pub fn note_arrivals(&self, model: &str, version: &str, counters: &Arrivals) {
+        self.db.note(model, version, counters);
+    }
+
+    /// Counts a batch that was refused with all of its rows before it got here.
+    pub(crate) fn note_refused(&self, model: &str, version: &str, rows: u64, error: &Error) {
+        self.db.note_refused(model, version, rows, error);
+    }
+
+    /// Counts the rows of a batch that came with columns that the schema does not have.
+    pub(crate) fn note_ignored(&self, model: &str, version: &str, columns: &[String], rows: u64) {
+        self.db.note_ignored(model, version, columns, rows);
+    }
+
     /// Whether a classification treats groups alike.
     ///
     /// # Errors
@@ -410,6 +446,12 @@ impl Monitor {
     /// As [`Monitor::drift`].
     pub fn agreement(&self, request: &AgreementRequest) -> Result<AgreementReport> {
         agreement(&self.db, request)
+    }
+
+    /// Which hours of event time of a model rows, labels and deletions have touched since the answer with
+    /// the mark `after`; 0 asks for the first time.
+    pub fn touched(&self, model: &str, after: u64) -> Touched {
+        self.db.touched(model, after)
     }
 
     /// Moves what is in memory into segments now, and waits for it.

@@ -3,7 +3,7 @@
 //! Numbers of twenty realistic distributions (six normal, two lognormal and one beta of full
 //! mantissa, two of money with two decimals, four counts, an hour, a five-step ratio, a rare flag,
 //! a ratio of four decimals, one mostly zero), five categories, a score that depends on some of
-//! them, one of three classes, latency, status and a random UUID. From day [`DRIFT_DAY`] on three
+//! them, one of three classes or two, latency, status and a random UUID. From day [`DRIFT_DAY`] on three
 //! numbers and a category drift. Rows come as a Poisson process; a label follows its prediction by
 //! six hours on average.
 //!
@@ -33,6 +33,10 @@ pub const CLASSES: [&str; 3] = ["0", "1", "2"];
 
 /// Different distributions of numbers; more features repeat them.
 const SHAPES: usize = 20;
+/// Scores from which on the next class is predicted.
+const CUTS: [f64; 2] = [0.4, 0.75];
+/// The same of two classes.
+const BINARY_CUT: [f64; 1] = [0.5];
 /// Shares of labels that are drawn anew instead of agreeing with the prediction.
 const FLIPPED: f64 = 0.12;
 /// Mean time from a prediction to its label, in microseconds.
@@ -54,6 +58,9 @@ pub struct Shape {
     pub days: u32,
     /// Seed of everything.
     pub seed: u64,
+    /// Whether there are two classes instead of three, the second of which the score is about.
+    #[serde(default)]
+    pub binary: bool,
 }
 
 /// A maker of rows.
@@ -87,7 +94,15 @@ impl Workload {
         let number = |n| Field { name: numeric_name(n), kind: Kind::Numeric };
         let category = |n| Field { name: format!("c{n}"), kind: Kind::Categorical };
         let features = (0..self.shape.features).map(number).chain((0..5).map(category));
-        Schema::new(Task::Multiclass, features.collect(), None)
+        match self.shape.binary {
+            true => Schema::new(Task::Binary, features.collect(), Some(CLASSES[1].to_owned())),
+            false => Schema::new(Task::Multiclass, features.collect(), None),
+        }
+    }
+
+    /// The classes, by their place in the order of scores.
+    fn classes(&self) -> &'static [&'static str] {
+        if self.shape.binary { CLASSES.get(..2).unwrap_or_default() } else { &CLASSES }
     }
 
     /// The first instant after all predictions.
@@ -125,6 +140,7 @@ impl Workload {
     pub fn labels(&self, block: u64, predictions: &PredictionBatch) -> BlockLabels {
         let mut random = self.random(2 * block + 1);
         let share = LABELS_MAX as f64 / self.shape.rows as f64;
+        let classes = self.classes().len() as u32;
         let Some(Column::Categories(predicted)) = predictions.columns.get(self.shape.features + 6)
         else {
             let labels = LabelBatch {
@@ -137,7 +153,7 @@ impl Workload {
         let (mut rows, mut times, mut truths) = (Vec::new(), Vec::new(), Vec::new());
         for ((row, time), class) in (0_u32..).zip(&predictions.times).zip(&predicted.codes) {
             let delay: f64 = Exp1.sample(&mut random);
-            let flipped = random.random_bool(FLIPPED).then(|| random.random_range(0..3_u32));
+            let flipped = random.random_bool(FLIPPED).then(|| random.random_range(0..classes));
             if random.random::<f64>() < share {
                 rows.push(row);
                 times.push(time + (delay * LABEL_DELAY) as i64);
@@ -145,7 +161,8 @@ impl Workload {
             }
         }
         let ids = predictions.ids.take(&rows);
-        let truths = Column::Categories(Categories { codes: truths, dictionary: names(&CLASSES) });
+        let dictionary = names(self.classes());
+        let truths = Column::Categories(Categories { codes: truths, dictionary });
         BlockLabels { rows, labels: LabelBatch { ids, times, truths } }
     }
 
@@ -170,13 +187,14 @@ impl Workload {
         let numbers: Vec<Vec<f64>> =
             (0..self.shape.features).map(|n| self.tables.numbers(n, drifted, random)).collect();
         let scores = scores(&numbers, rows, random);
-        let class = |score: &f64| u32::from(*score >= 0.4) + u32::from(*score >= 0.75);
+        let cuts: &[f64] = if self.shape.binary { &BINARY_CUT } else { &CUTS };
+        let class = |score: &f64| cuts.iter().map(|cut| u32::from(score >= cut)).sum();
         let classes = scores.iter().map(class).collect();
         let mut columns: Vec<Column> = numbers.into_iter().map(Column::Numeric).collect();
         columns.extend(self.tables.categories(drifted, random));
         columns.push(Column::Numeric(scores));
-        columns
-            .push(Column::Categories(Categories { codes: classes, dictionary: names(&CLASSES) }));
+        let dictionary = names(self.classes());
+        columns.push(Column::Categories(Categories { codes: classes, dictionary }));
         let latency = |_| {
             let normal: f64 = StandardNormal.sample(random);
             f64::from(((2.2 + 0.6 * normal).exp() * 1e3).round() as f32 / 1e3)
@@ -417,7 +435,7 @@ mod tests {
     use super::*;
 
     fn workload(rows: u64) -> Workload {
-        Workload::new(Shape { rows, features: 23, days: 30, seed: 7 })
+        Workload::new(Shape { rows, features: 23, days: 30, seed: 7, binary: false })
     }
 
     #[test]

@@ -7,8 +7,10 @@ use driftline_query::{
 use driftline_storage::{Result, TimeRange};
 
 use crate::{
-    figure::Figure,
+    answers::Answers,
+    figure::{Figure, SinceTraining},
     rule::{Measure, Rule},
+    training::{TrainingReport, TrainingRequest, since_training},
 };
 
 /// A query, without its interval.
@@ -22,6 +24,8 @@ pub enum Ask {
     Quality(QualityRequest),
     /// How the model was served.
     Operations(OperationsRequest),
+    /// What came since the last training.
+    Training(TrainingRequest),
 }
 
 /// The answer to a query.
@@ -35,30 +39,8 @@ pub enum Answer {
     Quality(QualityReport),
     /// How the model was served.
     Operations(OperationsReport),
-}
-
-/// Who answers queries: a database in this process, or a server.
-pub trait Answers {
-    /// Drift of features.
-    ///
-    /// # Errors
-    /// As the query has them.
-    fn drift(&self, request: &DriftRequest) -> Result<DriftReport>;
-    /// Performance of predictions.
-    ///
-    /// # Errors
-    /// As the query has them.
-    fn performance(&self, request: &PerformanceRequest) -> Result<PerformanceReport>;
-    /// What columns hold.
-    ///
-    /// # Errors
-    /// As the query has them.
-    fn quality(&self, request: &QualityRequest) -> Result<QualityReport>;
-    /// How the model was served.
-    ///
-    /// # Errors
-    /// As the query has them.
-    fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport>;
+    /// What came since the last training.
+    Training(TrainingReport),
 }
 
 impl Ask {
@@ -94,8 +76,9 @@ impl Ask {
             }
             Figure::Performance(metric) => Some(performance(scope, Some(metric))),
             Figure::Volume(_) => Some(performance(scope, None)),
-            Figure::Column(_) => Some(Self::Quality(QualityRequest {
+            Figure::Column(figure) => Some(Self::Quality(QualityRequest {
                 scope,
+                counts_only: figure.is_of_counts(),
                 features: measure.features.clone(),
                 reference: measure.reference.clone(),
                 ..QualityRequest::default()
@@ -105,6 +88,11 @@ impl Ask {
                 percentiles: figure.percentile().into_iter().collect(),
                 exact: measure.exact && figure.percentile().is_some(),
                 ..OperationsRequest::default()
+            })),
+            Figure::SinceTraining(figure) => Some(Self::Training(TrainingRequest {
+                scope,
+                reference: measure.reference.clone(),
+                counts: figure != SinceTraining::ReferenceAge,
             })),
         }
     }
@@ -138,6 +126,7 @@ impl Ask {
                 let mergeable = one.scope == other.scope && one.reference == other.reference;
                 if mergeable {
                     union_or_all(&mut one.features, &other.features);
+                    one.counts_only &= other.counts_only;
                 }
                 mergeable
             }
@@ -147,6 +136,11 @@ impl Ask {
                 if mergeable {
                     union(&mut one.percentiles, &other.percentiles);
                 }
+                mergeable
+            }
+            (Self::Training(one), Self::Training(other)) => {
+                let mergeable = one.scope == other.scope && one.reference == other.reference;
+                one.counts |= mergeable && other.counts;
                 mergeable
             }
             _ => false,
@@ -159,6 +153,7 @@ impl Ask {
             Self::Performance(request) => &request.scope,
             Self::Quality(request) => &request.scope,
             Self::Operations(request) => &request.scope,
+            Self::Training(request) => &request.scope,
         }
     }
 
@@ -176,6 +171,7 @@ impl Ask {
             // A profile is some ten times as large as a result.
             Self::Quality(request) => of(&request.features) * 10,
             Self::Operations(request) => request.percentiles.len() + 10,
+            Self::Training(_) => 1,
         }
     }
 
@@ -204,6 +200,10 @@ impl Ask {
             Self::Operations(request) => {
                 let request = OperationsRequest { scope, ..request.clone() };
                 Answer::Operations(answers.operations(&request)?)
+            }
+            Self::Training(request) => {
+                let request = TrainingRequest { scope, ..request.clone() };
+                Answer::Training(since_training(&request, answers)?)
             }
         })
     }

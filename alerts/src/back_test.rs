@@ -4,17 +4,21 @@
 //! kept, so that a back-test knows late labels from the start. The clock of an evaluation is the end
 //! of its window and the rule's lateness.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use driftline_storage::{DAY_MICROS, Error, ErrorKind, Result, TimeRange};
 
 use crate::{
-    ask::Answers,
+    answers::Answers,
     board::{Board, Evaluation, Stepped},
-    check::Models,
     event::{AlertState, Event},
-    gather::{Cost, Gatherer, baselines, check_size, groups, interval},
+    gather::{Cost, Gatherer, Timed, baselines, check_size, interval, sized, stretch},
     limits,
+    models::Models,
+    parallel::each,
     rule::Rule,
     rule_set::RuleSet,
     state::State,
@@ -89,31 +93,78 @@ pub fn back_test(
     let rules = &set.rules;
     check_size(rules, interval)?;
     let mut cost = Cost::default();
-    let groups = groups(rules, models)?;
+    let groups = sized(rules, models)?;
     let baselines = baselines(rules, models, answers, &mut cost)?;
-    let mut gatherer = Gatherer { rules, baselines: &baselines, answers, cost };
-    let mut replay = Replay::new(set);
+    let gatherer = Gatherer { rules, baselines: &baselines, answers };
+    let parts = Parts::of(set);
+    let mut replays: Vec<Replay<'_>> = parts.sets.iter().map(Replay::new).collect();
     let latest = rules.iter().filter_map(Rule::measure).map(|measure| measure.lateness).max();
     let end = to.saturating_add(latest.unwrap_or(0)).saturating_add(1);
-    let stretch = groups.iter().map(|group| group.stretch()).min().unwrap_or(i64::MAX);
+    let stretch = stretch(&groups);
+    let events = AtomicUsize::new(0);
     let mut start = from;
     while start < end {
         let clock = TimeRange { start, end: start.saturating_add(stretch).min(end) };
-        let mut evaluations = Vec::new();
-        for group in &groups {
-            evaluations.extend(gatherer.gather(group, interval, clock)?);
-        }
-        replay.run(evaluations)?;
+        let (evaluations, one) = gatherer.gather(&groups, interval, clock)?;
+        cost.add(one);
+        let pieces = replays.into_iter().zip(parts.divide(evaluations)).collect();
+        replays = each(pieces, |(mut replay, evaluations): (Replay<'_>, _)| {
+            replay.run(evaluations, &events)?;
+            Ok(replay)
+        })?;
         start = clock.end;
     }
-    Ok(BackTest { from, to, rules: replay.finish(interval), cost: gatherer.cost })
+    let runs = replays.into_iter().map(|replay| replay.finish(interval)).collect();
+    Ok(BackTest { from, to, rules: parts.join(runs), cost })
 }
 
-/// The alerts of a set while history goes by.
+/// The rules of a set in parts that do not depend on each other.
+struct Parts {
+    sets: Vec<RuleSet>,
+    /// The part of each rule, and its place there.
+    places: Vec<(usize, usize)>,
+}
+
+impl Parts {
+    fn of(set: &RuleSet) -> Self {
+        let mut places = vec![(0, 0); set.rules.len()];
+        let part = |(part, rules): (usize, Vec<usize>)| {
+            for (place, rule) in rules.iter().enumerate() {
+                places.get_mut(*rule).into_iter().for_each(|known| *known = (part, place));
+            }
+            let rules = rules.iter().filter_map(|rule| set.rules.get(*rule).cloned()).collect();
+            RuleSet { channels: Vec::new(), rules }
+        };
+        let sets = set.parts().into_iter().enumerate().map(part).collect();
+        Self { sets, places }
+    }
+
+    /// Evaluations by part, of rules by their place there.
+    fn divide(&self, evaluations: Vec<Timed>) -> Vec<Vec<Timed>> {
+        let mut divided: Vec<Vec<Timed>> = self.sets.iter().map(|_| Vec::new()).collect();
+        for (at, mut evaluation) in evaluations {
+            let Some((part, place)) = self.places.get(evaluation.rule) else { continue };
+            evaluation.rule = *place;
+            if let Some(part) = divided.get_mut(*part) {
+                part.push((at, evaluation));
+            }
+        }
+        divided
+    }
+
+    /// Runs of all rules in the order of the set, from those by part.
+    fn join(&self, mut runs: Vec<Vec<RuleRun>>) -> Vec<RuleRun> {
+        let run = |(part, place): &(usize, usize)| {
+            runs.get_mut(*part).and_then(|part| part.get_mut(*place)).map(std::mem::take)
+        };
+        self.places.iter().filter_map(run).collect()
+    }
+}
+
+/// The alerts of a part while history goes by.
 struct Replay<'a> {
     board: Board<'a>,
     runs: Vec<Run>,
-    events: usize,
 }
 
 /// One rule of a replay.
@@ -133,11 +184,11 @@ impl<'a> Replay<'a> {
             run: RuleRun { name: rule.name.clone(), ..RuleRun::default() },
             ..Run::default()
         };
-        Self { board: Board::new(set, []), runs: set.rules.iter().map(run).collect(), events: 0 }
+        Self { board: Board::new(set, []), runs: set.rules.iter().map(run).collect() }
     }
 
-    /// Goes through evaluations in order of time.
-    fn run(&mut self, mut evaluations: Vec<(i64, Evaluation)>) -> Result<()> {
+    /// Goes through evaluations in order of time. `events` counts those of all parts.
+    fn run(&mut self, mut evaluations: Vec<Timed>, events: &AtomicUsize) -> Result<()> {
         evaluations.sort_by_key(|(at, one)| (*at, one.rule, one.window.end));
         let mut rest = evaluations.into_iter().peekable();
         while let Some((now, first)) = rest.next() {
@@ -145,16 +196,16 @@ impl<'a> Replay<'a> {
             while let Some((_, next)) = rest.next_if(|(at, _)| *at == now) {
                 same.push(next);
             }
-            self.tick(now, &same)?;
+            self.tick(now, &same, events)?;
         }
         Ok(())
     }
 
-    fn tick(&mut self, now: i64, evaluations: &[Evaluation]) -> Result<()> {
+    fn tick(&mut self, now: i64, evaluations: &[Evaluation], events: &AtomicUsize) -> Result<()> {
         let mut last = None;
         for stepped in self.board.tick(now, evaluations) {
-            self.events += stepped.events.len();
-            if self.events > limits::BACK_TEST_EVENTS_MAX {
+            let count = stepped.events.len();
+            if events.fetch_add(count, Ordering::Relaxed) + count > limits::BACK_TEST_EVENTS_MAX {
                 let most = limits::BACK_TEST_EVENTS_MAX;
                 let text = format!(
                     "more than {most} events; choose a shorter interval or rules that fire less \

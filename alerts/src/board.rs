@@ -1,6 +1,11 @@
 //! All alerts of a set, and one instant of them: what service and back-tests both run.
 
-use std::collections::BTreeMap;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    ops::Deref,
+    sync::Arc,
+};
 
 use driftline_storage::TimeRange;
 
@@ -10,10 +15,12 @@ use crate::{
     graph::States,
     observation::Observation,
     observe::Seen,
+    plan::window_at,
     rule::{Rule, Subject},
     rule_set::RuleSet,
+    silence::{Silence, labels},
     state::State,
-    step::step_as,
+    step::{advance, retire},
 };
 
 /// A window of a rule that was measured.
@@ -33,7 +40,7 @@ pub struct Stepped {
     /// Place of the rule in its set.
     pub rule: usize,
     /// The feature, if each has an alert of its own.
-    pub feature: Option<String>,
+    pub feature: Option<Arc<str>>,
     /// The state before.
     pub before: AlertState,
     /// The state after.
@@ -42,16 +49,74 @@ pub struct Stepped {
     pub events: Vec<Event>,
 }
 
+/// A set that is borrowed, or shared with others.
+#[derive(Debug, Clone)]
+enum Held<'a> {
+    Borrowed(&'a RuleSet),
+    Shared(Arc<RuleSet>),
+}
+
+impl Deref for Held<'_> {
+    type Target = RuleSet;
+
+    fn deref(&self) -> &RuleSet {
+        match self {
+            Self::Borrowed(set) => set,
+            Self::Shared(set) => set,
+        }
+    }
+}
+
+/// Rule and feature of an alert.
+type Key = (usize, Option<Arc<str>>);
+
 /// The alerts of a set with their states.
 #[derive(Debug)]
 pub struct Board<'a> {
-    set: &'a RuleSet,
+    set: Held<'a>,
     /// Hashes of the rules.
     contents: Vec<ContentHash>,
-    /// Places of rules, each after those that it names.
-    order: Vec<usize>,
-    states: BTreeMap<(usize, Option<String>), State>,
+    /// Where each rule stands in an order in which each comes after those that it names.
+    ranks: Vec<usize>,
+    /// The alerts of each rule.
+    alerts: Vec<Alerts>,
     told: States,
+    /// Places of the members of each rule.
+    members: Vec<Vec<usize>>,
+    /// Places of the composites that each rule is a member of.
+    composites: Vec<Vec<usize>>,
+    /// The newest window of each rule.
+    newest: Vec<Option<TimeRange>>,
+    /// Alerts whose open firing was not sent.
+    unsent: BTreeSet<Key>,
+    silences: Vec<Silence>,
+    /// Keys of firings that somebody has taken note of.
+    acknowledged: BTreeSet<String>,
+}
+
+/// The states of the alerts of one rule.
+#[derive(Debug, Clone, Default)]
+struct Alerts {
+    /// That of a rule which has one alert.
+    whole: Option<State>,
+    /// Those of features.
+    features: BTreeMap<Arc<str>, State>,
+}
+
+impl Alerts {
+    fn get(&self, feature: Option<&str>) -> Option<&State> {
+        match feature {
+            Some(feature) => self.features.get(feature),
+            None => self.whole.as_ref(),
+        }
+    }
+
+    fn entry(&mut self, feature: Option<&Arc<str>>) -> &mut State {
+        match feature {
+            Some(feature) => self.features.entry(feature.clone()).or_default(),
+            None => self.whole.get_or_insert_default(),
+        }
+    }
 }
 
 impl<'a> Board<'a> {
@@ -61,23 +126,178 @@ impl<'a> Board<'a> {
         set: &'a RuleSet,
         stored: impl IntoIterator<Item = (String, Option<String>, State)>,
     ) -> Self {
+        Self::of(Held::Borrowed(set), stored)
+    }
+
+    /// As [`Board::new`], of a set that others have too.
+    pub fn shared(
+        set: Arc<RuleSet>,
+        stored: impl IntoIterator<Item = (String, Option<String>, State)>,
+    ) -> Self {
+        Self::of(Held::Shared(set), stored)
+    }
+
+    fn of(
+        held: Held<'a>,
+        stored: impl IntoIterator<Item = (String, Option<String>, State)>,
+    ) -> Self {
+        let set = &*held;
         let names = set.rules.iter().enumerate().map(|(place, rule)| (rule.name.as_str(), place));
         let places: BTreeMap<&str, usize> = names.collect();
         let mut told = States::default();
-        let mut states = BTreeMap::new();
+        let mut alerts = vec![Alerts::default(); set.rules.len()];
+        let mut newest: Vec<Option<TimeRange>> = vec![None; set.rules.len()];
+        let mut unsent = BTreeSet::new();
         for (name, feature, state) in stored {
-            if let Some(place) = places.get(name.as_str()) {
-                told.set(&name, feature.as_deref(), state.state());
-                states.insert((*place, feature), state);
+            let Some(place) = places.get(name.as_str()).copied() else { continue };
+            let Some(alerts) = alerts.get_mut(place) else { continue };
+            told.set(&name, feature.as_deref(), state.state());
+            let measure = set.rules.get(place).and_then(Rule::measure);
+            let last = measure.zip(state.evaluated());
+            let window = last.map(|(measure, end)| window_at(measure, end));
+            if let Some(newest) = newest.get_mut(place) {
+                *newest = (*newest).into_iter().chain(window).max_by_key(|window| window.end);
             }
+            let feature: Option<Arc<str>> = feature.map(Arc::from);
+            if state.is_unsent() {
+                unsent.insert((place, feature.clone()));
+            }
+            *alerts.entry(feature.as_ref()) = state;
         }
         let contents = set.rules.iter().map(Rule::content_hash).collect();
-        Self { set, contents, order: set.order(), states, told }
+        let members = |rule: &Rule| {
+            let names = rule.subject.members().iter();
+            names.filter_map(|name| places.get(name.as_str()).copied()).collect()
+        };
+        let members: Vec<Vec<usize>> = set.rules.iter().map(members).collect();
+        let mut composites = vec![Vec::new(); set.rules.len()];
+        for (composite, members) in members.iter().enumerate() {
+            for member in members {
+                composites.get_mut(*member).into_iter().for_each(|of| of.push(composite));
+            }
+        }
+        let mut ranks = vec![0; set.rules.len()];
+        for (rank, place) in set.order().into_iter().enumerate() {
+            ranks.get_mut(place).into_iter().for_each(|known| *known = rank);
+        }
+        let (silences, acknowledged) = (Vec::new(), BTreeSet::new());
+        Self {
+            contents,
+            ranks,
+            alerts,
+            told,
+            members,
+            composites,
+            newest,
+            unsent,
+            silences,
+            acknowledged,
+            set: held,
+        }
+    }
+
+    /// Silences from now on, and keys of firings that somebody has taken note of.
+    pub fn hold_back(&mut self, silences: Vec<Silence>, acknowledged: BTreeSet<String>) {
+        (self.silences, self.acknowledged) = (silences, acknowledged);
+    }
+
+    /// The features of a rule that have an alert.
+    pub fn features(&self, rule: usize) -> impl Iterator<Item = &Arc<str>> {
+        self.alerts.get(rule).into_iter().flat_map(|alerts| alerts.features.keys())
+    }
+
+    /// The newest window of a rule that was judged.
+    pub fn newest(&self, rule: usize) -> Option<TimeRange> {
+        self.newest.get(rule).copied().flatten()
+    }
+
+    /// The end of the oldest window of a rule that may be judged again: before it, or before all of its
+    /// horizon, nobody has looked.
+    pub fn judged_from(&self, rule: usize) -> Option<i64> {
+        let alerts = self.alerts.get(rule)?;
+        alerts.whole.iter().chain(alerts.features.values()).filter_map(State::judged_from).min()
+    }
+
+    /// How many alerts there are.
+    pub fn len(&self) -> usize {
+        let of = |alerts: &Alerts| alerts.features.len() + usize::from(alerts.whole.is_some());
+        self.alerts.iter().map(of).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ends the alert of a feature that is gone.
+    pub fn retire(
+        &mut self,
+        rule: usize,
+        feature: &Arc<str>,
+        reason: &str,
+        now: i64,
+    ) -> Vec<Event> {
+        let state = self.alerts.get_mut(rule).and_then(|alerts| alerts.features.remove(feature));
+        let (Some(state), Some(of)) = (state, self.set.rules.get(rule)) else { return Vec::new() };
+        self.unsent.remove(&(rule, Some(feature.clone())));
+        self.told.forget(&of.name, feature);
+        retire(of, Some(feature), &state, reason, now)
+    }
+
+    /// A rule itself if it measures something, else the first of its members that does: judging that
+    /// again has a composite judged too.
+    pub fn measured(&self, rule: usize) -> Option<usize> {
+        let mut place = rule;
+        // No set that was read has a circle.
+        for _ in 0..self.members.len() {
+            match self.members.get(place)?.first() {
+                None => return Some(place),
+                Some(member) => place = *member,
+            }
+        }
+        None
+    }
+
+    /// Rules of which a firing was not sent when it began and that nothing suppresses any more: judging
+    /// their newest window again sends it.
+    pub fn released(&self, now: i64) -> BTreeSet<usize> {
+        let is_free = |(place, feature): &&Key| {
+            let Some(rule) = self.set.rules.get(*place) else { return false };
+            let feature = feature.as_deref();
+            let Some(state) = self.state(*place, feature) else { return false };
+            let until = state.notified_at().map(|at| at.saturating_add(rule.cooldown));
+            until.is_none_or(|until| until <= now)
+                && self.told.inhibitor(rule, feature).is_none()
+                && self.silence(rule, feature, now).is_none()
+                && !self.is_acknowledged(rule, feature, state)
+        };
+        self.unsent.iter().filter(is_free).map(|(place, _)| *place).collect()
+    }
+
+    fn silence(&self, rule: &Rule, feature: Option<&str>, now: i64) -> Option<u64> {
+        let mut active = self.silences.iter().filter(|silence| silence.is_active(now)).peekable();
+        active.peek()?;
+        let labels = labels(rule, feature);
+        active.find(|silence| silence.matches(&labels)).map(|silence| silence.id)
+    }
+
+    fn is_acknowledged(&self, rule: &Rule, feature: Option<&str>, state: &State) -> bool {
+        let key = || state.dedup_key(&rule.name, feature);
+        !self.acknowledged.is_empty() && key().is_some_and(|key| self.acknowledged.contains(&key))
     }
 
     /// The state of an alert.
     pub fn state(&self, rule: usize, feature: Option<&str>) -> Option<&State> {
-        self.states.get(&(rule, feature.map(str::to_owned)))
+        self.alerts.get(rule)?.get(feature)
+    }
+
+    /// All states, by place of the rule and feature.
+    pub fn states(&self) -> impl Iterator<Item = (usize, Option<&str>, &State)> {
+        self.alerts.iter().enumerate().flat_map(|(rule, alerts)| {
+            let whole = alerts.whole.iter().map(move |state| (rule, None, state));
+            let features = alerts.features.iter();
+            whole.chain(features.map(move |(name, state)| (rule, Some(name.as_ref()), state)))
+        })
     }
 
     /// Makes the steps of one instant: each rule after those that it names, and composites whenever
@@ -87,51 +307,89 @@ impl<'a> Board<'a> {
         for evaluation in evaluations {
             of_rule.entry(evaluation.rule).or_default().push(evaluation);
         }
-        let mut evaluated: BTreeMap<&str, TimeRange> = BTreeMap::new();
         let mut stepped = Vec::new();
-        let set = self.set;
-        for at in 0..self.order.len() {
-            let Some(place) = self.order.get(at).copied() else { continue };
+        let set = self.set.clone();
+        // Rules to step by their rank, and with each the composites that it is a member of.
+        let rank = |place: &usize| Some((self.ranks.get(*place).copied()?, *place));
+        let mut rest: BTreeSet<(usize, usize)> = of_rule.keys().filter_map(rank).collect();
+        while let Some((_, place)) = rest.pop_first() {
             let Some(rule) = set.rules.get(place) else { continue };
-            if let Subject::AllOf(members) | Subject::AnyOf(members) = &rule.subject {
-                let windows = members.iter().filter_map(|name| evaluated.get(name.as_str()));
-                let Some(window) = windows.copied().max_by_key(|window| window.end) else {
-                    continue;
-                };
-                if let Some(seen) = self.told.composite(rule, window) {
-                    stepped.push(self.step((place, rule), None, seen, now));
-                    evaluated.insert(&rule.name, window);
+            if let Subject::AllOf(_) | Subject::AnyOf(_) = &rule.subject {
+                let members = self.members.get(place).map_or(&[][..], Vec::as_slice);
+                // An older window of a member that was judged again says nothing of what fires now.
+                let windows = members.iter().filter_map(|member| self.newest(*member));
+                let windows = windows.filter(|window| window.end <= now);
+                let Some(window) = windows.max_by_key(|window| window.end) else { continue };
+                let Some(seen) = self.told.composite(rule, window) else { continue };
+                stepped.push(self.step((place, rule), None, &seen, now));
+                self.saw(place, window, now);
+            } else {
+                for evaluation in of_rule.remove(&place).unwrap_or_default() {
+                    for (feature, observation) in &evaluation.seen {
+                        stepped.push(self.step((place, rule), feature.as_ref(), observation, now));
+                    }
+                    self.saw(place, evaluation.window, now);
                 }
-                continue;
             }
-            for evaluation in of_rule.remove(&place).unwrap_or_default() {
-                for (feature, observation) in &evaluation.seen {
-                    let feature = feature.as_deref();
-                    stepped.push(self.step((place, rule), feature, observation.clone(), now));
-                }
-                evaluated.insert(&rule.name, evaluation.window);
-            }
+            let composites = self.composites.get(place).map_or(&[][..], Vec::as_slice);
+            let rank = |place: &usize| Some((self.ranks.get(*place).copied()?, *place));
+            rest.extend(composites.iter().filter_map(rank));
         }
         stepped
+    }
+
+    /// Notes that a window of a rule was judged; those of a clock that was ahead count no more.
+    fn saw(&mut self, place: usize, window: TimeRange, now: i64) {
+        let Some(newest) = self.newest.get_mut(place) else { return };
+        if newest.is_none_or(|newest| newest.end <= window.end || newest.end > now) {
+            *newest = Some(window);
+        }
     }
 
     fn step(
         &mut self,
         (place, rule): (usize, &Rule),
-        feature: Option<&str>,
-        mut observation: Observation,
+        feature: Option<&Arc<str>>,
+        observation: &Observation,
         now: i64,
     ) -> Stepped {
-        observation.inhibited_by = self.told.inhibitor(rule, feature);
+        let mut observation = Cow::Borrowed(observation);
+        if let Some(inhibitor) = self.told.inhibitor(rule, feature.map(|name| &**name)) {
+            observation.to_mut().inhibited_by = Some(inhibitor);
+        }
+        let of = feature.map(|name| &**name);
+        if let Some(silence) = self.silence(rule, of, now) {
+            observation.to_mut().silenced_by = Some(silence);
+        }
+        let known = self.state(place, of);
+        if known.is_some_and(|state| self.is_acknowledged(rule, of, state)) {
+            observation.to_mut().acknowledged = true;
+        }
         let content = self.contents.get(place).copied().unwrap_or_default();
-        let key = (place, feature.map(str::to_owned));
-        let state = self.states.remove(&key).unwrap_or_default();
-        let (next, events) = step_as((rule, content), feature, &state, &observation, now);
-        let (before, after) = (state.state(), next.state());
-        self.told.set(&rule.name, feature, after);
-        let feature = key.1.clone();
-        self.states.insert(key, next);
-        Stepped { rule: place, feature, before, after, events }
+        let name = feature.map(|name| &**name);
+        let stepped = |before, after, events| Stepped {
+            rule: place,
+            feature: feature.cloned(),
+            before,
+            after,
+            events,
+        };
+        let Some(alerts) = self.alerts.get_mut(place) else {
+            return stepped(AlertState::Inactive, AlertState::Inactive, Vec::new());
+        };
+        let state = alerts.entry(feature);
+        let before = state.state();
+        let events = advance((rule, content), name, state, &observation, now);
+        let after = state.state();
+        if state.is_unsent() {
+            self.unsent.insert((place, feature.cloned()));
+        } else if !self.unsent.is_empty() {
+            self.unsent.remove(&(place, feature.cloned()));
+        }
+        if before != after {
+            self.told.set(&rule.name, name, after);
+        }
+        stepped(before, after, events)
     }
 }
 
@@ -190,12 +448,13 @@ mod tests {
             let (mut whole, mut halves) = (Board::new(&set, []), Board::new(&set, []));
             for (place, (hour, (a, b))) in (1..).zip(values).enumerate() {
                 if place == stop {
-                    let stored = |((rule, feature), state): (&(usize, Option<String>), &State)| {
+                    let stored = |(rule, feature, state): (usize, Option<&str>, &State)| {
                         let text = serde_json::to_string(state).expect("writes");
-                        let name = set.rules[*rule].name.clone();
-                        (name, feature.clone(), serde_json::from_str(&text).expect("reads"))
+                        let name = set.rules[rule].name.clone();
+                        let feature = feature.map(str::to_owned);
+                        (name, feature, serde_json::from_str(&text).expect("reads"))
                     };
-                    let stored: Vec<_> = halves.states.iter().map(stored).collect();
+                    let stored: Vec<_> = halves.states().map(stored).collect();
                     halves = Board::new(&set, stored);
                 }
                 let seen = evaluations(hour, [a, b]);
@@ -218,5 +477,55 @@ mod tests {
         // The rule of b is not silenced: what silences fires on a alone.
         assert_eq!(told, [(0, Some("a"), false), (0, Some("b"), true)]);
         assert_eq!(board.state(2, None).map(State::state), Some(AlertState::Firing));
+    }
+    #[test]
+    fn an_old_window_of_a_member_says_nothing_new_of_a_composite() {
+        let set = RuleSet::parse(RULES, Syntax::Toml).expect("right");
+        let mut board = Board::new(&set, []);
+        for hour in 1..=4 {
+            board.tick(hour * HOUR, &evaluations(hour, [0, 0]));
+        }
+        board.tick(5 * HOUR, &evaluations(5, [9, 0]));
+        let since = board.state(2, None).and_then(State::since);
+        assert_eq!(since, Some(5 * HOUR));
+        // `high` was clear in the second hour and is so still; that it fires now is no matter of then.
+        let stepped = board.tick(5 * HOUR + 1, &evaluations(2, [0, 0]));
+        assert!(stepped.iter().all(|one| one.events.is_empty()), "{stepped:?}");
+        assert_eq!(board.state(2, None).and_then(State::since), since);
+        assert_eq!(board.newest(0).map(|window| window.end), Some(5 * HOUR));
+    }
+
+    #[test]
+    fn what_nothing_suppresses_any_more_is_released() {
+        let set = RuleSet::parse(RULES, Syntax::Toml).expect("right");
+        let mut board = Board::new(&set, []);
+        let silence = Silence {
+            id: 7,
+            matchers: vec![crate::Matcher::parse("rule=either").expect("reads")],
+            starts: 0,
+            ends: 3 * HOUR,
+            author: String::new(),
+            comment: String::new(),
+            created: 0,
+        };
+        board.hold_back(vec![silence], BTreeSet::new());
+        for hour in 1..=2 {
+            board.tick(hour * HOUR, &evaluations(hour, [9, 0]));
+        }
+        // `low` is inhibited on a by `high`, and the composite is silenced.
+        assert_eq!(board.released(2 * HOUR), BTreeSet::new());
+        assert_eq!(board.released(3 * HOUR), BTreeSet::from([2]));
+        assert_eq!(board.measured(2), Some(0));
+        let key = board.state(2, None).and_then(|state| state.dedup_key("either", None));
+        board.hold_back(vec![], key.into_iter().collect());
+        assert_eq!(board.released(3 * HOUR), BTreeSet::new());
+        // What is stored knows the same.
+        let stored = board.states().map(|(rule, feature, state)| {
+            (set.rules[rule].name.clone(), feature.map(str::to_owned), state.clone())
+        });
+        let again = Board::new(&set, stored);
+        assert_eq!(again.released(3 * HOUR), BTreeSet::from([2]));
+        assert_eq!(board.retire(0, &"a".into(), "gone", 4 * HOUR).len(), 1);
+        assert_eq!((board.features(0).count(), board.len()), (1, 4));
     }
 }

@@ -1,14 +1,11 @@
-//! Channels: where notifications go. What is sent there and how is the business of who delivers.
+//! Channels: where notifications go, with the settings of each kind. What is sent there is said in
+//! `payload`; how, by who delivers.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::{
-    limits,
-    mistake::Mistake,
-    reader::{Table, kind},
-};
+use crate::{address::MailServer, duration::format_duration, limits, setting::Setting};
 
 /// What a channel is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,68 +40,130 @@ impl ChannelKind {
             Self::Log => "log",
         }
     }
+}
 
-    /// Settings without which it can tell nobody, each with an example.
-    fn needed(self) -> &'static [(&'static str, &'static str)] {
+/// Where PagerDuty takes events, version 2 of its API.
+pub const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
+
+/// How a mail server is talked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailTls {
+    /// TLS from the first byte on.
+    Implicit,
+    /// Clear at first, and nothing but the greeting until `STARTTLS` has led to TLS.
+    Starttls,
+    /// Clear all along.
+    None,
+}
+
+impl MailTls {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Implicit, Self::Starttls, Self::None];
+
+    /// Name in files.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Webhook => &[("url", "\"http://127.0.0.1:9000/hook\"")],
-            Self::Slack => &[("url", "{ env = \"SLACK_URL\" }")],
-            Self::PagerDuty => &[("routing_key", "{ env = \"PAGERDUTY_KEY\" }")],
-            Self::Email => &[
-                ("smtp", "\"smtp.example.org:587\""),
-                ("from", "\"driftline@example.org\""),
-                ("to", "\"team@example.org\""),
-            ],
-            Self::Alertmanager => &[("url", "\"http://127.0.0.1:9093\"")],
-            Self::Log => &[],
+            Self::Implicit => "required",
+            Self::Starttls => "starttls",
+            Self::None => "none",
+        }
+    }
+
+    /// What a server is talked to by unless a channel says so: TLS in any case, from the first byte on
+    /// port 465, which is for that (RFC 8314).
+    pub fn of_port(port: u16) -> Self {
+        if port == 465 { Self::Implicit } else { Self::Starttls }
+    }
+}
+
+/// How grave the lines of a log are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Errors.
+    Error,
+    /// Warnings, which a server shows unless it is told not to.
+    #[default]
+    Warn,
+    /// To be known.
+    Info,
+}
+
+impl LogLevel {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Error, Self::Warn, Self::Info];
+
+    /// Name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
         }
     }
 }
 
-/// The value of a setting, or where it is read when it is used, so that a secret stands in no file
-/// of rules.
+/// Who may send mail, by name and password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Setting {
-    /// The value.
-    Plain(String),
-    /// Name of the environment variable that has it.
-    Env(String),
-    /// Path of the file that has it.
-    File(String),
+pub struct Login {
+    /// The name.
+    pub username: Setting,
+    /// The password; never plain.
+    pub password: Setting,
 }
 
-impl Setting {
-    fn read(value: &Value) -> Option<Self> {
-        let from_table = |table: &Map<String, Value>| {
-            let mut entries = table.iter();
-            match (entries.next(), entries.next()) {
-                (Some((key, Value::String(name))), None) if !name.is_empty() => {
-                    match key.as_str() {
-                        "env" => Some(Self::Env(name.clone())),
-                        "file" => Some(Self::File(name.clone())),
-                        _ => None,
-                    }
-                }
-                _ => None,
-            }
-        };
-        match value {
-            Value::String(text) if !text.is_empty() => Some(Self::Plain(text.clone())),
-            Value::Number(number) => Some(Self::Plain(number.to_string())),
-            Value::Bool(flag) => Some(Self::Plain(flag.to_string())),
-            Value::Object(table) => from_table(table),
-            _ => None,
-        }
-    }
+/// Mail over SMTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Email {
+    /// The server.
+    pub smtp: MailServer,
+    /// Who sends, a mailbox.
+    pub from: String,
+    /// Who gets it, mailboxes, at least one.
+    pub to: Vec<String>,
+    /// Who may send, if the server asks for that.
+    pub login: Option<Login>,
+    /// How the server is talked to.
+    pub tls: MailTls,
+}
 
-    /// As a file has it.
-    pub(crate) fn value(&self) -> Value {
-        match self {
-            Self::Plain(text) => json!(text),
-            Self::Env(name) => json!({ "env": name }),
-            Self::File(path) => json!({ "file": path }),
-        }
-    }
+/// The settings of a channel by what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// A POST of JSON to a URL.
+    Webhook {
+        /// Where to.
+        url: Setting,
+        /// What notifications are signed with; never plain.
+        secret: Option<Setting>,
+        /// Headers that go along, by name in lower case.
+        headers: BTreeMap<String, Setting>,
+    },
+    /// An incoming webhook of Slack.
+    Slack {
+        /// Where to; a secret, plain only if it leads to this machine.
+        url: Setting,
+    },
+    /// Events of PagerDuty.
+    PagerDuty {
+        /// What names the service there; never plain.
+        routing_key: Setting,
+        /// Where to.
+        url: Setting,
+    },
+    /// Mail.
+    Email(Box<Email>),
+    /// Prometheus's Alertmanager.
+    Alertmanager {
+        /// Its address, without the path of its API.
+        url: Setting,
+        /// Headers that go along, by name in lower case.
+        headers: BTreeMap<String, Setting>,
+    },
+    /// The server's own log.
+    Log {
+        /// How grave its lines are.
+        level: LogLevel,
+    },
 }
 
 /// A channel.
@@ -112,62 +171,86 @@ impl Setting {
 pub struct Channel {
     /// Its name, unique in its set.
     pub name: String,
-    /// What it is.
-    pub kind: ChannelKind,
-    /// Its settings by key.
-    pub settings: BTreeMap<String, Setting>,
+    /// Where notifications go.
+    pub destination: Destination,
+    /// How long one try may take, in microseconds.
+    pub timeout: i64,
+    /// How long a notification is tried before it is given up, in microseconds.
+    pub give_up_after: i64,
+    /// Whether addresses that not all of the Internet has may be told.
+    pub allow_private: bool,
 }
 
 impl Channel {
-    /// Its keys and values in the order of writing.
+    /// What it is.
+    pub fn kind(&self) -> ChannelKind {
+        match self.destination {
+            Destination::Webhook { .. } => ChannelKind::Webhook,
+            Destination::Slack { .. } => ChannelKind::Slack,
+            Destination::PagerDuty { .. } => ChannelKind::PagerDuty,
+            Destination::Email(_) => ChannelKind::Email,
+            Destination::Alertmanager { .. } => ChannelKind::Alertmanager,
+            Destination::Log { .. } => ChannelKind::Log,
+        }
+    }
+
+    /// Its keys and values in the order of writing, without those that have their default.
     pub(crate) fn pairs(&self) -> Vec<(&str, Value)> {
-        let head = [("name", json!(self.name)), ("type", json!(self.kind.name()))];
-        let settings = self.settings.iter().map(|(key, setting)| (key.as_str(), setting.value()));
-        head.into_iter().chain(settings).collect()
+        let mut pairs = vec![("name", json!(self.name)), ("type", json!(self.kind().name()))];
+        match &self.destination {
+            Destination::Webhook { url, secret, headers } => {
+                pairs.push(("url", url.value()));
+                pairs.extend(secret.as_ref().map(|secret| ("secret", secret.value())));
+                pairs.extend(headers_pair(headers));
+            }
+            Destination::Slack { url } => pairs.push(("url", url.value())),
+            Destination::PagerDuty { routing_key, url } => {
+                pairs.push(("routing_key", routing_key.value()));
+                if *url != Setting::Plain(PAGERDUTY_URL.to_owned()) {
+                    pairs.push(("url", url.value()));
+                }
+            }
+            Destination::Email(email) => email_pairs(email, &mut pairs),
+            Destination::Alertmanager { url, headers } => {
+                pairs.push(("url", url.value()));
+                pairs.extend(headers_pair(headers));
+            }
+            Destination::Log { level } => {
+                if *level != LogLevel::default() {
+                    pairs.push(("level", json!(level.name())));
+                }
+            }
+        }
+        for (key, span, default) in [
+            ("timeout", self.timeout, limits::TIMEOUT_DEFAULT),
+            ("give_up_after", self.give_up_after, limits::GIVE_UP_AFTER_DEFAULT),
+        ] {
+            if span != default {
+                pairs.push((key, json!(format_duration(span))));
+            }
+        }
+        if self.allow_private {
+            pairs.push(("allow_private", json!(true)));
+        }
+        pairs
     }
 }
 
-/// Reads a channel, the `place`-th of its file counted from 1; none if something is wrong with it.
-pub(crate) fn channel(
-    values: &Map<String, Value>,
-    place: usize,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<Channel> {
-    let before = mistakes.len();
-    let name = values.get("name").and_then(Value::as_str);
-    let text = name.map_or_else(|| format!("channel {place}"), |name| format!("channel {name:?}"));
-    let mut table = Table::new(text, values, mistakes);
-    let name = table.needed("name", "\"ops\"").map(str::to_owned);
-    if !table.has("type") {
-        let names = ChannelKind::ALL.map(ChannelKind::name).join(", ");
-        table.wrong("type", format!("is missing; it is one of {names}"));
+fn headers_pair(headers: &BTreeMap<String, Setting>) -> Option<(&'static str, Value)> {
+    let value = |(name, setting): (&String, &Setting)| (name.clone(), setting.value());
+    let table: serde_json::Map<String, Value> = headers.iter().map(value).collect();
+    (!table.is_empty()).then_some(("headers", Value::Object(table)))
+}
+
+fn email_pairs(email: &Email, pairs: &mut Vec<(&str, Value)>) {
+    pairs.push(("smtp", json!(email.smtp.text())));
+    pairs.push(("from", json!(email.from)));
+    pairs.push(("to", json!(email.to)));
+    if let Some(login) = &email.login {
+        pairs.push(("username", login.username.value()));
+        pairs.push(("password", login.password.value()));
     }
-    let kind_of = table.choice("type", &ChannelKind::ALL.map(|one| (one.name(), one)));
-    let mut settings = BTreeMap::new();
-    for (key, value) in table.rest() {
-        match Setting::read(value) {
-            Some(Setting::Plain(text)) if text.len() > limits::TEXT_BYTES_MAX => {
-                table.wrong(key, format!("has more than {} bytes", limits::TEXT_BYTES_MAX));
-            }
-            Some(setting) => {
-                settings.insert(key.to_owned(), setting);
-            }
-            None => {
-                let text = "must be text, { env = \"NAME\" } or { file = \"PATH\" }";
-                table.wrong(key, format!("is {}, and {text}", kind(value)));
-            }
-        }
+    if email.tls != MailTls::of_port(email.smtp.port) {
+        pairs.push(("tls", json!(email.tls.name())));
     }
-    for (key, example) in kind_of.map(ChannelKind::needed).unwrap_or_default() {
-        if !table.has(key) {
-            table.wrong(key, format!("is missing; write {key} = {example}"));
-        }
-    }
-    if let Some(Setting::Plain(url)) = settings.get("url")
-        && !(url.starts_with("http://") || url.starts_with("https://"))
-    {
-        table.wrong("url", "is no URL; it begins with http:// or https://");
-    }
-    let channel = Channel { name: name?, kind: kind_of?, settings };
-    (mistakes.len() == before).then_some(channel)
 }

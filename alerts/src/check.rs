@@ -11,41 +11,10 @@ use crate::{
     duration::format_duration,
     figure::{ColumnFigure, Figure},
     mistake::{Mistake, Mistakes},
+    models::{KnownReference, Models, reference_of},
     rule::{Measure, Rule},
     rule_set::RuleSet,
 };
-
-/// What is known of a reference.
-#[derive(Debug, Clone, PartialEq)]
-pub struct KnownReference {
-    /// Its name.
-    pub name: String,
-    /// The version that it belongs to; none means the whole model.
-    pub version: Option<String>,
-    /// Where its rows came from.
-    pub source: ReferenceSource,
-    /// Whether it is taken where none is named.
-    pub is_default: bool,
-}
-
-/// Who knows models.
-pub trait Models {
-    /// A model.
-    ///
-    /// # Errors
-    /// `NotFound` naming the nearest names.
-    fn model(&self, name: &str) -> Result<Arc<ModelRecord>>;
-    /// The references of a model.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    fn references(&self, model: &str) -> Result<Vec<KnownReference>>;
-    /// Whether any prediction of a model has a label.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    fn has_labels(&self, model: &str) -> Result<bool>;
-}
 
 /// Checks all rules of a set against their models.
 ///
@@ -137,7 +106,7 @@ struct Wrong<'a> {
 impl Wrong<'_> {
     fn tell(&mut self, key: &str, value: String, problem: String) {
         let place = format!("rule {:?}", self.rule);
-        self.all.push(Mistake { place, key: key.to_owned(), value, problem });
+        self.all.push(Mistake::new(place, key, value, problem));
     }
 }
 
@@ -219,7 +188,9 @@ fn unfit(figure: Figure, column: &Field) -> Option<&'static str> {
 }
 
 fn check_reference(found: &Found, rule: &Rule, measure: &Measure, wrong: &mut Wrong<'_>) {
-    let wants = measure.figure.needs_reference() || rule.when.needs_reference();
+    let wants = measure.figure.needs_reference()
+        || rule.when.needs_reference()
+        || measure.reference.is_some();
     if !wants || measure.baseline.is_some() {
         return;
     }
@@ -258,24 +229,6 @@ fn check_reference(found: &Found, rule: &Rule, measure: &Measure, wrong: &mut Wr
     }
 }
 
-/// The reference that a rule compares with, as a query chooses it: of its version before that of
-/// the model.
-pub(crate) fn reference_of<'a>(
-    references: &'a [KnownReference],
-    measure: &Measure,
-) -> Option<&'a KnownReference> {
-    let own = |reference: &&KnownReference| reference.version == measure.version;
-    let shared = |reference: &&KnownReference| reference.version.is_none();
-    let named = |reference: &&KnownReference| match &measure.reference {
-        Some(name) => reference.name == *name,
-        None => reference.is_default,
-    };
-    references
-        .iter()
-        .find(|reference| own(reference) && named(reference))
-        .or_else(|| references.iter().find(|reference| shared(reference) && named(reference)))
-}
-
 fn check_window(found: &Found, measure: &Measure, wrong: &mut Wrong<'_>) {
     let retention = &found.record.retention;
     let reads_rows = measure.exact
@@ -296,14 +249,6 @@ fn check_window(found: &Found, measure: &Measure, wrong: &mut Wrong<'_>) {
             wrong.tell("window", format!("{:?}", format_duration(measure.window)), text);
         }
     }
-}
-
-/// What the interval is whose figure stands for that of the reference: stated, or pinned.
-pub(crate) fn baseline_of(references: &[KnownReference], measure: &Measure) -> Option<(i64, i64)> {
-    measure.baseline.or_else(|| match reference_of(references, measure)?.source {
-        ReferenceSource::Window { start, end } => Some((start, end)),
-        ReferenceSource::Rows => None,
-    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,10 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     duration::format_duration,
     figure::Figure,
-    rule::{AlertOn, HISTORY_DEFAULT, Measure, NoData, Rule, Severity, Subject, default_horizon},
+    rule::{
+        AlertOn, HISTORY_DEFAULT, Measure, NoData, Rule, SINCE_TRAINING_EVERY, Severity, Subject,
+        default_horizon,
+    },
 };
 
 /// What has changed between two contents of one rule, from what matters least.
@@ -155,8 +158,12 @@ fn measure_pairs(measure: &Measure, pairs: &mut Vec<(&'static str, Value)>) {
     put(!corrected, "correction", json!(measure.correction.name()));
     put(!measure.exact, "exact", json!(measure.exact));
     let duration = |micros| json!(format_duration(micros));
-    put(false, "window", duration(measure.window));
-    put(measure.every == measure.window, "every", duration(measure.every));
+    if measure.figure.is_since_training() {
+        put(measure.every == SINCE_TRAINING_EVERY, "every", duration(measure.every));
+    } else {
+        put(false, "window", duration(measure.window));
+        put(measure.every == measure.window, "every", duration(measure.every));
+    }
     put(measure.lateness == 0, "lateness", duration(measure.lateness));
     let horizon = default_horizon(measure.figure, measure.every);
     put(measure.horizon == horizon, "horizon", duration(measure.horizon));

@@ -47,6 +47,11 @@ pub enum Suppressed {
         /// That rule.
         rule: String,
     },
+    /// Somebody silenced it.
+    Silenced {
+        /// The silence.
+        id: u64,
+    },
 }
 
 /// Something that became of an alert.

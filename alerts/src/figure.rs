@@ -1,4 +1,5 @@
-//! What a rule can watch: drift, performance, what a column holds, how much came, and operations.
+//! What a rule can watch: drift, performance, what a column holds, how much came, operations, and what
+//! came since the last training.
 
 use driftline_query::{ColumnProfile, Method, Metric};
 use driftline_storage::near_misses;
@@ -92,6 +93,11 @@ impl ColumnFigure {
         self == Self::UnseenRate
     }
 
+    /// Whether counts tell it, and no sums of values.
+    pub fn is_of_counts(self) -> bool {
+        !matches!(self, Self::Min | Self::Max | Self::Mean | Self::Std)
+    }
+
     /// Whether it compares with the reference by itself.
     pub fn needs_reference(self) -> bool {
         matches!(
@@ -147,18 +153,21 @@ impl ColumnFigure {
 pub enum Volume {
     /// Predictions.
     Predictions,
+    /// Of them, those whose label is known.
+    Labelled,
     /// Share of the predictions whose label is known.
     Coverage,
 }
 
 impl Volume {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Predictions, Self::Coverage];
+    pub const ALL: [Self; 3] = [Self::Predictions, Self::Labelled, Self::Coverage];
 
     /// Name in rules.
     pub fn name(self) -> &'static str {
         match self {
             Self::Predictions => "predictions",
+            Self::Labelled => "labelled",
             Self::Coverage => "coverage",
         }
     }
@@ -221,6 +230,31 @@ impl Operations {
     }
 }
 
+/// What came since the model was last trained, as [`crate::last_training`] knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinceTraining {
+    /// Predictions of later event time whose label is known.
+    NewLabels,
+    /// Predictions of later event time.
+    NewPredictions,
+    /// Days from the training to the end of the window.
+    ReferenceAge,
+}
+
+impl SinceTraining {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::NewLabels, Self::NewPredictions, Self::ReferenceAge];
+
+    /// Name in rules.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NewLabels => "new_labels",
+            Self::NewPredictions => "new_predictions",
+            Self::ReferenceAge => "reference_age",
+        }
+    }
+}
+
 /// Name of the share of columns that drift.
 const DRIFT_SHARE: &str = "drift_share";
 
@@ -239,6 +273,8 @@ pub enum Figure {
     Volume(Volume),
     /// How the model is served.
     Operations(Operations),
+    /// What came since the last training.
+    SinceTraining(SinceTraining),
 }
 
 impl Figure {
@@ -251,6 +287,7 @@ impl Figure {
             Self::Column(figure) => figure.name(),
             Self::Volume(volume) => volume.name(),
             Self::Operations(figure) => figure.name(),
+            Self::SinceTraining(figure) => figure.name(),
         }
     }
 
@@ -262,7 +299,9 @@ impl Figure {
         let columns = ColumnFigure::ALL.into_iter().map(Self::Column);
         let volumes = Volume::ALL.into_iter().map(Self::Volume);
         let operations = Operations::ALL.into_iter().map(Self::Operations);
-        drift.chain(share).chain(performance).chain(columns).chain(volumes).chain(operations)
+        let training = SinceTraining::ALL.into_iter().map(Self::SinceTraining);
+        let of_windows = drift.chain(share).chain(performance).chain(columns).chain(volumes);
+        of_windows.chain(operations).chain(training)
     }
 
     /// The figure of a name.
@@ -292,9 +331,19 @@ impl Figure {
         }
     }
 
+    /// Whether it begins at the last training, whatever the window's own start.
+    pub fn is_since_training(self) -> bool {
+        matches!(self, Self::SinceTraining(_))
+    }
+
     /// Whether it needs labels.
     pub fn needs_labels(self) -> bool {
-        matches!(self, Self::Performance(_) | Self::Volume(Volume::Coverage))
+        matches!(
+            self,
+            Self::Performance(_)
+                | Self::Volume(Volume::Coverage | Volume::Labelled)
+                | Self::SinceTraining(SinceTraining::NewLabels)
+        )
     }
 
     /// Samples of a window below which nothing is judged, unless the rule says another number.
@@ -305,7 +354,9 @@ impl Figure {
         match self {
             Self::Drift(_) | Self::DriftShare(_) => 100,
             Self::Performance(_) => 30,
-            Self::Volume(_) | Self::Operations(Operations::Throughput) => 0,
+            Self::Volume(_) | Self::Operations(Operations::Throughput) | Self::SinceTraining(_) => {
+                0
+            }
             Self::Column(_) | Self::Operations(_) => 1,
         }
     }

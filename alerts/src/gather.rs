@@ -3,17 +3,19 @@
 //! Windows that tile, and those that overlap by whole steps, come from series: of a window of a day
 //! every hour there are 24, each of days. Other windows are asked for one by one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use driftline_storage::{Error, ErrorKind, Result, TimeRange};
+use driftline_storage::{DAY_MICROS, Error, ErrorKind, Result, TimeRange};
 
 use crate::{
-    ask::{Answer, Answers, Ask},
+    answers::Answers,
+    ask::{Answer, Ask},
     board::Evaluation,
-    check::{Models, baseline_of},
     figure::{Figure, Volume},
     limits,
+    models::{Models, baseline_of},
     observe::observe,
+    parallel::each,
     plan::{ends_within, window_at},
     rule::{Measure, Rule},
 };
@@ -29,52 +31,100 @@ pub struct Cost {
     pub rows_scanned: u64,
 }
 
-/// Rules that share their queries.
-pub(crate) struct Group<'a> {
-    ask: Ask,
+impl Cost {
+    /// Adds what something else cost.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.queries += other.queries;
+        self.windows += other.windows;
+        self.rows_scanned += other.rows_scanned;
+    }
+}
+
+/// Rules that share their queries: of the same windows, by one query.
+#[derive(Debug)]
+pub struct Group<'a> {
+    /// The query.
+    pub ask: Ask,
     /// A measure that stands for the windows of all.
-    measure: &'a Measure,
+    pub measure: &'a Measure,
     /// Places of the rules in their set.
-    rules: Vec<usize>,
+    pub rules: Vec<usize>,
+}
+
+/// Groups rules by what they ask, each given with its place in its set. Composites ask nothing.
+pub fn groups<'a>(rules: impl IntoIterator<Item = (usize, &'a Rule)>) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    // Places of groups by what their rules surely have in common, so that few are compared.
+    let mut known: HashMap<_, Vec<usize>> = HashMap::new();
+    for (place, rule) in rules {
+        let Some(measure) = rule.measure() else { continue };
+        let Some(ask) = Ask::of(rule, measure) else { continue };
+        let windows = (measure.window, measure.every, measure.lateness);
+        let key = (&measure.model, &measure.version, windows, std::mem::discriminant(&ask));
+        let alike = known.entry(key).or_default();
+        let mut merges = |at: &usize| groups.get_mut(*at).is_some_and(|g| g.ask.merge(&ask));
+        match alike.iter().copied().find(|at| merges(at)) {
+            Some(at) => groups.get_mut(at).into_iter().for_each(|group| group.rules.push(place)),
+            None => {
+                alike.push(groups.len());
+                groups.push(Group { ask, measure, rules: vec![place] });
+            }
+        }
+    }
+    groups
+}
+
+/// A group, and how much of it may be gathered at a time.
+#[derive(Debug)]
+pub(crate) struct Sized<'a> {
+    group: Group<'a>,
+    /// Observations of one window, of all rules together.
+    results: usize,
     /// Windows of one query at most.
     windows_max: usize,
 }
 
-/// Groups rules by what they ask.
+/// Groups rules by what they ask, and finds how large the answers are.
 ///
 /// # Errors
 /// Those of `models`.
-pub(crate) fn groups<'a>(rules: &'a [Rule], models: &dyn Models) -> Result<Vec<Group<'a>>> {
-    let mut groups: Vec<Group<'a>> = Vec::new();
-    for (place, rule) in rules.iter().enumerate() {
-        let Some(measure) = rule.measure() else { continue };
-        let Some(ask) = Ask::of(rule, measure) else { continue };
-        let same = |known: &Measure| {
-            (known.window, known.every, known.lateness)
-                == (measure.window, measure.every, measure.lateness)
-        };
-        let mut known = groups.iter_mut().filter(|group| same(group.measure));
-        match known.find_map(|group| group.ask.merge(&ask).then_some(group)) {
-            Some(group) => group.rules.push(place),
-            None => groups.push(Group { ask, measure, rules: vec![place], windows_max: 1 }),
+pub(crate) fn sized<'a>(rules: &'a [Rule], models: &dyn Models) -> Result<Vec<Sized<'a>>> {
+    let mut columns: HashMap<(&str, Option<&str>), usize> = HashMap::new();
+    let mut of_model = |measure: &'a Measure| -> Result<usize> {
+        let (model, version) = (measure.model.as_str(), measure.version.as_deref());
+        if let Some(columns) = columns.get(&(model, version)) {
+            return Ok(*columns);
         }
-    }
-    for group in &mut groups {
-        let record = models.model(group.ask.model())?;
-        let columns = record.schema_of(group.measure.version.as_deref());
-        let results = group.ask.results(columns.map_or(1, |schema| schema.monitored_len()));
-        let most = limits::BACK_TEST_RESULTS_MAX / results.max(1);
-        group.windows_max = most.clamp(1, driftline_query::limits::WINDOWS_MAX);
-    }
-    Ok(groups)
+        let record = models.model(model)?;
+        let count = record.schema_of(version).map_or(1, |schema| schema.monitored_len());
+        columns.insert((model, version), count);
+        Ok(count)
+    };
+    let size = |group: Group<'a>| {
+        let columns = of_model(group.measure)?;
+        let results = group.ask.results(columns).max(1);
+        let most = limits::BACK_TEST_RESULTS_MAX / results;
+        let windows_max = most.clamp(1, driftline_query::limits::WINDOWS_MAX);
+        let of_rule = |place: &usize| match rules.get(*place).and_then(Rule::measure) {
+            Some(measure) if !measure.figure.is_by_feature() => 1,
+            Some(measure) if !measure.features.is_empty() => measure.features.len(),
+            _ => columns,
+        };
+        let results = group.rules.iter().map(of_rule).sum();
+        Ok(Sized { group, results, windows_max })
+    };
+    groups(rules.iter().enumerate()).into_iter().map(size).collect()
 }
 
-impl Group<'_> {
-    /// Length of the stretch of history that may be gathered at a time, in microseconds.
-    pub(crate) fn stretch(&self) -> i64 {
-        let windows = i64::try_from(self.windows_max).unwrap_or(i64::MAX);
-        self.measure.every.saturating_mul(windows)
-    }
+/// Length of the stretch of history that may be gathered at a time, in microseconds.
+pub(crate) fn stretch(groups: &[Sized<'_>]) -> i64 {
+    // Results a day, of which all groups together may have so many.
+    let of_day = |sized: &Sized<'_>| {
+        sized.results as f64 * DAY_MICROS as f64 / sized.group.measure.every.max(1) as f64
+    };
+    let days = limits::BACK_TEST_RESULTS_MAX as f64 / groups.iter().map(of_day).sum::<f64>();
+    let longest = groups.iter().map(|sized| sized.group.measure.every).max().unwrap_or(DAY_MICROS);
+    ((days * DAY_MICROS as f64) as i64).max(longest)
 }
 
 /// The figure of the reference of each rule that compares with it and has no profile for that.
@@ -117,71 +167,100 @@ pub fn baseline(rule: &Rule, models: &dyn Models, answers: &dyn Answers) -> Resu
     let windows = observe(rule, &answer, None);
     let value = windows.first().and_then(|(_, seen)| seen.first()?.1.value);
     let scale = match measure.figure {
-        Figure::Volume(Volume::Predictions) => measure.window as f64 / (end - start) as f64,
+        Figure::Volume(Volume::Predictions | Volume::Labelled) => {
+            measure.window as f64 / (end - start) as f64
+        }
         _ => 1.0,
     };
     Ok(value.map(|value| value * scale))
 }
 
-/// Who gathers, and what it has cost.
+/// An evaluation, and the clock's time at which it is made.
+pub(crate) type Timed = (i64, Evaluation);
+
+/// Who gathers.
 pub(crate) struct Gatherer<'a> {
     pub(crate) rules: &'a [Rule],
     pub(crate) baselines: &'a BTreeMap<usize, f64>,
     pub(crate) answers: &'a dyn Answers,
-    pub(crate) cost: Cost,
 }
 
 impl Gatherer<'_> {
-    /// All evaluations of a group, each with the clock's time, whose windows lie in `interval`, made by the clock in `clock`.
+    /// All evaluations of some groups whose windows lie in `interval`, made by the clock in `clock`, in
+    /// no order, and what they cost.
     pub(crate) fn gather(
-        &mut self,
-        group: &Group<'_>,
+        &self,
+        groups: &[Sized<'_>],
         interval: TimeRange,
         clock: TimeRange,
-    ) -> Result<Vec<(i64, Evaluation)>> {
-        let measure = group.measure;
-        let at = |end: i64| end.saturating_add(measure.lateness);
-        let back = measure.lateness.saturating_add(measure.window);
-        let interval = TimeRange {
-            start: interval.start.max(clock.start.saturating_sub(back)),
-            end: interval.end.min(clock.end.saturating_sub(measure.lateness)),
-        };
-        let ends = ends_within(measure, interval).filter(|end| clock.contains(at(*end)));
-        let mut evaluations = Vec::new();
-        for (range, step) in series(measure, ends, group.windows_max) {
-            for answer in self.ask(&group.ask, range, step)? {
-                for place in &group.rules {
-                    let Some(rule) = self.rules.get(*place) else { continue };
-                    let baseline = self.baselines.get(place).copied();
-                    for (window, seen) in observe(rule, &answer, baseline) {
-                        let rule = *place;
-                        evaluations.push((at(window.end), Evaluation { rule, window, seen }));
-                    }
-                }
-            }
+    ) -> Result<(Vec<Timed>, Cost)> {
+        let mut queries = Vec::new();
+        for sized in groups {
+            let measure = sized.group.measure;
+            let back = measure.lateness.saturating_add(measure.window);
+            let interval = TimeRange {
+                start: interval.start.max(clock.start.saturating_sub(back)),
+                end: interval.end.min(clock.end.saturating_sub(measure.lateness)),
+            };
+            let at = |end: i64| end.saturating_add(measure.lateness);
+            let ends = ends_within(measure, interval).filter(|end| clock.contains(at(*end)));
+            let series = series(measure, ends, sized.windows_max);
+            queries.extend(series.into_iter().map(|one| (&sized.group, one)));
         }
-        Ok(evaluations)
+        let gathered = each(queries, |(group, (range, step))| {
+            let (mut evaluations, mut cost) = (Vec::new(), Cost::default());
+            for answer in self.ask(&group.ask, range, step, &mut cost)? {
+                self.observe(group, &answer, &mut evaluations);
+            }
+            Ok((evaluations, cost))
+        })?;
+        let mut all = Vec::with_capacity(gathered.iter().map(|(some, _)| some.len()).sum());
+        let mut cost = Cost::default();
+        for (evaluations, one) in gathered {
+            all.extend(evaluations);
+            cost.add(one);
+        }
+        Ok((all, cost))
+    }
+
+    fn observe(&self, group: &Group<'_>, answer: &Answer, evaluations: &mut Vec<Timed>) {
+        for place in &group.rules {
+            let Some(rule) = self.rules.get(*place) else { continue };
+            let baseline = self.baselines.get(place).copied();
+            let observed = observe(rule, answer, baseline).into_iter();
+            evaluations.extend(observed.map(|(window, seen)| {
+                let at = window.end.saturating_add(group.measure.lateness);
+                (at, Evaluation { rule: *place, window, seen })
+            }));
+        }
     }
 
     /// Asks for a series, in halves where it is too much for one answer.
-    fn ask(&mut self, ask: &Ask, range: TimeRange, step: Option<i64>) -> Result<Vec<Answer>> {
+    pub(crate) fn ask(
+        &self,
+        ask: &Ask,
+        range: TimeRange,
+        step: Option<i64>,
+        cost: &mut Cost,
+    ) -> Result<Vec<Answer>> {
         let count = step.map_or(1, |step| (range.end - range.start).div_euclid(step.max(1)));
-        self.cost.queries += 1;
+        cost.queries += 1;
         match ask.answer(range, step, self.answers) {
             Ok(answer) => {
-                self.cost.windows += count.unsigned_abs();
-                self.cost.rows_scanned += match &answer {
+                cost.windows += count.unsigned_abs();
+                cost.rows_scanned += match &answer {
                     Answer::Drift(report) => report.rows_scanned,
                     Answer::Quality(report) => report.rows_scanned,
                     Answer::Operations(report) => report.rows_scanned,
-                    Answer::Performance(_) => 0,
+                    Answer::Performance(_) | Answer::Training(_) => 0,
                 };
                 Ok(vec![answer])
             }
             Err(error) if error.kind() == ErrorKind::ResourceExhausted && count > 1 => {
                 let middle = range.start + count / 2 * step.unwrap_or(0);
-                let mut answers = self.ask(ask, TimeRange { end: middle, ..range }, step)?;
-                answers.extend(self.ask(ask, TimeRange { start: middle, ..range }, step)?);
+                let mut answers = self.ask(ask, TimeRange { end: middle, ..range }, step, cost)?;
+                let rest = TimeRange { start: middle, ..range };
+                answers.extend(self.ask(ask, rest, step, cost)?);
                 Ok(answers)
             }
             Err(error) => Err(error),
@@ -190,7 +269,7 @@ impl Gatherer<'_> {
 }
 
 /// The queries that answer windows with these ends: an interval, and the step of a series.
-fn series(
+pub(crate) fn series(
     measure: &Measure,
     ends: impl Iterator<Item = i64>,
     windows_max: usize,

@@ -22,6 +22,11 @@ impl States {
         self.alerts.insert((rule.to_owned(), feature.map(str::to_owned)), state);
     }
 
+    /// Forgets the alert of a feature.
+    pub fn forget(&mut self, rule: &str, feature: &str) {
+        self.alerts.remove(&(rule.to_owned(), Some(feature.to_owned())));
+    }
+
     /// Whether any alert of a rule fires.
     pub fn fires(&self, rule: &str) -> bool {
         let from = (rule.to_owned(), None);

@@ -14,6 +14,11 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// Whether it has no value.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// Mean and standard deviation (`ddof = 1`) of the last values of windows that end before this
     /// one begins, at most `count`: a window that shares rows with the one that is judged says
     /// nothing about what was before it.
@@ -55,7 +60,7 @@ impl History {
 
     /// Forgets windows that end after an instant.
     pub(crate) fn forget_after(&mut self, time: i64) {
-        self.values.retain(|(end, _)| *end <= time);
+        while self.values.pop_back_if(|(end, _)| *end > time).is_some() {}
     }
 }
 

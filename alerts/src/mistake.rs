@@ -6,8 +6,14 @@ use driftline_storage::{Error, Violation};
 use serde::Serialize;
 
 /// One mistake of a set of rules.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Mistake {
+    /// The line of the file, counted from 1: of the key, or where that is missing of its rule; none
+    /// if the rules came from no file.
+    pub line: Option<usize>,
+    /// The place among the rules or channels, counted from 1, where it tells more than the name.
+    #[serde(skip)]
+    pub entry: Option<usize>,
     /// The rule or channel, such as `rule "amount-drift"`.
     pub place: String,
     /// The key.
@@ -16,6 +22,26 @@ pub struct Mistake {
     pub value: String,
     /// What is wrong with it, and what would work.
     pub problem: String,
+}
+
+impl Mistake {
+    /// A mistake whose line is not known.
+    pub fn new(
+        place: impl Into<String>,
+        key: impl Into<String>,
+        value: impl Into<String>,
+        problem: impl Into<String>,
+    ) -> Self {
+        let (place, key) = (place.into(), key.into());
+        let (value, problem) = (value.into(), problem.into());
+        Self { line: None, entry: None, place, key, value, problem }
+    }
+
+    /// The mistake as it is told of a file: `rules.toml:12: rule "a": window = ..`.
+    pub fn in_file(&self, file: &str) -> String {
+        let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();
+        format!("{file}{line}: {self}")
+    }
 }
 
 impl fmt::Display for Mistake {
@@ -54,9 +80,10 @@ impl From<Mistakes> for Error {
             } else {
                 format!("{} ", mistake.value)
             };
+            let line = mistake.line.map(|line| format!(" (line {line})")).unwrap_or_default();
             Violation {
                 field: format!("{}: {}", mistake.place, mistake.key),
-                description: format!("{value}{}", mistake.problem),
+                description: format!("{value}{}{line}", mistake.problem),
             }
         };
         Self::violations(mistakes.0.into_iter().map(violation).collect())
@@ -69,17 +96,18 @@ mod tests {
 
     #[test]
     fn a_mistake_names_place_key_value_and_problem() {
-        let mut mistake = Mistake {
-            place: "rule \"a\"".into(),
-            key: "window".into(),
-            value: "\"soon\"".into(),
-            problem: "is not a duration; write 1d".into(),
-        };
+        let mut mistake =
+            Mistake::new("rule \"a\"", "window", "\"soon\"", "is not a duration; write 1d");
         let text = "rule \"a\": window = \"soon\": is not a duration; write 1d";
         assert_eq!(mistake.to_string(), text);
         let error = Error::from(Mistakes(vec![mistake.clone()]));
         let text = "rule \"a\": window: \"soon\" is not a duration; write 1d";
         assert_eq!(error.to_string(), text);
+        mistake.line = Some(12);
+        let text = "rule \"a\": window: \"soon\" is not a duration; write 1d (line 12)";
+        assert_eq!(Error::from(Mistakes(vec![mistake.clone()])).to_string(), text);
+        let text = "rules.toml:12: rule \"a\": window = \"soon\": is not a duration; write 1d";
+        assert_eq!(mistake.in_file("rules.toml"), text);
         mistake.value.clear();
         let text = "rule \"a\": window: is not a duration; write 1d";
         assert_eq!(mistake.to_string(), text);

@@ -28,6 +28,9 @@ pub struct Notice {
     pub version: Option<String>,
     /// What is measured; none of a composite.
     pub metric: Option<String>,
+    /// Whether the feature has an alert of its own; else it is the worst one of the window.
+    #[serde(default)]
+    pub by_feature: bool,
     /// Texts of the rule that go along.
     pub labels: BTreeMap<String, String>,
     /// One line.
@@ -58,6 +61,7 @@ pub fn notices(rule: &Rule, event: &Event) -> Vec<Notice> {
         model: measure.map(|measure| measure.model.clone()),
         version: measure.and_then(|measure| measure.version.clone()),
         metric: measure.map(|measure| measure.figure.name().to_owned()),
+        by_feature: rule.is_by_feature(),
         labels: rule.labels.clone(),
         summary: summary.clone(),
         description: Some(description.clone()).filter(|text| !text.is_empty()),

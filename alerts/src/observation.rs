@@ -1,6 +1,6 @@
 //! What one window says about one alert.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use driftline_storage::TimeRange;
 
@@ -22,7 +22,7 @@ pub struct Observation {
     /// Share of the predictions with a label, where the figure needs labels.
     pub coverage: Option<f64>,
     /// Name of the reference, if one was compared with.
-    pub reference: Option<String>,
+    pub reference: Option<Arc<str>>,
     /// The worst feature, of a rule that has one alert for all.
     pub feature: Option<String>,
     /// Why there is no value.
@@ -31,6 +31,10 @@ pub struct Observation {
     pub missing_rows: u64,
     /// The rule that fires and silences this one.
     pub inhibited_by: Option<String>,
+    /// The silence that holds for the alert.
+    pub silenced_by: Option<u64>,
+    /// Whether somebody has taken note of the firing that is open: it is not sent any more.
+    pub acknowledged: bool,
 }
 
 impl Observation {
@@ -49,6 +53,8 @@ impl Observation {
             undefined: None,
             missing_rows: 0,
             inhibited_by: None,
+            silenced_by: None,
+            acknowledged: false,
         }
     }
 }

@@ -6,14 +6,16 @@ use driftline_query::{
     ColumnQuality, DriftResult, DriftWindow, Method, MissingRows, OperationsWindow, Percentile,
     PerformanceWindow, QualityWindow, stats::Undefined,
 };
-use driftline_storage::TimeRange;
+use driftline_storage::{DAY_MICROS, TimeRange};
 
 use crate::{
     ask::{Answer, adjust},
     condition::{Bound, Test},
-    figure::{ColumnFigure, Figure, Operations, Volume},
+    figure::{ColumnFigure, Figure, Operations, SinceTraining, Volume},
+    models::Training,
     observation::Observation,
     rule::{AlertOn, Measure, Rule},
+    training::TrainingWindow,
 };
 
 /// What a window says about each alert of a rule: the feature, if each has one, and the observation.
@@ -25,13 +27,14 @@ pub fn observe(rule: &Rule, answer: &Answer, baseline: Option<f64>) -> Vec<(Time
     let Some(measure) = rule.measure() else { return Vec::new() };
     match answer {
         Answer::Drift(report) => {
+            let reference = Arc::from(&*report.reference);
             let one = |window: &DriftWindow| {
                 let seen = match measure.figure {
                     Figure::Drift(method) => of_drift(rule, measure, method, window),
                     Figure::DriftShare(method) => vec![(None, of_share(method, window))],
                     _ => Vec::new(),
                 };
-                (range(window.start, window.end), named(seen, Some(&report.reference)))
+                (range(window.start, window.end), named(seen, Some(&reference)))
             };
             report.windows.iter().map(one).collect()
         }
@@ -43,9 +46,10 @@ pub fn observe(rule: &Rule, answer: &Answer, baseline: Option<f64>) -> Vec<(Time
             report.windows.iter().map(one).collect()
         }
         Answer::Quality(report) => {
+            let reference = report.reference.as_deref().map(Arc::from);
             let one = |window: &QualityWindow| {
                 let seen = of_columns(rule, measure, window);
-                (range(window.start, window.end), named(seen, report.reference.as_deref()))
+                (range(window.start, window.end), named(seen, reference.as_ref()))
             };
             report.windows.iter().map(one).collect()
         }
@@ -53,6 +57,13 @@ pub fn observe(rule: &Rule, answer: &Answer, baseline: Option<f64>) -> Vec<(Time
             let one = |window: &OperationsWindow| {
                 let seen = of_operations(measure, window, baseline);
                 (range(window.start, window.end), vec![(None, seen)])
+            };
+            report.windows.iter().map(one).collect()
+        }
+        Answer::Training(report) => {
+            let one = |window: &TrainingWindow| {
+                let seen = of_training(measure, &report.training, window);
+                (window.window, vec![(None, seen)])
             };
             report.windows.iter().map(one).collect()
         }
@@ -67,9 +78,9 @@ fn missing(missing: &[MissingRows]) -> u64 {
     missing.iter().map(|missing| missing.rows).sum()
 }
 
-fn named(mut seen: Seen, reference: Option<&str>) -> Seen {
+fn named(mut seen: Seen, reference: Option<&Arc<str>>) -> Seen {
     for (_, observation) in &mut seen {
-        observation.reference = reference.map(str::to_owned);
+        observation.reference = reference.cloned();
     }
     seen
 }
@@ -197,6 +208,10 @@ fn of_performance(
             let value = Some(window.predictions as f64);
             Observation { value, samples: window.predictions, ..empty }
         }
+        Figure::Volume(Volume::Labelled) => {
+            let value = Some(window.labelled as f64);
+            Observation { value, samples: window.predictions, ..empty }
+        }
         Figure::Volume(Volume::Coverage) => Observation {
             value: coverage,
             samples: window.predictions,
@@ -220,9 +235,11 @@ fn of_performance(
                 ..empty
             }
         }
-        Figure::Drift(_) | Figure::DriftShare(_) | Figure::Column(_) | Figure::Operations(_) => {
-            empty
-        }
+        Figure::Drift(_)
+        | Figure::DriftShare(_)
+        | Figure::Column(_)
+        | Figure::Operations(_)
+        | Figure::SinceTraining(_) => empty,
     }
 }
 
@@ -263,6 +280,29 @@ fn of_operations(
                 ..empty
             }
         }
+    }
+}
+
+fn of_training(measure: &Measure, training: &Training, window: &TrainingWindow) -> Observation {
+    let Figure::SinceTraining(figure) = measure.figure else {
+        return Observation::empty(window.window);
+    };
+    let age = window.window.end.saturating_sub(training.at);
+    let since = window.since.unwrap_or_default();
+    let (value, samples) = match figure {
+        SinceTraining::ReferenceAge => (age as f64 / DAY_MICROS as f64, 0),
+        SinceTraining::NewLabels => (since.labelled as f64, since.labelled),
+        SinceTraining::NewPredictions => (since.predictions as f64, since.predictions),
+    };
+    let is_after = age >= 0;
+    Observation {
+        value: is_after.then_some(value),
+        samples,
+        reference: training.reference.as_deref().map(Arc::from),
+        undefined: (!is_after)
+            .then_some(Cow::Borrowed("the window ends before the last training that is known")),
+        missing_rows: since.missing_rows,
+        ..Observation::empty(window.window)
     }
 }
 

@@ -6,11 +6,14 @@ use serde_json::{Map, Value};
 
 use crate::{
     condition::{Bound, Condition, Test},
-    figure::Figure,
+    figure::{Figure, SinceTraining},
     limits,
     mistake::Mistake,
     reader::Table,
-    rule::{AlertOn, HISTORY_DEFAULT, Measure, NoData, Rule, Severity, Subject, default_horizon},
+    rule::{
+        AlertOn, HISTORY_DEFAULT, Measure, NoData, Rule, SINCE_TRAINING_EVERY, Severity, Subject,
+        default_horizon,
+    },
 };
 
 /// Keys of a rule about a figure that a composite has not.
@@ -147,7 +150,12 @@ fn measured(table: &mut Table<'_>) -> Option<Read> {
         None => None,
     };
     let when = table.needed("when", "\"> 0.2\"").and_then(|text| {
-        text.parse::<Condition>().map_err(|problem| table.wrong("when", problem)).ok()
+        let unit = match figure {
+            Some(Figure::SinceTraining(SinceTraining::ReferenceAge)) => "; its unit is days",
+            _ => "",
+        };
+        let read = text.parse::<Condition>();
+        read.map_err(|problem| table.wrong("when", format!("{problem}{unit}"))).ok()
     });
     let class = table.text("class").map(str::to_owned);
     let features = features(table);
@@ -158,7 +166,11 @@ fn measured(table: &mut Table<'_>) -> Option<Read> {
     let threshold = table.number("threshold");
     let correction = table.choice("correction", &Correction::ALL.map(|one| (one.name(), one)));
     let exact = table.flag("exact").unwrap_or(false);
-    let times = times(table);
+    let times = if figure.is_some_and(Figure::is_since_training) {
+        times_since_training(table)
+    } else {
+        times(table)
+    };
     let history = table.count("history");
     let min_samples = table.count("min_samples");
     let (model, figure, when, (window, every)) = (model?, figure?, when?, times?);
@@ -234,6 +246,20 @@ fn times(table: &mut Table<'_>) -> Option<(i64, i64)> {
     if wrong_every { None } else { window.map(|window| (window, every.unwrap_or(window))) }
 }
 
+/// What begins at the last training has no window of its own; one of the time between evaluations
+/// stands for it.
+fn times_since_training(table: &mut Table<'_>) -> Option<(i64, i64)> {
+    if table.value("window").is_some() {
+        let text = "is for metrics of windows, and this one begins at the last training; write every \
+                    = \"1d\"";
+        table.wrong("window", text);
+    }
+    let every = table.duration("every", limits::EVERY_MIN);
+    let wrong_every = table.has("every") && every.is_none();
+    let every = every.unwrap_or(SINCE_TRAINING_EVERY);
+    (!wrong_every).then_some((every, every))
+}
+
 fn baseline(table: &mut Table<'_>) -> Option<(i64, i64)> {
     let ends = table.texts("baseline", 2)?;
     let form = "is not two times; write [\"2026-01-01T00:00:00Z\", \"2026-01-08T00:00:00Z\"]";
@@ -276,8 +302,14 @@ fn fits(table: &mut Table<'_>, measure: &Measure, when: &Condition) {
     only(measure.exact, "exact", drift, "drift");
     let baseline = performance || matches!(figure, Figure::Volume(_));
     only(measure.baseline.is_some(), "baseline", baseline, "performance and volume");
-    let named = reports_reference || (performance && when.needs_reference());
-    only(measure.reference.is_some(), "reference", named, "drift and metrics of columns");
+    let training = figure.is_since_training();
+    let named = reports_reference || training || (performance && when.needs_reference());
+    only(
+        measure.reference.is_some(),
+        "reference",
+        named,
+        "drift, metrics of columns and those since the last training",
+    );
     let tests = |method: Method| method.is_test() || method == Method::Psi;
     let has_p = matches!(figure, Figure::Drift(method) if tests(method));
     only(when.p_value, "when", has_p, "psi, ks, chi2, g_test, cvm, ad and mann_whitney");
@@ -293,6 +325,11 @@ fn fits(table: &mut Table<'_>, measure: &Measure, when: &Condition) {
     if when.needs_reference() && drift {
         let text = "compares with the reference's own value, and drift is measured from it \
                     already; write a number, such as > 0.2";
+        table.wrong("when", text);
+    }
+    if when.bounds().any(|bound| !matches!(bound, Bound::Constant(_))) && training {
+        let text = "is compared with by a metric that grows from training to training; write a \
+                    number, such as > 30";
         table.wrong("when", text);
     }
     if measure.alert_on == AlertOn::Worst

@@ -66,7 +66,11 @@ pub fn touched(rule: &Rule, evaluated: i64, interval: TimeRange) -> Vec<TimeRang
     let newest = last_end(measure, evaluated);
     let count = measure.horizon.div_euclid(measure.every).clamp(0, limits::REVISIONS_MAX);
     let window = |back: i64| window_at(measure, newest.saturating_sub(back * measure.every));
-    (0..=count).rev().map(window).filter(|window| window.overlaps(interval)).collect()
+    // What is counted since the last training changes with all that came before the window's end.
+    let grows = measure.figure.is_since_training();
+    let holds =
+        |window: &TimeRange| window.overlaps(interval) || (grows && interval.start < window.end);
+    (0..=count).rev().map(window).filter(holds).collect()
 }
 
 /// The ends of windows that lie whole in an interval, in order of time.

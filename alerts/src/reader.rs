@@ -13,6 +13,7 @@ pub(crate) struct Table<'a> {
     place: String,
     values: &'a Map<String, Value>,
     asked: Vec<&'static str>,
+    shown: Option<&'static [&'static str]>,
     mistakes: &'a mut Vec<Mistake>,
 }
 
@@ -44,14 +45,21 @@ impl<'a> Table<'a> {
         values: &'a Map<String, Value>,
         mistakes: &'a mut Vec<Mistake>,
     ) -> Self {
-        Self { place, values, asked: Vec::new(), mistakes }
+        Self { place, values, asked: Vec::new(), shown: None, mistakes }
+    }
+
+    /// Lets mistakes show the values of these keys only: any other may hold a secret, also one that is
+    /// misspelt.
+    pub(crate) fn showing_only(mut self, keys: &'static [&'static str]) -> Self {
+        self.shown = Some(keys);
+        self
     }
 
     /// Tells a mistake about a key.
     pub(crate) fn wrong(&mut self, key: &str, problem: impl Into<String>) {
-        let value = self.values.get(key).map(shown).unwrap_or_default();
-        let (place, key) = (self.place.clone(), key.to_owned());
-        self.mistakes.push(Mistake { place, key, value, problem: problem.into() });
+        let may_show = self.shown.is_none_or(|keys| keys.contains(&key));
+        let value = self.values.get(key).filter(|_| may_show).map(shown).unwrap_or_default();
+        self.mistakes.push(Mistake::new(self.place.clone(), key, value, problem));
     }
 
     /// Whether the key is there.

@@ -196,6 +196,9 @@ pub struct Rule {
 /// The values that a history has unless a rule says otherwise.
 pub(crate) const HISTORY_DEFAULT: u64 = 30;
 
+/// Time between evaluations of a figure since the last training, unless a rule says otherwise.
+pub(crate) const SINCE_TRAINING_EVERY: i64 = DAY_MICROS;
+
 /// The horizon of a rule that states none, in microseconds: labels come days late, data hours.
 pub(crate) fn default_horizon(figure: Figure, every: i64) -> i64 {
     let days = if figure.needs_labels() { 7 } else { 1 };
@@ -218,11 +221,12 @@ impl Rule {
         self.measure().is_some_and(each)
     }
 
-    /// How long its evaluations are shifted against those of other rules, in microseconds: a tenth
-    /// of the time between them, a minute at most, and the same for one name at all times.
+    /// How long its evaluations are shifted against those of rules on other models, in microseconds: a
+    /// tenth of the time between them, a minute at most, and the same for one model at all times.
+    /// Rules on one model are not shifted against each other, as they share queries.
     pub fn spread(&self) -> i64 {
-        let every = self.measure().map_or(limits::EVERY_MIN, |measure| measure.every);
-        let most = (every / 10).clamp(1, limits::SPREAD_MAX);
-        i64::try_from(xxh3_64(self.name.as_bytes()) % most.unsigned_abs()).unwrap_or(0)
+        let Some(measure) = self.measure() else { return 0 };
+        let most = (measure.every / 10).clamp(1, limits::SPREAD_MAX);
+        i64::try_from(xxh3_64(measure.model.as_bytes()) % most.unsigned_abs()).unwrap_or(0)
     }
 }

@@ -8,9 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, se
 use serde_json::{Map, Value};
 
 use crate::{
-    channel::{Channel, channel},
+    channel::Channel,
+    channel_file::channel,
     content::pairs,
     limits,
+    lines::{Lines, line_at},
     mistake::{Mistake, Mistakes},
     parse,
     reader::{kind, shown},
@@ -33,6 +35,14 @@ impl Syntax {
         let name = name.to_lowercase();
         if name.ends_with(".yaml") || name.ends_with(".yml") { Self::Yaml } else { Self::Toml }
     }
+
+    /// Where things stand in a file of this form.
+    pub fn lines(self, text: &str) -> Lines {
+        match self {
+            Self::Toml => Lines::of_toml(text),
+            Self::Yaml => Lines::of_yaml(text),
+        }
+    }
 }
 
 /// Channels and rules, in the order of their file.
@@ -50,23 +60,30 @@ impl RuleSet {
     /// # Errors
     /// All mistakes of the file; only the first where it is no TOML or YAML at all.
     pub fn parse(text: &str, syntax: Syntax) -> Result<Self, Mistakes> {
-        let whole = |problem: String| {
-            let place = "the file".to_owned();
-            let key = if syntax == Syntax::Toml { "TOML" } else { "YAML" }.to_owned();
-            Mistakes(vec![Mistake { place, key, value: String::new(), problem }])
+        let whole = |problem: String, line: Option<usize>| {
+            let key = if syntax == Syntax::Toml { "TOML" } else { "YAML" };
+            let mistake = Mistake::new("the file", key, "", problem);
+            Mistakes(vec![Mistake { line, ..mistake }])
         };
         if text.len() > limits::FILE_BYTES_MAX {
             let most = limits::FILE_BYTES_MAX;
-            return Err(whole(format!("has {} bytes, at most {most}", text.len())));
+            return Err(whole(format!("has {} bytes, at most {most}", text.len()), None));
         }
         let value: Value = match syntax {
-            Syntax::Toml => toml::from_str(text).map_err(|error| whole(error.to_string()))?,
+            Syntax::Toml => toml::from_str(text).map_err(|error| {
+                let line = error.span().map(|span| line_at(text, span.start));
+                whole(error.to_string(), line)
+            })?,
             Syntax::Yaml => serde_saphyr::from_str(text).map_err(|error| {
                 let hint = "a condition that begins with > stands in quotes: when: \"> 0.2\"";
-                whole(format!("{error}\n{hint}"))
+                let line = error.location().and_then(|at| usize::try_from(at.line()).ok());
+                whole(format!("{error}\n{hint}"), line)
             })?,
         };
-        Self::from_value(&value)
+        Self::from_value(&value).map_err(|mut mistakes| {
+            syntax.lines(text).locate(&mut mistakes);
+            mistakes
+        })
     }
 
     /// Reads a set from the tree that a file is.
@@ -93,10 +110,14 @@ impl RuleSet {
         }
         let mut set = Self::default();
         for (place, values) in tables(top, "channel", limits::CHANNELS_MAX, &mut mistakes) {
+            let before = mistakes.len();
             set.channels.extend(channel(values, place, &mut mistakes));
+            in_entry(&mut mistakes, before, place);
         }
         for (place, values) in tables(top, "rule", limits::RULES_MAX, &mut mistakes) {
+            let before = mistakes.len();
             set.rules.extend(parse::rule(values, place, &mut mistakes));
+            in_entry(&mut mistakes, before, place);
         }
         set.check(top, &mut mistakes);
         if mistakes.is_empty() { Ok(set) } else { Err(Mistakes(mistakes)) }
@@ -111,7 +132,7 @@ impl RuleSet {
             let mut wrong = |key: &str, value: &str, problem: String| {
                 let place = format!("rule {:?}", rule.name);
                 let value = if value.is_empty() { String::new() } else { format!("{value:?}") };
-                mistakes.push(Mistake { place, key: key.to_owned(), value, problem });
+                mistakes.push(Mistake::new(place, key, value, problem));
             };
             for name in rule.channels.iter().filter(|name| !channels.contains(name.as_str())) {
                 let near = near_misses(name, channels.iter().copied());
@@ -139,8 +160,8 @@ impl RuleSet {
             let place = format!("rule {:?}", circle.first().cloned().unwrap_or_default());
             let problem =
                 format!("depends on itself by way of {}; take one of them out", circle.join(", "));
-            let key = "all_of, any_of or inhibited_by".to_owned();
-            mistakes.push(Mistake { place, key, value: String::new(), problem });
+            let key = "all_of, any_of or inhibited_by";
+            mistakes.push(Mistake::new(place, key, "", problem));
         }
     }
 
@@ -154,6 +175,39 @@ impl RuleSet {
     /// last.
     pub fn order(&self) -> Vec<usize> {
         order(&self.rules).unwrap_or_else(|_| (0..self.rules.len()).collect())
+    }
+
+    /// Places of rules that depend on each other, directly or through others, as those of a composite and
+    /// its members, and of a rule and those that silence it. Each rule is in one such part.
+    pub(crate) fn parts(&self) -> Vec<Vec<usize>> {
+        let rules = self.rules.iter().enumerate();
+        let places: BTreeMap<&str, usize> =
+            rules.clone().map(|(place, rule)| (rule.name.as_str(), place)).collect();
+        let mut linked: Vec<Vec<usize>> = vec![Vec::new(); self.rules.len()];
+        for (place, rule) in rules {
+            let named = rule.subject.members().iter().chain(&rule.inhibited_by);
+            for other in named.filter_map(|name| places.get(name.as_str()).copied()) {
+                for (from, to) in [(place, other), (other, place)] {
+                    linked.get_mut(from).into_iter().for_each(|links| links.push(to));
+                }
+            }
+        }
+        let mut parts = Vec::new();
+        let mut taken = vec![false; self.rules.len()];
+        for place in 0..self.rules.len() {
+            let (mut part, mut next) = (Vec::new(), vec![place]);
+            while let Some(place) = next.pop() {
+                let Some(taken) = taken.get_mut(place).filter(|taken| !**taken) else { continue };
+                *taken = true;
+                part.push(place);
+                next.extend(linked.get(place).into_iter().flatten());
+            }
+            if !part.is_empty() {
+                part.sort_unstable();
+                parts.push(part);
+            }
+        }
+        parts
     }
 
     /// The set as a file that reads back as the same set.
@@ -232,11 +286,16 @@ fn write_toml(key: &str, table: &Pairs, text: &mut String) {
 }
 
 fn top_level(key: &str, value: &Value, problem: &str) -> Mistake {
-    Mistake {
-        place: "the file".to_owned(),
-        key: key.to_owned(),
-        value: shown(value),
-        problem: problem.to_owned(),
+    // A table may be a channel whose key is misspelt, and hold a secret.
+    let may_show = !value.is_array() && !value.is_object();
+    let value = if may_show { shown(value) } else { String::new() };
+    Mistake::new("the file", key, value, problem)
+}
+
+/// Says of the mistakes since `before` which entry of their array they are in.
+fn in_entry(mistakes: &mut [Mistake], before: usize, place: usize) {
+    for mistake in mistakes.iter_mut().skip(before) {
+        mistake.entry = Some(place);
     }
 }
 
@@ -281,15 +340,13 @@ fn names<'a>(
     mistakes: &mut Vec<Mistake>,
 ) -> BTreeSet<&'a str> {
     let mut names = BTreeSet::new();
-    for table in top.get(key).and_then(Value::as_array).into_iter().flatten() {
+    for (place, table) in (1..).zip(top.get(key).and_then(Value::as_array).into_iter().flatten()) {
         let Some(name) = table.get("name").and_then(Value::as_str) else { continue };
         if !names.insert(name) {
-            mistakes.push(Mistake {
-                place: format!("{key} {name:?}"),
-                key: "name".to_owned(),
-                value: format!("{name:?}"),
-                problem: format!("is the name of another {key}; names are unique"),
-            });
+            let problem = format!("is the name of another {key}; names are unique");
+            let mistake =
+                Mistake::new(format!("{key} {name:?}"), "name", format!("{name:?}"), problem);
+            mistakes.push(Mistake { entry: Some(place), ..mistake });
         }
     }
     names

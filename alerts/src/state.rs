@@ -1,35 +1,16 @@
 //! The state of one alert: all that the next step needs, and no more.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     content::ContentHash,
-    event::AlertState,
+    event::{AlertState, dedup_key},
     history::History,
-    phase::{Phase, Verdict},
+    phase::Phase,
+    seen::{self, Seen},
 };
-
-/// A window that was judged; written as a pair, as there are many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "(i64, Verdict)", into = "(i64, Verdict)")]
-pub(crate) struct Seen {
-    /// The end of the window.
-    pub(crate) end: i64,
-    /// What it said.
-    pub(crate) verdict: Verdict,
-}
-
-impl From<(i64, Verdict)> for Seen {
-    fn from((end, verdict): (i64, Verdict)) -> Self {
-        Self { end, verdict }
-    }
-}
-
-impl From<Seen> for (i64, Verdict) {
-    fn from(seen: Seen) -> Self {
-        (seen.end, seen.verdict)
-    }
-}
 
 /// A firing that was told; times are ends of windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,25 +29,38 @@ pub(crate) struct Told {
 #[serde(default)]
 pub struct State {
     /// What the rule said at the last step; none before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) content: Option<ContentHash>,
     /// The phase before the windows that may be judged again.
     pub(crate) base: Phase,
     /// The last window before them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) base_end: Option<i64>,
     /// Those windows, ascending.
-    pub(crate) recent: Vec<Seen>,
+    #[serde(with = "seen", skip_serializing_if = "VecDeque::is_empty")]
+    pub(crate) recent: VecDeque<Seen>,
     /// The phase after them.
     pub(crate) phase: Phase,
     /// Firings that were told, ascending.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) told: Vec<Told>,
     /// When a firing was last sent, by the clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) notified_at: Option<i64>,
     /// Recent values, for a condition that compares with them.
+    #[serde(skip_serializing_if = "History::is_empty")]
     pub(crate) history: History,
     /// The value of the newest window.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) value: Option<f64>,
     /// Why that window was not judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
+    /// The numbers that it was compared with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) limits: Vec<f64>,
+    /// Its predictions; of performance those with a label.
+    pub(crate) samples: u64,
 }
 
 impl State {
@@ -88,7 +82,7 @@ impl State {
 
     /// The end of the newest window that was judged.
     pub fn evaluated(&self) -> Option<i64> {
-        self.recent.last().map(|seen| seen.end).or(self.base_end)
+        self.recent.back().map(|seen| seen.end).or(self.base_end)
     }
 
     /// When a firing was last sent, by the clock.
@@ -104,6 +98,32 @@ impl State {
     /// Why the newest window was not judged.
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
+    }
+
+    /// The numbers that the newest window was compared with.
+    pub fn limits(&self) -> &[f64] {
+        &self.limits
+    }
+
+    /// Predictions of the newest window; of performance those with a label.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// The key of the firing that is open, of an alert of this rule and feature.
+    pub fn dedup_key(&self, rule: &str, feature: Option<&str>) -> Option<String> {
+        self.open().map(|told| dedup_key(rule, feature, told.fired))
+    }
+
+    /// The end of the oldest window that may be judged again.
+    pub(crate) fn judged_from(&self) -> Option<i64> {
+        let base = self.base_end.map(|end| end.saturating_add(1));
+        base.or_else(|| self.recent.front().map(|seen| seen.end))
+    }
+
+    /// Whether it fires and that was not sent.
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.open().is_some_and(|told| !told.notified)
     }
 
     pub(crate) fn open(&self) -> Option<&Told> {

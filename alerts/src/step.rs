@@ -14,7 +14,8 @@ use crate::{
     observation::Observation,
     phase::{Phase, Timing, Verdict},
     rule::Rule,
-    state::{Seen, State, Told},
+    seen::Seen,
+    state::{State, Told},
 };
 
 /// Makes of the state of an alert and what a window says the next state, and tells what became of it.
@@ -39,17 +40,32 @@ pub fn step_as(
     observation: &Observation,
     now: i64,
 ) -> (State, Vec<Event>) {
+    let mut next = state.clone();
+    let events = advance((rule, content), feature, &mut next, observation, now);
+    (next, events)
+}
+
+/// As [`step_as`], in the place of the state.
+pub(crate) fn advance(
+    (rule, content): (&Rule, ContentHash),
+    feature: Option<&str>,
+    next: &mut State,
+    observation: &Observation,
+    now: i64,
+) -> Vec<Event> {
     let events = Vec::new();
     let mut teller =
         Teller { rule, content, feature, observation, limits: vec![], now, reason: None, events };
-    let mut next = state.clone();
-    adopt(&mut next, &mut teller);
-    forget_after(&mut next, now);
+    adopt(next, &mut teller);
+    let is_whole = !forget_after(next, now);
     let (judgement, limits) = judge(rule, observation, &next.history);
     teller.limits = limits;
-    let end = observation.window.end;
+    let (end, timing) = (observation.window.end, Timing::of(rule));
     if next.base_end.is_some_and(|base| end <= base) {
-        return (next, teller.events);
+        if !is_whole {
+            derive(next, &timing);
+        }
+        return teller.events;
     }
     let is_newest = next.evaluated().is_none_or(|last| end >= last);
     let (verdict, reason) = match judgement {
@@ -62,6 +78,8 @@ pub fn step_as(
     if is_newest {
         next.value = observation.value.filter(|value| value.is_finite());
         next.reason = reason;
+        next.limits = teller.limits.clone();
+        next.samples = observation.samples;
     } else if teller.reason.is_none() {
         teller.reason = Some("late data".to_owned());
     }
@@ -69,14 +87,18 @@ pub fn step_as(
         let text = format!("rows could not be read, of segments of {}", observation.missing_rows);
         teller.reason = Some(text);
     }
-    remember_value(rule, &mut next, observation, verdict);
+    remember_value(rule, next, observation, verdict);
     let before = next.phase;
-    remember(&mut next, Seen { end, verdict });
-    let timing = Timing::of(rule);
-    let firings = derive(&mut next, &timing);
-    tell(&mut next, &firings, before, &mut teller);
-    forget_before(rule, &mut next, &timing);
-    (next, teller.events)
+    let seen = Seen { end, verdict };
+    let firings = if is_whole && next.recent.back().is_none_or(|last| last.end < end) {
+        go_on(next, seen, &timing)
+    } else {
+        remember(next, seen);
+        derive(next, &timing)
+    };
+    tell(next, &firings, before, &mut teller);
+    forget_before(rule, next, &timing);
+    teller.events
 }
 
 /// Ends an alert whose rule or feature is gone. A firing is resolved, once.
@@ -133,7 +155,7 @@ impl Teller<'_> {
             limits: self.limits.clone(),
             samples: seen.samples,
             coverage: seen.coverage,
-            reference: seen.reference.clone(),
+            reference: seen.reference.as_deref().map(str::to_owned),
             content: self.content.all,
             dedup_key: dedup_key(&self.rule.name, self.feature, since),
             notified,
@@ -146,6 +168,9 @@ impl Teller<'_> {
     fn suppressed(&self, notified_at: &mut Option<i64>) -> Option<Suppressed> {
         if let Some(rule) = &self.observation.inhibited_by {
             return Some(Suppressed::Inhibited { rule: rule.clone() });
+        }
+        if let Some(id) = self.observation.silenced_by {
+            return Some(Suppressed::Silenced { id });
         }
         let until = notified_at.map(|at| at.saturating_add(self.rule.cooldown));
         match until {
@@ -194,18 +219,22 @@ fn adopt(state: &mut State, teller: &mut Teller<'_>) {
 }
 
 /// Forgets windows that end after now: the clock was ahead when they were judged, and what they
-/// said, mostly that there was no data, is not so.
-fn forget_after(state: &mut State, now: i64) {
-    state.recent.retain(|seen| seen.end <= now);
+/// said, mostly that there was no data, is not so. Returns whether there are such.
+fn forget_after(state: &mut State, now: i64) -> bool {
+    let count = state.recent.len();
+    while state.recent.pop_back_if(|seen| seen.end > now).is_some() {}
+    let mut forgot = state.recent.len() < count;
     state.history.forget_after(now);
     // Nor must such a clock silence an alert until its time is reached: the cooldown counts from now.
     state.notified_at = state.notified_at.map(|at| at.min(now));
     if state.base_end.is_some_and(|end| end > now) {
+        forgot = true;
         state.base_end = None;
         if matches!(state.base, Phase::Pending { .. }) {
             state.base = Phase::Inactive;
         }
     }
+    forgot
 }
 
 /// Values of quiet windows make the history: were those of a breach among them, it would end by
@@ -220,11 +249,25 @@ fn remember_value(rule: &Rule, state: &mut State, observation: &Observation, ver
     state.history.set(observation.window.end, value, kept);
 }
 
+/// Remembers a window.
 fn remember(state: &mut State, seen: Seen) {
     let place = state.recent.partition_point(|known| known.end < seen.end);
     match state.recent.get_mut(place) {
         Some(known) if known.end == seen.end => *known = seen,
         _ => state.recent.insert(place, seen),
+    }
+}
+
+/// Goes on with a window that is newer than all others, as most are: the phase follows from the one
+/// before, and no firing may have to be told but the one that the window begins, goes on with or ends.
+fn go_on(state: &mut State, seen: Seen, timing: &Timing) -> Vec<Firing> {
+    let before = state.phase;
+    state.phase = before.after(seen.verdict, seen.end, state.evaluated(), timing);
+    state.recent.push_back(seen);
+    match (before, state.phase) {
+        (_, Phase::Firing { since, .. }) => vec![Firing { fired: since, resolved: None }],
+        (Phase::Firing { since, .. }, _) => vec![Firing { fired: since, resolved: Some(seen.end) }],
+        _ => Vec::new(),
     }
 }
 
@@ -265,15 +308,11 @@ fn derive(state: &mut State, timing: &Timing) -> Vec<Firing> {
 
 /// Tells what is different from what was told.
 fn tell(state: &mut State, firings: &[Firing], before: Phase, teller: &mut Teller<'_>) {
-    let end_of = |resolved: Option<i64>| resolved.unwrap_or(i64::MAX);
     let told_before = state.told.len();
     for firing in firings {
         let known = match firing.resolved {
             None => state.open().is_some(),
-            Some(resolved) => state
-                .told
-                .iter()
-                .any(|told| told.fired < resolved && firing.fired < end_of(told.resolved)),
+            Some(resolved) => cover(&mut state.told, *firing, resolved),
         };
         if !known {
             fire(state, *firing, teller);
@@ -285,7 +324,8 @@ fn tell(state: &mut State, firings: &[Firing], before: Phase, teller: &mut Telle
     } else if let Some(open) = state.told.last().copied().filter(|told| !told.notified) {
         // What was suppressed when it began is sent once nothing suppresses it any more.
         let is_new = state.told.len() > told_before;
-        if !is_new && teller.suppressed(&mut state.notified_at).is_none() {
+        let is_wanted = !is_new && !teller.observation.acknowledged;
+        if is_wanted && teller.suppressed(&mut state.notified_at).is_none() {
             teller.tell(AlertState::Firing, open.fired, true, None);
             mark_notified(state);
         }
@@ -300,6 +340,21 @@ fn tell(state: &mut State, firings: &[Firing], before: Phase, teller: &mut Telle
             Phase::Firing { .. } | Phase::Resolved { .. } => {}
         }
     }
+}
+
+/// Whether a firing that is over was told; what was told of it is kept as long as it is.
+fn cover(told: &mut [Told], firing: Firing, resolved: i64) -> bool {
+    let meets = |told: &&mut Told| {
+        let overlaps = told.fired < resolved && told.resolved.is_none_or(|end| firing.fired < end);
+        // One that a clock ahead of the time began may end before that.
+        overlaps || told.fired == firing.fired
+    };
+    let mut known = false;
+    for told in told.iter_mut().filter(meets) {
+        told.resolved = told.resolved.map(|end| end.max(resolved));
+        known = true;
+    }
+    known
 }
 
 fn mark_notified(state: &mut State) {
@@ -331,13 +386,12 @@ fn resolve(state: &mut State, end: i64, teller: &mut Teller<'_>) {
 
 /// Lets go of windows past the horizon, and of firings that no window can be part of any more.
 fn forget_before(rule: &Rule, state: &mut State, timing: &Timing) {
-    let Some(last) = state.recent.last().map(|seen| seen.end) else { return };
+    let Some(last) = state.recent.back().map(|seen| seen.end) else { return };
     let horizon = rule.measure().map_or(0, |measure| measure.horizon);
     let most = usize::try_from(limits::REVISIONS_MAX).unwrap_or(usize::MAX);
     let far = last.saturating_sub(horizon);
     let count = state.recent.len();
-    let gone =
-        state.recent.iter().filter(|seen| seen.end < far).count().max(count.saturating_sub(most));
+    let gone = state.recent.partition_point(|seen| seen.end < far).max(count.saturating_sub(most));
     for seen in state.recent.drain(..gone) {
         state.base = state.base.after(seen.verdict, seen.end, state.base_end, timing);
         state.base_end = Some(seen.end);

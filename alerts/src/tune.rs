@@ -18,15 +18,15 @@ use std::collections::BTreeMap;
 use driftline_storage::{DAY_MICROS, Error, ErrorKind, Result, TimeRange};
 
 use crate::{
-    ask::Answers,
-    check::Models,
+    answers::Answers,
     condition::{Bound, Comparison, Condition, Test},
     event::AlertState,
     figure::Figure,
-    gather::{Cost, Gatherer, check_size, groups, interval},
+    gather::{Cost, Gatherer, check_size, interval, sized},
     history::History,
     judge::{Judgement, judge},
     limits,
+    models::Models,
     observation::Observation,
     rule::Rule,
     rule_set::RuleSet,
@@ -129,8 +129,11 @@ fn empty(rule: &Rule) -> Tuning {
 
 /// The direction in which a rule compares, if it does so with a number.
 fn tunable(rule: &Rule) -> std::result::Result<Comparison, String> {
-    if rule.measure().is_none() {
+    let Some(measure) = rule.measure() else {
         return Err("a composite has no threshold; tune its members".to_owned());
+    };
+    if measure.figure.is_since_training() {
+        return Err("what grows until the next training has no false alarms".to_owned());
     }
     if rule.when.p_value {
         let text = "a p-value has its rate of false alarms in its level";
@@ -157,36 +160,31 @@ fn observed(
     let rules = std::slice::from_ref(rule);
     check_size(rules, interval)?;
     let baselines = BTreeMap::new();
-    let mut gatherer = Gatherer { rules, baselines: &baselines, answers, cost: *cost };
+    let gatherer = Gatherer { rules, baselines: &baselines, answers };
+    let end = interval.end.saturating_add(limits::SPAN_MAX);
+    let clock = TimeRange { start: interval.start, end };
+    let (evaluations, one) = gatherer.gather(&sized(rules, models)?, interval, clock)?;
+    cost.add(one);
     let mut series = Series::new();
     let mut count = 0;
-    for group in groups(rules, models)? {
-        let end = interval.end.saturating_add(limits::SPAN_MAX);
-        let clock = TimeRange { start: interval.start, end };
-        for (_, evaluation) in gatherer.gather(&group, interval, clock)? {
-            for (feature, observation) in evaluation.seen {
-                let (judgement, _) = judge(rule, &observation, &History::default());
-                let Some(value) = observation.value.filter(|value| value.is_finite()) else {
-                    continue;
-                };
-                if matches!(judgement, Judgement::NoData(_)) {
-                    continue;
-                }
-                count += 1;
-                if count > limits::TUNE_VALUES_MAX {
-                    let most = limits::TUNE_VALUES_MAX;
-                    let text = format!("more than {most} values; choose a shorter interval");
-                    return Err(Error::new(ErrorKind::ResourceExhausted, text));
-                }
-                // A value that is known to a bound is taken as it is: the rule it is for says whether
-                // that is enough.
-                let observation = Observation { between: None, ..observation };
-                let alert = feature.as_deref().map(str::to_owned);
-                series.entry(alert).or_default().push(Judged { observation, value, quiet: true });
-            }
+    for (feature, observation) in evaluations.into_iter().flat_map(|(_, one)| one.seen) {
+        let (judgement, _) = judge(rule, &observation, &History::default());
+        let Some(value) = observation.value.filter(|value| value.is_finite()) else { continue };
+        if matches!(judgement, Judgement::NoData(_)) {
+            continue;
         }
+        count += 1;
+        if count > limits::TUNE_VALUES_MAX {
+            let most = limits::TUNE_VALUES_MAX;
+            let text = format!("more than {most} values; choose a shorter interval");
+            return Err(Error::new(ErrorKind::ResourceExhausted, text));
+        }
+        // A value that is known to a bound is taken as it is: the rule it is for says whether
+        // that is enough.
+        let observation = Observation { between: None, ..observation };
+        let alert = feature.as_deref().map(str::to_owned);
+        series.entry(alert).or_default().push(Judged { observation, value, quiet: true });
     }
-    *cost = gatherer.cost;
     let is_volume = matches!(rule.measure().map(|m| m.figure), Some(Figure::Volume(_)));
     for judged in series.values_mut() {
         judged.sort_by_key(|judged| judged.observation.window.end);

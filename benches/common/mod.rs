@@ -18,7 +18,7 @@ pub const VERSION: &str = "1";
 
 /// The workload of so many predictions over 30 days, 20 numbers and 5 categories.
 pub fn workload(rows: u64) -> Workload {
-    Workload::new(Shape { rows, features: 20, days: 30, seed: 7 })
+    Workload::new(Shape { rows, features: 20, days: 30, seed: 7, binary: false })
 }
 
 /// Opens a database and makes its model and reference.

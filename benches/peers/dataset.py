@@ -31,6 +31,7 @@ class Dataset:
         with open(os.path.join(directory, "dataset.json")) as file:
             shape = json.load(file)["shape"]
         self.rows, self.days, self.seed = shape["rows"], shape["days"], shape["seed"]
+        self.binary = shape.get("binary", False)
         self.database = os.path.join(directory, "labelled")
         self.files = os.path.join(self.database, "segments", "**", "*.parquet")
         self.labels = os.path.join(directory, "labels.parquet")
@@ -46,17 +47,18 @@ class Dataset:
         return sorted(glob.glob(self.files, recursive=True))
 
     def windows(self, what, count=1_000):
-        """Minute-aligned windows of a question, drawn at random."""
+        """Windows of a question, drawn at random: on minutes, and on hours for measures of scores."""
         random = np.random.default_rng([self.seed, *what.encode()])
         length = length_of(what, self)
-        slack = (self.end - START - length) // MINUTE
-        if slack >= 60:
+        unit = HOUR if what.startswith("scores") else MINUTE
+        slack = (self.end - START - length) // unit
+        if slack * unit >= HOUR:
             for start in random.integers(0, slack + 1, count):
-                yield START + int(start) * MINUTE, START + int(start) * MINUTE + length
-        else:  # nearly all of the data: some minutes are cut off at both ends
-            cut = length // MINUTE // 60
+                yield START + int(start) * unit, START + int(start) * unit + length
+        else:  # nearly all of the data: some of it is cut off at both ends
+            cut = length // unit // 60
             for begin, end in random.integers(0, cut + 1, (count, 2)):
-                yield START + int(begin) * MINUTE, self.end - int(end) * MINUTE
+                yield START + int(begin) * unit, self.end - int(end) * unit
 
 
 def length_of(what, data):

@@ -36,6 +36,12 @@ expect 'NOT_FOUND: there is no model "fruad", did you mean "fraud"?'
 expect "field batch[0].amount: is a category column, must be numeric"
 expect "field rows[0].prediction_id: "
 expect "the window ends before it starts"
+run alerts.py "$address"
+expect 'field rule "drift": when: "> a lot" '
+expect "applied once: 2 differences, revision 1"
+expect "applied again: 0 differences, revision 1"
+expect "  window: 1d"
+expect 'rule="drift" feature=~"amount|age"'
 run reflect.py "$address"
 expect "StreamPredictions(stream StreamPredictionsRequest) returns (stream "
 span='"startTime": "2026-01-01T00:00:00Z", "endTime": "2026-01-03T00:00:00Z", "step": "86400s"'

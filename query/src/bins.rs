@@ -35,7 +35,7 @@ pub(crate) struct Compared {
     pub(crate) edges: Vec<f64>,
     /// The reference's counts by fine bin.
     pub(crate) reference: ColumnTally,
-    /// Edges of the fine bins of a numeric feature.
+    /// Edges of the fine bins of a numeric feature, if these are counted.
     pub(crate) fine: Vec<f64>,
     /// The reference's moments, if they are kept.
     pub(crate) moments: Option<ColumnMoments>,
@@ -248,6 +248,10 @@ impl Compared {
             Some(fine) => cuts(fine, &edges),
             None => (1..bins.len() as u32).collect(),
         };
+        let fine = match asked.detail {
+            Detail::Psi => Vec::new(),
+            Detail::Fine => bins.edges().unwrap_or_default().to_vec(),
+        };
         let bounds = match asked.detail {
             Detail::Psi => (0..=cuts.len() as u32 + u32::from(!bins.is_empty())).collect(),
             Detail::Fine => {
@@ -261,7 +265,7 @@ impl Compared {
             name: field.name.as_str().into(),
             field: field.clone(),
             edges,
-            fine: bins.edges().unwrap_or_default().to_vec(),
+            fine,
             moments: None,
             percentiles: Vec::new(),
             reference,

@@ -43,8 +43,8 @@ pub fn drift(db: &Db, request: &DriftRequest) -> Result<DriftReport> {
     let reference =
         db.reference(&scope.model, scope.version.as_deref(), request.reference.as_deref())?;
     let ask = |rows: &Snapshot, scope: &Scope| {
-        let request = DriftRequest { scope: scope.clone(), ..request.clone() };
-        of_rows(db, &request, rows, &windows, &reference)
+        let report = of_rows(db, request, rows, &windows, &reference)?;
+        Ok(DriftReport { scope: scope.clone(), ..report })
     };
     let (whole, groups) = slice::of_groups(&snapshot, scope, ask)?;
     Ok(DriftReport { groups, ..whole })
@@ -56,7 +56,7 @@ impl slice::OfGroup for DriftReport {
     }
 }
 
-/// Compares what a snapshot has of the windows.
+/// Compares what a snapshot has of the windows; the report does not say yet of which scope.
 fn of_rows(
     db: &Db,
     request: &DriftRequest,
@@ -124,7 +124,7 @@ fn of_rows(
         ));
     }
     Ok(DriftReport {
-        scope: request.scope.clone(),
+        scope: Scope::default(),
         reference: reference.record.name.clone(),
         rows_scanned: reads.rows,
         reads: request.explain.then_some(reads),
@@ -223,7 +223,7 @@ fn report_windows(
                     Basis::Bins if request.details => details_of_bins(*method, feature, current),
                     _ => Vec::new(),
                 };
-                let explanation = request.explain.then(|| {
+                let explained = request.explain.then(|| {
                     if method.basis() == Basis::Counts {
                         let bins = shares::bins(*method, feature, current, rows);
                         return explain::of_shares(*method, bins);
@@ -231,12 +231,7 @@ fn report_windows(
                     let exact = exact.rows_of(place, column);
                     explanation(*method, (column, feature), current, comparison, exact, request)
                 });
-                let result = result(feature, *method, measured, details);
-                let explanation = match (&result.undefined, explanation) {
-                    (Some(reason), Some(known)) => Some(known.undefined(reason.clone())),
-                    (_, explanation) => explanation,
-                };
-                results.push(DriftResult { explanation, ..result });
+                results.push(result(feature, *method, measured, details, explained));
             }
         }
         let shares = request.share.as_ref().map(|share| {
@@ -263,8 +258,14 @@ fn result(
     method: Method,
     measured: Measured<Statistic>,
     details: Vec<(Cow<'static, str>, f64)>,
+    explanation: Option<Explanation>,
 ) -> DriftResult {
     let statistic = measured.ok();
+    let undefined = measured.err().map(|undefined| Cow::Borrowed(undefined.reason()));
+    let explanation = match (&undefined, explanation) {
+        (Some(reason), Some(known)) => Some(known.undefined(reason.clone())),
+        (_, explanation) => explanation,
+    };
     DriftResult {
         feature: feature.name.clone(),
         method,
@@ -272,10 +273,10 @@ fn result(
         p_value: statistic.and_then(|statistic| statistic.p_value),
         error_bound: statistic.map(|statistic| statistic.error_bound),
         exact: statistic.is_some_and(|statistic| statistic.exact),
-        undefined: measured.err().map(|undefined| Cow::Borrowed(undefined.reason())),
+        undefined,
         details,
         verdict: None,
-        explanation: None,
+        explanation: explanation.map(Box::new),
     }
 }
 

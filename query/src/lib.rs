@@ -54,8 +54,9 @@ pub use compare::{
 pub use condition::{By, Filter, GroupValue, Operator};
 pub use curves::{Curve, CurveOptions, Curves, ReliabilityPoint, ResidualQuantile, ThresholdPoint};
 pub use data_quality::{
-    ColumnChange, ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow,
-    SchemaChange, UnseenName, quality,
+    ArrivalsReport, ArrivalsRequest, ArrivalsWindow, ColumnChange, ColumnProfile, ColumnQuality,
+    IgnoredColumn, LatenessReport, QualityReport, QualityRequest, QualityWindow, RefusedRows,
+    SchemaChange, UnseenName, arrivals, quality,
 };
 pub use distribution::distribution;
 pub use drift::drift;

@@ -185,8 +185,8 @@ pub struct DriftResult {
     pub details: Vec<(Cow<'static, str>, f64)>,
     /// Whether the column drifts, if that was asked for.
     pub verdict: Option<Verdict>,
-    /// How the value came about, if that was asked for.
-    pub explanation: Option<Explanation>,
+    /// How the value came about, if that was asked for; apart, so that a series stays small.
+    pub explanation: Option<Box<Explanation>>,
 }
 
 /// Whether a column drifts by one statistic.

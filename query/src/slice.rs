@@ -37,6 +37,9 @@ pub(crate) fn snapshot(db: &Db, scope: &Scope) -> Result<Snapshot> {
 /// The same of another interval of event time than the scope's.
 pub(crate) fn snapshot_in(db: &Db, scope: &Scope, range: TimeRange) -> Result<Snapshot> {
     let snapshot = db.snapshot(&scope.model, scope.version.as_deref())?;
+    if scope.conditions.is_empty() {
+        return Ok(snapshot);
+    }
     narrow_in(&snapshot, &scope.conditions, (scope, range), "where")
 }
 

@@ -3,17 +3,19 @@
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
 
 use driftline_query::{
-    AgreementReport, AgreementRequest, CompareReport, CompareRequest, DistributionReport,
-    DistributionRequest, DriftReport, DriftRequest, FairnessReport, FairnessRequest,
-    OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest, QualityReport,
-    QualityRequest, ReferenceName, SeriesList, SeriesListRequest, SeriesReport, SeriesRequest,
+    AgreementReport, AgreementRequest, ArrivalsReport, ArrivalsRequest, CompareReport,
+    CompareRequest, DistributionReport, DistributionRequest, DriftReport, DriftRequest,
+    FairnessReport, FairnessRequest, OperationsReport, OperationsRequest, PerformanceReport,
+    PerformanceRequest, QualityReport, QualityRequest, ReferenceName, SeriesList,
+    SeriesListRequest, SeriesReport, SeriesRequest,
 };
 use driftline_storage::{
-    Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Pending, PredictionBatch,
-    PredictionReceipt, ReferenceRows, Result, Retention, Schema, SeriesPoint, Verified,
-    VersionRecord, limits::BATCH_BYTES_MAX,
+    Arrivals, Declaration, Ids, LabelBatch, LabelReceipt, ModelRecord, ModelStats, Pending,
+    PredictionBatch, PredictionReceipt, ReferenceRows, Result, Retention, Schema, SeriesPoint,
+    Verified, VersionRecord, limits::BATCH_BYTES_MAX,
 };
 
+use super::alert_backend::AlertBackend;
 use crate::{
     Compacted, Monitor, ReferenceInfo,
     client::{Client, LabelWriter, PredictionWriter},
@@ -24,7 +26,7 @@ use crate::{
 const IN_FLIGHT_MAX: usize = 4;
 
 /// What commands ask of a database, near or far.
-pub trait Backend {
+pub trait Backend: AlertBackend + Sync {
     /// See [`Monitor::models`].
     fn models(&self) -> Result<Vec<Arc<ModelRecord>>>;
     /// See [`Monitor::model`].
@@ -73,6 +75,10 @@ pub trait Backend {
     fn distribution(&self, request: &DistributionRequest) -> Result<DistributionReport>;
     /// See [`Monitor::quality`].
     fn quality(&self, request: &QualityRequest) -> Result<QualityReport>;
+    /// See [`Monitor::arrivals`].
+    fn arrivals(&self, request: &ArrivalsRequest) -> Result<ArrivalsReport>;
+    /// See [`Monitor::note_arrivals`].
+    fn note_arrivals(&self, model: &str, version: &str, counters: &Arrivals) -> Result<()>;
     /// See [`Monitor::operations`].
     fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport>;
     /// See [`Monitor::fairness`].
@@ -196,6 +202,15 @@ impl Backend for Monitor {
 
     fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
         self.quality(request)
+    }
+
+    fn arrivals(&self, request: &ArrivalsRequest) -> Result<ArrivalsReport> {
+        self.arrivals(request)
+    }
+
+    fn note_arrivals(&self, model: &str, version: &str, counters: &Arrivals) -> Result<()> {
+        self.note_arrivals(model, version, counters);
+        Ok(())
     }
 
     fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport> {
@@ -342,6 +357,14 @@ impl Backend for Client {
 
     fn quality(&self, request: &QualityRequest) -> Result<QualityReport> {
         self.quality(request)
+    }
+
+    fn arrivals(&self, request: &ArrivalsRequest) -> Result<ArrivalsReport> {
+        self.arrivals(request)
+    }
+
+    fn note_arrivals(&self, model: &str, version: &str, counters: &Arrivals) -> Result<()> {
+        self.note_arrivals(model, version, counters)
     }
 
     fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport> {

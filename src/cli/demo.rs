@@ -23,9 +23,9 @@ use super::{
 };
 use crate::{
     Monitor,
-    demo::{DAYS, DRIFT_DAY, MODEL, Month, schema},
+    demo::{DAYS, DRIFT_DAY, MODEL, Month, RECOVERY_DAY, schema},
     now_micros,
-    server::ServerOptions,
+    server::{GAUGE_WINDOW, ServerOptions},
 };
 
 /// PSI from which a feature counts as moved, by the customary rule of thumb.
@@ -41,6 +41,7 @@ pub(super) fn demo(global: &GlobalArgs, args: &DemoArgs) -> Outcome {
     let options = ServerOptions {
         grpc_addr: ([127, 0, 0, 1], 7447).into(),
         http_addr: Some(([127, 0, 0, 1], 7448).into()),
+        gauge_window: Some(GAUGE_WINDOW),
     };
     if args.serve {
         // A port that is taken is told before the story, not after it.
@@ -58,7 +59,7 @@ pub(super) fn demo(global: &GlobalArgs, args: &DemoArgs) -> Outcome {
     };
     let mut outcome = tell(&monitor, &go_on);
     if args.serve && outcome.is_ok() {
-        outcome = serve_monitor(monitor, options);
+        outcome = serve_monitor(monitor, options, true);
     } else {
         drop(monitor);
     }
@@ -127,11 +128,12 @@ fn ingest(monitor: &Arc<Monitor>, month: Month) -> std::result::Result<(), Failu
         out,
         "A fraud model, {DAYS} days from {}: {rows} predictions and {} late labels, drawn, logged, \
          synced and counted in {seconds:.1} s.\nThe reference is {} rows of training data. On {} \
-         something happens.\n",
+         something happens, and on {} it ends.\n",
         format_time(month.start()),
         written.labels.matched + written.labels.unchanged,
         reference.rows,
         format_time(month.drift_start()),
+        format_time(month.drift_end()),
     )?;
     Ok(())
 }
@@ -146,9 +148,9 @@ fn which_moved(
     out: &mut dyn Write,
     style: &Style,
 ) -> std::result::Result<Vec<String>, Failure> {
-    heading(out, "Which features moved in the last seven days?")?;
+    heading(out, "Which features moved in the seven days before it ended?")?;
     let request = DriftRequest {
-        scope: scope(month.end - 7 * DAY_MICROS, month.end),
+        scope: scope(month.drift_end() - 7 * DAY_MICROS, month.drift_end()),
         ..DriftRequest::default()
     };
     let started = Instant::now();
@@ -196,11 +198,11 @@ fn before_and_after(
     out: &mut dyn Write,
     style: &Style,
 ) -> Outcome {
-    let drift = month.drift_start();
+    let (drift, end) = (month.drift_start(), month.drift_end());
     for (title, feature, from, to) in [
         ("device, before", "device", month.start(), drift),
-        ("device, after", "device", drift, month.end),
-        ("amount, after", "amount", drift, month.end),
+        ("device, after", "device", drift, end),
+        ("amount, after", "amount", drift, end),
     ] {
         heading(out, title)?;
         let request = DistributionRequest {
@@ -226,12 +228,12 @@ fn quality(monitor: &Monitor, month: Month, out: &mut dyn Write, style: &Style) 
         Ok(report.windows.first().and_then(|w| w.results.first()).and_then(|r| r.value))
     };
     let before = accuracy(month.start(), month.drift_start())?;
-    let after = accuracy(month.drift_start(), month.end)?;
+    let after = accuracy(month.drift_start(), month.drift_end())?;
     if let (Some(before), Some(after)) = (before, after) {
         writeln!(
             out,
-            "Accuracy was {:.1} % before day {} and is {:.1} % since. Labels come one to seven \
-             days late, so the last days are covered least.\n",
+            "Accuracy was {:.1} % before day {} and is {:.1} % up to day {RECOVERY_DAY}. Labels come \
+             one to seven days late, so the last days are covered least.\n",
             before * 100.0,
             DRIFT_DAY + 1,
             after * 100.0

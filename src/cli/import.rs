@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Instant};
 
 use driftline_query::ReferenceName;
 use driftline_storage::{
-    Column, Declaration, Error, ErrorKind, Ids, LabelBatch, ModelRecord, PredictionBatch,
+    Arrivals, Column, Declaration, Error, ErrorKind, Ids, LabelBatch, ModelRecord, PredictionBatch,
     ReferenceRows, Result, Schema, check_name,
 };
 
@@ -119,40 +119,75 @@ fn timed(import: impl FnOnce(&mut Summary) -> Result<()>) -> (Summary, Result<()
 fn predictions(backend: &dyn Backend, source: &Source, summary: &mut Summary) -> Result<()> {
     check_names(source)?;
     for path in &source.files {
-        let mut opened = open_table(path)?;
-        let plan = Plan::of(backend, source, &opened, summary)?;
-        let progress = Progress::new(&opened.name, opened.table.bytes_total());
-        let schema = plan.schema.clone();
-        let target = PredictionTarget {
-            model: &source.model,
-            version: source.version.as_deref(),
-            schema: &schema,
-            roles: &source.roles,
-            file: &opened.name,
-        };
-        let mut sink = FirstEstablishes { backend, source, plan, inner: None, labels: 0 };
-        let first = opened.first.take();
-        let table = &mut *opened.table;
-        let read = read_predictions(table, first, target, &mut sink, summary, &mut |bytes| {
-            progress.set(bytes);
-        });
-        summary.bytes += opened.table.bytes_read();
-        let labels = sink.labels;
-        let (written, outcome) = sink.inner.map_or((Written::default(), Ok(())), |w| w.finish());
-        progress.finish();
-        summary.accepted += written.predictions.accepted;
-        summary.known += written.predictions.duplicates;
-        if labels > 0 {
-            let (matched, waiting, known) = summary.labels.unwrap_or_default();
-            summary.labels = Some((
-                matched + written.labels.matched,
-                waiting + written.labels.waiting,
-                known + written.labels.unchanged,
-            ));
-        }
-        read.and(outcome)?;
+        let version = source.version.as_deref().unwrap_or_default();
+        let file = |summary: &mut Summary| prediction_file(backend, source, path, summary);
+        noting(backend, (&source.model, version), summary, file)?;
     }
     Ok(())
+}
+
+/// Reads a file, and has the database count what was refused of it, if its model is there by then.
+fn noting(
+    backend: &dyn Backend,
+    (model, version): (&str, &str),
+    summary: &mut Summary,
+    read: impl FnOnce(&mut Summary) -> Result<()>,
+) -> Result<()> {
+    let outcome = read(summary);
+    let counters = std::mem::take(&mut summary.arrivals);
+    let noted = match counters == Arrivals::default() {
+        true => Ok(()),
+        false => backend.note_arrivals(model, version, &counters),
+    };
+    match noted {
+        // A file of which nothing was taken makes no model, and an older server counts nothing.
+        Err(error) if is_no_failure(error.kind()) => outcome,
+        noted => outcome.and(noted),
+    }
+}
+
+fn is_no_failure(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::FailedPrecondition)
+}
+
+fn prediction_file(
+    backend: &dyn Backend,
+    source: &Source,
+    path: &std::path::Path,
+    summary: &mut Summary,
+) -> Result<()> {
+    let mut opened = open_table(path)?;
+    let plan = Plan::of(backend, source, &opened, summary)?;
+    let progress = Progress::new(&opened.name, opened.table.bytes_total());
+    let schema = plan.schema.clone();
+    let target = PredictionTarget {
+        model: &source.model,
+        version: source.version.as_deref(),
+        schema: &schema,
+        roles: &source.roles,
+        file: &opened.name,
+    };
+    let mut sink = FirstEstablishes { backend, source, plan, inner: None, labels: 0 };
+    let first = opened.first.take();
+    let table = &mut *opened.table;
+    let read = read_predictions(table, first, target, &mut sink, summary, &mut |bytes| {
+        progress.set(bytes);
+    });
+    summary.bytes += opened.table.bytes_read();
+    let labels = sink.labels;
+    let (written, outcome) = sink.inner.map_or((Written::default(), Ok(())), |w| w.finish());
+    progress.finish();
+    summary.accepted += written.predictions.accepted;
+    summary.known += written.predictions.duplicates;
+    if labels > 0 {
+        let (matched, waiting, known) = summary.labels.unwrap_or_default();
+        summary.labels = Some((
+            matched + written.labels.matched,
+            waiting + written.labels.waiting,
+            known + written.labels.unchanged,
+        ));
+    }
+    read.and(outcome)
 }
 
 fn check_names(source: &Source) -> Result<()> {
@@ -211,26 +246,36 @@ fn labels(backend: &dyn Backend, source: &Source, summary: &mut Summary) -> Resu
         Error::new(ErrorKind::FailedPrecondition, text)
     })?;
     for path in &source.files {
-        let name = path.display().to_string();
-        let mut table = open(path).map_err(|error| Error::invalid("file", error.to_string()))?;
-        let progress = Progress::new(&name, table.bytes_total());
-        let mut writer = backend.writer(&source.model, &schema)?;
-        let context = (&*schema, &source.roles, name.as_str());
-        let mut sink = |batch: LabelBatch| writer.labels(batch);
-        let read = read_labels(&mut *table, context, &mut sink, summary, &mut |bytes| {
-            progress.set(bytes);
-        });
-        summary.bytes += table.bytes_read();
-        let written = writer.finish();
-        progress.finish();
-        let (written, outcome) = written;
-        let written = written.labels;
-        summary.accepted += written.matched;
-        summary.waiting += written.waiting;
-        summary.known += written.unchanged;
-        read.and(outcome)?;
+        let file = |summary: &mut Summary| label_file(backend, source, (path, &schema), summary);
+        noting(backend, (&source.model, ""), summary, file)?;
     }
     Ok(())
+}
+
+fn label_file(
+    backend: &dyn Backend,
+    source: &Source,
+    (path, schema): (&std::path::Path, &Schema),
+    summary: &mut Summary,
+) -> Result<()> {
+    let name = path.display().to_string();
+    let mut table = open(path).map_err(|error| Error::invalid("file", error.to_string()))?;
+    let progress = Progress::new(&name, table.bytes_total());
+    let mut writer = backend.writer(&source.model, schema)?;
+    let context = (schema, &source.roles, name.as_str());
+    let mut sink = |batch: LabelBatch| writer.labels(batch);
+    let read = read_labels(&mut *table, context, &mut sink, summary, &mut |bytes| {
+        progress.set(bytes);
+    });
+    summary.bytes += table.bytes_read();
+    let written = writer.finish();
+    progress.finish();
+    let (written, outcome) = written;
+    let written = written.labels;
+    summary.accepted += written.matched;
+    summary.waiting += written.waiting;
+    summary.known += written.unchanged;
+    read.and(outcome)
 }
 
 /// Makes the rows of files a reference.

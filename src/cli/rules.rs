@@ -3,27 +3,44 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Instant};
 
 use driftline_alerts::{
-    Answers, KnownReference, Mistakes, Models, RuleSet, Syntax, back_test, check, diff, limits,
-    tune,
+    Answers, KnownReference, Models, RuleSet, Syntax, back_test, check, diff, tune,
 };
 use driftline_query::{
     DriftReport, DriftRequest, OperationsReport, OperationsRequest, PerformanceReport,
     PerformanceRequest, QualityReport, QualityRequest, Scope,
 };
-use driftline_storage::{Error, ModelRecord, Result, TIME_MAX, TIME_MIN, near_misses};
+use driftline_storage::{ModelRecord, Result, TIME_MAX, TIME_MIN, near_misses};
 
 use super::{
-    args::{CheckArgs, DiffArgs, GlobalArgs, HistoryArgs, RulesCommand, TestArgs, TuneArgs},
+    args::{
+        ApplyArgs, CheckArgs, DiffArgs, FormatArg, GlobalArgs, HistoryArgs, RulesCommand, TestArgs,
+        TuneArgs,
+    },
     backend::Backend,
     outcome::{Failure, Outcome},
     render,
+    rule_file::RuleFile,
     run::{open_existing, show, usage},
+    user::user,
 };
-use crate::now_micros;
+use crate::{alerting::Apply, now_micros};
 
 /// Runs a command about rules.
 pub(super) fn rules(global: &GlobalArgs, command: &RulesCommand) -> Outcome {
     match command {
+        RulesCommand::Apply(args) => apply(global, args),
+        RulesCommand::Export => export(global),
+        RulesCommand::List => {
+            let rules = open_existing(global)?.rule_overviews()?;
+            show(global, |out, format, style| render::rule_list(&rules, out, format, style))
+        }
+        RulesCommand::Status => {
+            let backend = open_existing(global)?;
+            let (overview, rules) = (backend.alert_overview()?, backend.rule_overviews()?);
+            show(global, |out, format, style| {
+                render::rule_status(&overview, &rules, (out, format, style))
+            })
+        }
         RulesCommand::Check(args) => check_file(global, args),
         RulesCommand::Diff(args) => differences(global, args),
         RulesCommand::Test(args) => test(global, args),
@@ -32,7 +49,7 @@ pub(super) fn rules(global: &GlobalArgs, command: &RulesCommand) -> Outcome {
 }
 
 /// A database as rules ask it.
-struct Asked<'a>(&'a dyn Backend);
+pub(super) struct Asked<'a>(pub(super) &'a dyn Backend);
 
 impl Answers for Asked<'_> {
     fn drift(&self, request: &DriftRequest) -> Result<DriftReport> {
@@ -61,6 +78,7 @@ impl Models for Asked<'_> {
         let known = |info: crate::ReferenceInfo| KnownReference {
             name: info.name.name,
             version: info.name.version,
+            created: info.created,
             source: info.source,
             is_default: info.is_default,
         };
@@ -75,34 +93,45 @@ impl Models for Asked<'_> {
     }
 }
 
-/// Reads a file of rules, as it is.
-fn read(file: &Path) -> Result<std::result::Result<RuleSet, Mistakes>> {
-    let told = |error| Error::io(file, "read", error);
-    let bytes = std::fs::metadata(file).map_err(told)?.len();
-    if bytes > limits::FILE_BYTES_MAX as u64 {
-        let most = limits::FILE_BYTES_MAX;
-        let text = format!("{} has {bytes} bytes, at most {most}", file.display());
-        return Err(Error::invalid("FILE", text));
-    }
-    let text = std::fs::read_to_string(file).map_err(told)?;
-    Ok(RuleSet::parse(&text, Syntax::of_name(&file.display().to_string())))
+/// Puts the rules of a file in force, and shows what that changes.
+fn apply(global: &GlobalArgs, args: &ApplyArgs) -> Outcome {
+    let file = RuleFile::read(&args.file).map_err(usage)?;
+    let set = file.rules().map_err(|mistakes| file.refuse(mistakes))?;
+    let options =
+        Apply { by: user(args.by.as_deref()), dry_run: args.dry_run, expected_revision: None };
+    let backend = open_existing(global)?;
+    let change = backend.apply_rules(&set, &options).map_err(usage)?;
+    let change = change.map_err(|mistakes| file.refuse(mistakes))?;
+    show(global, |out, format, _| render::applied(&change, args.dry_run, (out, format)))
 }
 
-/// A file with mistakes is wrong usage of a command that runs it: all of them, a line each.
-fn all_mistakes(mistakes: Mistakes) -> Failure {
-    Failure::Usage(mistakes.to_string().replace('\n', "\n  "))
+/// Writes out the rules in force, as a file or as JSON.
+fn export(global: &GlobalArgs) -> Outcome {
+    let applied = open_existing(global)?.rules()?;
+    let text = match global.format {
+        FormatArg::Json => None,
+        FormatArg::Yaml => Some(applied.set.export(Syntax::Yaml)),
+        FormatArg::Table | FormatArg::Toml | FormatArg::Csv => {
+            Some(applied.set.export(Syntax::Toml))
+        }
+    };
+    show(global, |out, _, _| match text {
+        Some(text) => out.write_all(text.as_bytes()),
+        None => render::exported(&applied.set, out),
+    })
 }
 
 /// Shows the mistakes of a file. Exit code 1 if it has any.
 fn check_file(global: &GlobalArgs, args: &CheckArgs) -> Outcome {
-    let mut set = read(&args.file).map_err(usage)?;
+    let file = RuleFile::read(&args.file).map_err(usage)?;
+    let mut set = file.rules();
     if let (Ok(rules), false) = (&set, args.offline) {
         let backend = open_existing(global)?;
         if let Err(mistakes) = check(rules, &Asked(&*backend))? {
-            set = Err(mistakes);
+            set = Err(file.located(mistakes));
         }
     }
-    let report = render::CheckedRules { file: args.file.display().to_string(), set: &set };
+    let report = render::CheckedRules { file: &file.name, set: &set };
     show(global, |out, format, style| render::checked_rules(&report, out, format, style))?;
     if set.is_ok() { Ok(()) } else { Err(Failure::Shown) }
 }
@@ -110,7 +139,8 @@ fn check_file(global: &GlobalArgs, args: &CheckArgs) -> Outcome {
 /// Shows what differs between two files. Neither needs a database.
 fn differences(global: &GlobalArgs, args: &DiffArgs) -> Outcome {
     let right = |file: &Path| -> std::result::Result<RuleSet, Failure> {
-        read(file).map_err(usage)?.map_err(all_mistakes)
+        let file = RuleFile::read(file).map_err(usage)?;
+        file.rules().map_err(|mistakes| file.refuse(mistakes))
     };
     let (before, after) = (right(&args.before)?, right(&args.after)?);
     let differences = diff(&before, &after);
@@ -120,9 +150,10 @@ fn differences(global: &GlobalArgs, args: &DiffArgs) -> Outcome {
 /// Reads the rules of a run over history, checks them against their models, and keeps those that are
 /// wanted.
 fn wanted(args: &HistoryArgs, asked: &Asked<'_>) -> std::result::Result<RuleSet, Failure> {
-    let set = read(&args.file).map_err(usage)?.map_err(all_mistakes)?;
+    let file = RuleFile::read(&args.file).map_err(usage)?;
+    let set = file.rules().map_err(|mistakes| file.refuse(mistakes))?;
     let set = chosen(set, &args.rule)?;
-    check(&set, asked)?.map_err(all_mistakes)?;
+    check(&set, asked)?.map_err(|mistakes| file.refuse(mistakes))?;
     Ok(set)
 }
 

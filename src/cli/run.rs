@@ -9,6 +9,7 @@ use std::{
 use driftline_storage::{Drive, Error, ErrorKind, Options, Result};
 
 use super::{
+    alerts::alerts,
     args::{
         Cli, Command, GlobalArgs, ImportArgs, ImportCommand, LabelImportArgs, PinArgs,
         PredictionsCommand, QueryCommand, ReferenceCommand, SERVER_ENV, SetArgs, Target,
@@ -73,6 +74,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Import(ImportCommand::Series(args)) => series::import(global, args),
         Command::Query(command) => query(global, command),
         Command::Rules(command) => rules(global, command),
+        Command::Alerts(command) => alerts(global, command),
         Command::Predictions(PredictionsCommand::Delete(args)) => delete(global, args),
         Command::Verify => maintenance::verify(global),
         Command::Compact => maintenance::compact(global),
@@ -127,7 +129,7 @@ pub(super) fn show(
     let stdout = io::stdout();
     let style = Style::detect(&stdout);
     let mut out = BufWriter::new(stdout.lock());
-    render(&mut out, global.format, &style)?;
+    render(&mut out, global.format(), &style)?;
     out.flush()?;
     Ok(())
 }
@@ -244,7 +246,7 @@ pub(super) fn imported(
 
 /// Refuses to explain in a form that has no place for it.
 fn has_place(global: &GlobalArgs, explain: bool) -> Outcome {
-    if explain && global.format == Format::Csv {
+    if explain && global.format() == Format::Csv {
         let text = "--explain has no place in CSV, which has a line per value; take --format json";
         return Err(Failure::Usage(text.to_owned()));
     }
@@ -272,6 +274,11 @@ fn query(global: &GlobalArgs, command: &QueryCommand) -> Outcome {
             show(global, |out, format, style| render::distribution(&report, out, format, style))
         }
         QueryCommand::Series(args) => series::query(global, args),
+        QueryCommand::Quality(args) if args.arrivals => {
+            let request = args.arrivals_request(now)?;
+            let report = open_existing(global)?.arrivals(&request).map_err(usage)?;
+            show(global, |out, format, style| render::arrivals(&report, out, format, style))
+        }
         QueryCommand::Quality(args) => {
             let request = args.request(now)?;
             has_place(global, request.explain)?;

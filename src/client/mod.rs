@@ -4,6 +4,7 @@
 //! another one. Every error has the kind, message and broken rules that the server gave it.
 
 mod admin;
+mod alerts;
 mod connect;
 mod series;
 mod split;
@@ -17,14 +18,14 @@ use driftline_proto::v1::{
     query_service_client::QueryServiceClient, set_reference_request::Part,
 };
 use driftline_query::{
-    AgreementReport, AgreementRequest, CompareReport, CompareRequest, DistributionReport,
-    DistributionRequest, DriftReport, DriftRequest, FairnessReport, FairnessRequest,
-    OperationsReport, OperationsRequest, PerformanceReport, PerformanceRequest, QualityReport,
-    QualityRequest, ReferenceName,
+    AgreementReport, AgreementRequest, ArrivalsReport, ArrivalsRequest, CompareReport,
+    CompareRequest, DistributionReport, DistributionRequest, DriftReport, DriftRequest,
+    FairnessReport, FairnessRequest, OperationsReport, OperationsRequest, PerformanceReport,
+    PerformanceRequest, QualityReport, QualityRequest, ReferenceName,
 };
 use driftline_storage::{
-    Declaration, Error, ErrorKind, ModelRecord, PredictionBatch, Producer, ReferenceRows, Result,
-    Schema, VersionRecord,
+    Arrivals, Declaration, Error, ErrorKind, ModelRecord, PredictionBatch, Producer, ReferenceRows,
+    Result, Schema, VersionRecord,
 };
 use tokio::{runtime::Runtime, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -255,8 +256,8 @@ impl Client {
     /// # Errors
     /// As [`crate::Monitor::drift`].
     pub fn drift(&self, request: &DriftRequest) -> Result<DriftReport> {
-        let request = wire::query::write_drift_request(request);
-        wire::query::drift_report(self.wait(self.query_service().query_drift(request))?)
+        let request = wire::drift::write_drift_request(request);
+        wire::drift::drift_report(self.wait(self.query_service().query_drift(request))?)
     }
 
     /// How good predictions were whose labels are known.
@@ -294,6 +295,24 @@ impl Client {
     pub fn operations(&self, request: &OperationsRequest) -> Result<OperationsReport> {
         let request = wire::operations::write_request(request);
         wire::operations::report(self.wait(self.query_service().query_operations(request))?)
+    }
+
+    /// What came in and how, by window of arrival time.
+    ///
+    /// # Errors
+    /// As [`crate::Monitor::arrivals`].
+    pub fn arrivals(&self, request: &ArrivalsRequest) -> Result<ArrivalsReport> {
+        let request = wire::arrivals::write_request(request);
+        wire::arrivals::report(self.wait(self.query_service().query_arrivals(request))?)
+    }
+
+    /// Counts what came for a model and was never sent.
+    ///
+    /// # Errors
+    /// `NotFound` for a model that does not exist.
+    pub fn note_arrivals(&self, model: &str, version: &str, counters: &Arrivals) -> Result<()> {
+        let note = wire::arrivals::write_note(model, version, counters);
+        self.wait(self.ingest_service().note_refused(note)).map(drop)
     }
 
     /// Whether a classification treats groups alike.

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use driftline_storage::{
-    CategoriesBuilder, Column, Kind, TIME_MAX, TIME_MIN,
+    CategoriesBuilder, Column, Kind, Rule, TIME_MAX, TIME_MIN,
     limits::{CATEGORY_BYTES_MAX, ID_BYTES_MAX},
     number,
 };
@@ -15,13 +15,28 @@ use super::table::{
 
 /// Integers past this are not exact as f64.
 const EXACT_INTEGER_MAX: i64 = 1 << 53;
+const INEXACT: Broken<'static> = (Rule::Value, "must be at most 2^53 to be exact");
 /// Bytes of a cell that a message repeats.
 const SHOWN_BYTES_MAX: usize = 40;
+
+/// A rule, and how a message says it.
+pub(super) type Broken<'a> = (Rule, &'a str);
+
+/// What is wrong with a row.
+#[derive(Debug, Clone)]
+pub(super) struct Fault {
+    pub(super) rule: Rule,
+    pub(super) column: String,
+    /// Column and rule: rows are grouped by it.
+    pub(super) text: String,
+    /// The same with the value.
+    pub(super) reason: String,
+}
 
 /// The first broken rule of each row.
 #[derive(Debug)]
 pub(super) struct Faults {
-    rows: Vec<Option<(String, String)>>,
+    rows: Vec<Option<Fault>>,
 }
 
 impl Faults {
@@ -30,17 +45,23 @@ impl Faults {
     }
 
     /// Marks a row: the rule groups rows in the summary, the reason adds the value.
-    pub(super) fn mark(&mut self, row: usize, column: &str, rule: &str, found: Option<&str>) {
+    pub(super) fn mark(
+        &mut self,
+        row: usize,
+        column: &str,
+        (rule, text): Broken<'_>,
+        found: Option<&str>,
+    ) {
         let Some(slot @ None) = self.rows.get_mut(row) else { return };
-        let rule = format!("{column} {rule}");
+        let text = format!("{column} {text}");
         let reason = match found {
-            Some(found) => format!("{rule}, found {:?}", shown(found)),
-            None => rule.clone(),
+            Some(found) => format!("{text}, found {:?}", shown(found)),
+            None => text.clone(),
         };
-        *slot = Some((rule, reason));
+        *slot = Some(Fault { rule, column: column.to_owned(), text, reason });
     }
 
-    pub(super) fn of(&self, row: usize) -> Option<&(String, String)> {
+    pub(super) fn of(&self, row: usize) -> Option<&Fault> {
         self.rows.get(row).and_then(Option::as_ref)
     }
 }
@@ -72,13 +93,13 @@ impl<'a> Cells<'a> {
 
     /// Numbers, see [`driftline_storage::NULL`].
     pub(super) fn numbers(&self, faults: &mut Faults) -> Vec<f64> {
-        let rule = "must be a number";
+        let rule = (Rule::Type, "must be a number");
         let text = |row: usize, cell: &Option<String>, faults: &mut Faults| {
             let cell = cell.as_deref()?;
             let value = parse_number(cell);
             let inexact = parse_int(cell).is_some_and(|int| !is_exact(int));
             if value.is_none() || inexact {
-                let rule = if inexact { "must be at most 2^53 to be exact" } else { rule };
+                let rule = if inexact { INEXACT } else { rule };
                 faults.mark(row, self.name, rule, Some(cell));
             }
             value
@@ -89,8 +110,7 @@ impl<'a> Cells<'a> {
                 let mut integer = |(row, cell): (usize, &Option<i64>)| {
                     if let Some(int) = cell.filter(|int| !is_exact(*int)) {
                         let found = int.to_string();
-                        let rule = "must be at most 2^53 to be exact";
-                        faults.mark(row, self.name, rule, Some(&found));
+                        faults.mark(row, self.name, INEXACT, Some(&found));
                     }
                     number(cell.map(|int| int as f64))
                 };
@@ -122,12 +142,13 @@ impl<'a> Cells<'a> {
                 (Some(text), Some(form)) => {
                     let found = form(text);
                     if found.is_none() {
-                        faults.mark(row, self.name, "must be true or false", Some(text));
+                        let rule = (Rule::Type, "must be true or false");
+                        faults.mark(row, self.name, rule, Some(text));
                     }
                     found
                 }
                 (Some(text), None) if text.len() > CATEGORY_BYTES_MAX => {
-                    let rule = "must have at most 1024 bytes";
+                    let rule = (Rule::Value, "must have at most 1024 bytes");
                     faults.mark(row, self.name, rule, Some(text));
                     None
                 }
@@ -170,7 +191,7 @@ impl<'a> Cells<'a> {
 
     /// Times in microseconds; 0 where a row is marked.
     pub(super) fn times(&self, faults: &mut Faults) -> Vec<i64> {
-        let rule = "must be an RFC 3339 time such as 2026-01-05T00:00:00Z";
+        let rule = (Rule::Time, "must be an RFC 3339 time such as 2026-01-05T00:00:00Z");
         let mut time = |row: usize| {
             let found = match self.column {
                 RawColumn::Timestamp(cells) => cells.get(row).copied().flatten(),
@@ -184,19 +205,15 @@ impl<'a> Cells<'a> {
                 let inside = (TIME_MIN..=TIME_MAX).contains(time);
                 if !inside {
                     let found = self.text(row);
-                    faults.mark(
-                        row,
-                        self.name,
-                        "must be in the years 0001 to 9999",
-                        found.as_deref(),
-                    );
+                    let rule = (Rule::Time, "must be in the years 0001 to 9999");
+                    faults.mark(row, self.name, rule, found.as_deref());
                 }
                 inside
             });
             found.unwrap_or_else(|| {
                 match self.text(row) {
                     Some(text) => faults.mark(row, self.name, rule, Some(&text)),
-                    None => faults.mark(row, self.name, "is missing", None),
+                    None => faults.mark(row, self.name, (Rule::Time, "is missing"), None),
                 }
                 0
             })
@@ -216,9 +233,10 @@ impl<'a> Cells<'a> {
             };
             let text: Cow<'a, str> = text.unwrap_or_default();
             if text.is_empty() {
-                faults.mark(row, self.name, "is missing", None);
+                faults.mark(row, self.name, (Rule::Id, "is missing"), None);
             } else if text.len() > ID_BYTES_MAX {
-                faults.mark(row, self.name, "must have at most 128 bytes", Some(&text));
+                let rule = (Rule::Id, "must have at most 128 bytes");
+                faults.mark(row, self.name, rule, Some(&text));
             }
             text
         };
@@ -345,8 +363,9 @@ mod tests {
         assert_eq!(values[0], 1.5);
         assert!(is_null(values[1]) && values[2].is_nan() && !is_null(values[2]));
         assert_eq!(values[3], f64::NEG_INFINITY);
-        let (_, reason) = faults.of(4).expect("marked");
-        assert_eq!(reason, "c must be a number, found \"abc\"");
+        let fault = faults.of(4).expect("marked");
+        assert_eq!((fault.rule, fault.column.as_str()), (Rule::Type, "c"));
+        assert_eq!(fault.reason, "c must be a number, found \"abc\"");
         assert_eq!(faults.rows.iter().flatten().count(), 1);
     }
 
@@ -403,8 +422,8 @@ mod tests {
         let mut faults = Faults::new(3);
         let cells = Cells { name: "ts", kind: column.0, column: &column.1 };
         assert_eq!(cells.times(&mut faults), [1_767_571_200_000_000, 0, 0]);
-        assert_eq!(faults.of(1).expect("marked").1, "ts is missing");
-        assert!(faults.of(2).expect("marked").1.contains("\"yesterday\""));
+        assert_eq!(faults.of(1).expect("marked").reason, "ts is missing");
+        assert!(faults.of(2).expect("marked").reason.contains("\"yesterday\""));
         let column = untyped(RawKind::Int, &["007", ""]);
         let mut faults = Faults::new(2);
         let cells = Cells { name: "prediction_id", kind: column.0, column: &column.1 };

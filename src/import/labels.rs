@@ -1,6 +1,6 @@
 //! Labels from tables.
 
-use driftline_storage::{LABEL_TIME_UNKNOWN, LabelBatch, Result, Schema};
+use driftline_storage::{LABEL_TIME_UNKNOWN, LabelBatch, Result, Rule, Schema};
 
 use super::{
     CHUNK_ROWS,
@@ -40,7 +40,8 @@ pub fn read_labels(
         let truths = labels.values(kind, &mut faults);
         for row in 0..count {
             if !has_value(&truths, row) {
-                faults.mark(row, labels.name, "is missing or not finite", None);
+                let rule = (Rule::Value, "is missing or not finite");
+                faults.mark(row, labels.name, rule, None);
             }
         }
         let times = match time.and_then(&cells) {

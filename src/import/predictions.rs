@@ -4,14 +4,14 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use driftline_storage::{
     Column, DEFAULT_VERSION, Error, Ids, LABEL_TIME_UNKNOWN, LabelBatch, PredictionBatch,
-    ReferenceRows, Result, Schema,
+    ReferenceRows, Result, Rule, Schema,
 };
 
 use super::{
     CHUNK_ROWS,
-    cells::{Cells, Faults},
+    cells::{Cells, Fault, Faults},
     roles::Roles,
-    summary::Summary,
+    summary::{Refusal, Summary},
     table::{ColumnInfo, RawChunk, TableReader},
 };
 
@@ -61,10 +61,12 @@ pub fn read_predictions(
     target.roles.check(&columns)?;
     target.roles.required("prediction_id", &columns)?;
     target.roles.required("ts", &columns)?;
-    note_columns(&columns, target, summary);
+    let unknown = note_columns(&columns, target, summary);
     let mut logged_model = None;
     let mut next = first;
     while let Some(chunk) = next {
+        let all = (chunk.row_numbers.len() + chunk.bad_rows.len()) as u64;
+        unknown.iter().for_each(|column| summary.arrivals.ignore(column, all));
         let rows = convert(&chunk, &columns, target, &mut logged_model, summary);
         for (version, rows) in by_version(&rows) {
             let batch =
@@ -124,7 +126,13 @@ pub(super) fn unreadable(error: super::table::TableError) -> Error {
     Error::invalid("file", error.to_string())
 }
 
-fn note_columns(columns: &[ColumnInfo], target: PredictionTarget<'_>, summary: &mut Summary) {
+/// Tells of columns that are left out and of such that the file lacks. Returns the former.
+fn note_columns(
+    columns: &[ColumnInfo],
+    target: PredictionTarget<'_>,
+    summary: &mut Summary,
+) -> Vec<String> {
+    let mut unknown = Vec::new();
     let features = &target.schema.features;
     let tags = &target.schema.tags;
     for column in columns.iter().filter(|column| !target.roles.is_role(&column.name)) {
@@ -134,6 +142,7 @@ fn note_columns(columns: &[ColumnInfo], target: PredictionTarget<'_>, summary: &
                 "{:?} is neither a feature nor a tag of the model and is left out",
                 column.name
             ));
+            unknown.push(column.name.clone());
         }
     }
     for name in features.iter().map(|feature| &feature.name).chain(tags) {
@@ -141,6 +150,7 @@ fn note_columns(columns: &[ColumnInfo], target: PredictionTarget<'_>, summary: &
             summary.note(format!("the file has no column {name:?}, its values are null"));
         }
     }
+    unknown
 }
 
 /// A chunk as values; rows that break a rule are not among the kept.
@@ -274,7 +284,8 @@ fn check_latency(values: &[Column], schema: &Schema, faults: &mut Faults) {
     for (row, value) in values.iter().enumerate() {
         if !driftline_storage::is_latency(*value) {
             let found = value.to_string();
-            faults.mark(row, "latency_ms", "must be finite and not negative", Some(&found));
+            let rule = (Rule::Value, "must be finite and not negative");
+            faults.mark(row, "latency_ms", rule, Some(&found));
         }
     }
 }
@@ -293,7 +304,7 @@ fn check_versions(
         };
         last = Some((version, fine));
         if !fine {
-            let rule = "must be 1 to 128 letters, digits, '.', '_' or '-'";
+            let rule = (Rule::Name, "must be 1 to 128 letters, digits, '.', '_' or '-'");
             faults.mark(row, target.roles.column("version"), rule, Some(version));
         }
     }
@@ -320,7 +331,7 @@ fn check_model(
         });
         if *model != **expected {
             let rule = format!("is of another model than the first row's {expected:?}");
-            faults.mark(row, cells.name, &rule, Some(&model));
+            faults.mark(row, cells.name, (Rule::Name, rule.as_str()), Some(&model));
         }
     }
 }
@@ -333,19 +344,23 @@ pub(super) fn refuse(
     summary: &mut Summary,
 ) -> Vec<u32> {
     summary.rows += (chunk.row_numbers.len() + chunk.bad_rows.len()) as u64;
-    let unreadable = "the row cannot be read";
-    let mut refused: Vec<(u64, &str, &str)> =
-        chunk.bad_rows.iter().map(|bad| (bad.row, unreadable, bad.reason.as_str())).collect();
+    let mut refused: Vec<(u64, Refusal<'_>, &str)> = chunk
+        .bad_rows
+        .iter()
+        .map(|bad| (bad.row, Refusal::UNREADABLE, bad.reason.as_str()))
+        .collect();
     let mut kept = Vec::with_capacity(chunk.row_numbers.len());
     for (row, number) in (0_u32..).zip(&chunk.row_numbers) {
         match faults.of(row as usize) {
-            Some((rule, reason)) => refused.push((*number, rule, reason)),
+            Some(Fault { rule, column, text, reason }) => {
+                refused.push((*number, Refusal { rule: *rule, column, text }, reason));
+            }
             None => kept.push(row),
         }
     }
     refused.sort_by_key(|(number, ..)| *number);
-    for (number, rule, reason) in refused {
-        summary.refuse(file, number, rule, reason.to_owned());
+    for (number, refusal, reason) in refused {
+        summary.refuse(file, number, refusal, reason.to_owned());
     }
     kept
 }

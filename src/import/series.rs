@@ -4,7 +4,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use driftline_storage::{
-    DEFAULT_VERSION, Error, Result, STEP_MAX, SeriesPoint, check_name, is_null, near_misses,
+    DEFAULT_VERSION, Error, Result, Rule, STEP_MAX, SeriesPoint, check_name, is_null, near_misses,
 };
 
 use super::{
@@ -274,7 +274,8 @@ impl<'a> Rows<'a> {
         for row in (0..count).filter(|row| faults.of(*row).is_none()).collect::<Vec<usize>>() {
             let broken = rows.points_of(row).find_map(|point| point.broken_rule());
             if let Some(broken) = broken {
-                faults.mark(row, &broken.field, &broken.description, None);
+                let rule = (Rule::of(&broken), broken.description.as_str());
+                faults.mark(row, &broken.field, rule, None);
             }
         }
         rows.kept = refuse(chunk, &faults, file, summary);
@@ -313,10 +314,10 @@ fn long<'a>(
     let numbers = values.numbers(faults);
     for (row, (text, value)) in texts.iter().zip(&numbers).enumerate() {
         if text.is_none() {
-            faults.mark(row, names.name, "is missing", None);
+            faults.mark(row, names.name, (Rule::Name, "is missing"), None);
         }
         if is_null(*value) {
-            faults.mark(row, values.name, "is missing", None);
+            faults.mark(row, values.name, (Rule::Value, "is missing"), None);
         }
     }
     vec![(Names::Each(texts), numbers)]
@@ -328,7 +329,8 @@ fn steps(cells: &Cells<'_>, faults: &mut Faults) -> Vec<f64> {
     for (row, step) in steps.iter().enumerate().filter(|(_, step)| !is_null(**step)) {
         if !(step.fract() == 0.0 && (0.0..=STEP_MAX as f64).contains(step)) {
             let found = step.to_string();
-            faults.mark(row, cells.name, "must be a whole number from 0 to 2^53", Some(&found));
+            let rule = (Rule::Value, "must be a whole number from 0 to 2^53");
+            faults.mark(row, cells.name, rule, Some(&found));
         }
     }
     steps
@@ -338,7 +340,7 @@ fn versions<'a>(cells: &Cells<'a>, faults: &mut Faults) -> Vec<Option<Cow<'a, st
     let versions = cells.texts();
     for (row, version) in versions.iter().enumerate() {
         if let Some(version) = version.as_deref().filter(|v| check_name("version", v).is_err()) {
-            let rule = "must be 1 to 128 letters, digits, '.', '_' or '-'";
+            let rule = (Rule::Name, "must be 1 to 128 letters, digits, '.', '_' or '-'");
             faults.mark(row, cells.name, rule, Some(version));
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use driftline_storage::{Arrivals, Rule};
+
 /// Refused rows that are told one by one.
 const EXAMPLES_MAX: usize = 5;
 
@@ -14,6 +16,22 @@ pub struct Refused {
     pub row: u64,
     /// Column and rule, with the value found.
     pub reason: String,
+}
+
+/// What a refused row breaks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refusal<'a> {
+    pub(super) rule: Rule,
+    /// The column; empty if the row has none.
+    pub(super) column: &'a str,
+    /// Column and rule: rows are grouped by it.
+    pub(super) text: &'a str,
+}
+
+impl Refusal<'static> {
+    /// A row that is none.
+    pub(super) const UNREADABLE: Self =
+        Self { rule: Rule::Unreadable, column: "", text: "the row cannot be read" };
 }
 
 /// What an import took and refused.
@@ -31,6 +49,8 @@ pub struct Summary {
     pub refused: u64,
     /// Refused rows per rule.
     pub reasons: BTreeMap<String, u64>,
+    /// The same, and rows with columns that were left out, as the database counts them.
+    pub arrivals: Arrivals,
     /// The first refused rows.
     pub examples: Vec<Refused>,
     /// Labels that came beside predictions: matched, waiting and known.
@@ -45,9 +65,10 @@ pub struct Summary {
 
 impl Summary {
     /// Counts a refused row under a rule.
-    pub(super) fn refuse(&mut self, file: &str, row: u64, rule: &str, reason: String) {
+    pub(super) fn refuse(&mut self, file: &str, row: u64, refusal: Refusal<'_>, reason: String) {
         self.refused += 1;
-        *self.reasons.entry(rule.to_owned()).or_default() += 1;
+        self.arrivals.refuse(refusal.rule, refusal.column, 1);
+        *self.reasons.entry(refusal.text.to_owned()).or_default() += 1;
         if self.examples.len() < EXAMPLES_MAX {
             self.examples.push(Refused { file: file.to_owned(), row, reason });
         }

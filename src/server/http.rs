@@ -1,19 +1,16 @@
-//! The HTTP side, for probes and Prometheus: `/healthz`, `/readyz` and `/metrics`.
+//! The HTTP side, for probes and Prometheus: `/healthz`, `/readyz`, `/metrics` and its query API.
 
 use std::sync::Arc;
 
 use axum::{
     Router,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::get,
 };
 
-use super::shared::Shared;
-
-/// The content type of what [`super::metrics::Metrics::text`] gives.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use super::{metrics::Exposition, prometheus, shared::Shared};
 
 /// The routes.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
@@ -21,6 +18,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .merge(prometheus::router())
         .with_state(shared)
 }
 
@@ -35,11 +33,13 @@ async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
     }
 }
 
-async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    // Sizes are read under the locks of the database.
-    let text = tokio::task::spawn_blocking(move || shared.metrics.text()).await;
+async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let exposition = Exposition::accepted(accepted.unwrap_or_default());
+    // Sizes are read under the locks of the database, and values of models are computed.
+    let text = tokio::task::spawn_blocking(move || shared.metrics.text(exposition)).await;
     match text {
-        Ok(Ok(text)) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Ok(Ok(text)) => ([(header::CONTENT_TYPE, exposition.content_type())], text).into_response(),
         _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

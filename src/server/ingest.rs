@@ -76,7 +76,10 @@ impl IngestService for Ingest {
         let name = model.clone();
         let work = move |shared: &Shared| {
             let schema = schema_of(&shared.monitor, &model, None)?;
-            let batch = wire::rows::labels(&rows, &schema)?;
+            let refused = |error: &Error| {
+                shared.monitor.note_refused(&model, "", rows.len() as u64, error);
+            };
+            let batch = wire::rows::labels(&rows, &schema).inspect_err(refused)?;
             let producer = producer(producer_id, sequence);
             shared.monitor.write_labels_from(producer, &model, batch)
         };
@@ -121,6 +124,21 @@ impl IngestService for Ingest {
         answer(&self.0, request.into_inner())
     }
 
+    async fn note_refused(
+        &self,
+        request: Request<v1::NoteRefusedRequest>,
+    ) -> Result<Response<v1::NoteRefusedResponse>, Status> {
+        let request = request.into_inner();
+        let about = About::model(&request.model);
+        let work = move |shared: &Shared| {
+            let (model, version) = (request.model.clone(), request.version.clone());
+            shared.monitor.model(&model)?;
+            shared.monitor.note_arrivals(&model, &version, &wire::arrivals::note(request)?);
+            Ok(v1::NoteRefusedResponse {})
+        };
+        self.0.run(about, work).await.map(Response::new)
+    }
+
     async fn delete_predictions(
         &self,
         request: Request<v1::DeletePredictionsRequest>,
@@ -145,7 +163,9 @@ fn write(monitor: &Monitor, request: &v1::WritePredictionsRequest) -> Result<Sub
     let version = or_default(version);
     let Taken { batch, ignored } = read(monitor, model, version, rows)?;
     let producer = producer(producer_id.clone(), *sequence);
-    Ok((monitor.write_predictions_from(producer, model, version, batch)?, ignored))
+    let pending = monitor.write_predictions_from(producer, model, version, batch)?;
+    monitor.note_ignored(model, version, &ignored, rows.len() as u64);
+    Ok((pending, ignored))
 }
 
 /// The same if it takes no waiting.
@@ -155,6 +175,9 @@ fn offer(monitor: &Monitor, request: &v1::WritePredictionsRequest) -> Result<Opt
     let Taken { batch, ignored } = read(monitor, model, version, rows)?;
     let producer = producer(producer_id.clone(), *sequence);
     let pending = monitor.offer_predictions(producer, model, version, batch)?;
+    if pending.is_some() {
+        monitor.note_ignored(model, version, &ignored, rows.len() as u64);
+    }
     Ok(pending.map(|pending| (pending, ignored)))
 }
 
@@ -164,7 +187,9 @@ fn read(
     version: &str,
     rows: &[v1::PredictionRow],
 ) -> Result<Taken<PredictionBatch>> {
-    wire::rows::predictions(rows, &*schema_of(monitor, model, Some(version))?)
+    let schema = schema_of(monitor, model, Some(version))?;
+    let refused = |error: &Error| monitor.note_refused(model, version, rows.len() as u64, error);
+    wire::rows::predictions(rows, &schema).inspect_err(refused)
 }
 
 /// Who sent a batch, if it says so.
@@ -207,10 +232,12 @@ impl Batch for v1::StreamPredictionsRequest {
         let version = or_default(&version);
         let schema = schema_of(&shared.monitor, &model, Some(version))?;
         let batch = wire::required("batch", batch)?;
-        let taken = wire::batch::predictions(batch, &schema)?;
+        let (monitor, rows) = (&shared.monitor, batch.times_micros.len() as u64);
+        let taken = wire::batch::predictions(batch, &schema)
+            .inspect_err(|error| monitor.note_refused(&model, version, rows, error))?;
         let producer = producer(producer_id, sequence);
-        let monitor = &shared.monitor;
         let pending = monitor.write_predictions_from(producer, &model, version, taken.batch)?;
+        monitor.note_ignored(&model, version, &taken.ignored, rows);
         let (ignored_columns, shared) = (taken.ignored, shared.clone());
         Ok(Box::pin(async move {
             let PredictionReceipt { accepted, duplicates } = pending.done().await?;
@@ -230,7 +257,10 @@ impl Batch for v1::StreamLabelsRequest {
     fn submit(self, shared: &Arc<Shared>) -> Result<Wait<Self::Answer>> {
         let Self { model, sequence, batch, producer_id } = self;
         let schema = schema_of(&shared.monitor, &model, None)?;
-        let batch = wire::batch::labels(wire::required("batch", batch)?, &schema)?;
+        let batch = wire::required("batch", batch)?;
+        let rows = batch.times_micros.len() as u64;
+        let batch = wire::batch::labels(batch, &schema)
+            .inspect_err(|error| shared.monitor.note_refused(&model, "", rows, error))?;
         let producer = producer(producer_id, sequence);
         let pending = shared.monitor.write_labels_from(producer, &model, batch)?;
         let shared = shared.clone();

@@ -40,5 +40,18 @@ pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const PAGE_MODELS_DEFAULT: usize = 100;
 /// Models of a page at most.
 pub(crate) const PAGE_MODELS_MAX: usize = 1_000;
+/// Rules, alerts, events, silences and notices of a page when the request does not say.
+pub(crate) const PAGE_ALERTS_DEFAULT: usize = 100;
+/// Rules, alerts, events, silences and notices of a page at most: some 2 MB.
+pub(crate) const PAGE_ALERTS_MAX: usize = 1_000;
 /// Bytes after which a page ends, so that clients with a receive limit of 4 MiB can read it.
 pub(crate) const PAGE_BYTES: usize = 2 << 20;
+/// Bytes of a form: a query of PromQL and what goes along.
+pub(crate) const FORM_BYTES_MAX: usize = 64 << 10;
+/// How old the values of models may be that a scrape is told: scrapes come every 15 seconds, often
+/// from two servers.
+pub(crate) const GAUGES_AGE_MAX: Duration = Duration::from_secs(15);
+/// How long a scrape may compute them; models that it has no time for are left out.
+pub(crate) const GAUGES_TIME_MAX: Duration = Duration::from_secs(5);
+/// Alerts that a scrape tells of, those that are pending or fire.
+pub(crate) const GAUGE_ALERTS_MAX: usize = 1_000;

@@ -5,21 +5,24 @@
 //! answer together; nothing else is decided here. Every bound is in `limits`.
 
 mod admin;
+mod alerts;
 mod http;
 mod ingest;
 mod limits;
 mod metrics;
 mod models;
+mod prometheus;
 mod queries;
 mod shared;
 
-use std::{future::Future, net::SocketAddr, pin::pin, sync::Arc};
+use std::{future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use driftline_proto::{
     FILE_DESCRIPTOR_SET,
     v1::{
-        admin_service_server::AdminServiceServer, ingest_service_server::IngestServiceServer,
-        model_service_server::ModelServiceServer, query_service_server::QueryServiceServer,
+        admin_service_server::AdminServiceServer, alert_service_server::AlertServiceServer,
+        ingest_service_server::IngestServiceServer, model_service_server::ModelServiceServer,
+        query_service_server::QueryServiceServer,
     },
 };
 use driftline_storage::{Error, ErrorKind, Result};
@@ -27,16 +30,23 @@ use tokio::{net::TcpListener, sync::watch};
 use tonic::transport::server::{Router, Server as Transport, TcpIncoming};
 use tonic_health::server::HealthReporter;
 
-use self::{admin::Admin, ingest::Ingest, models::Models, queries::Queries, shared::Shared};
+use self::{
+    admin::Admin, alerts::Alerts, ingest::Ingest, models::Models, queries::Queries, shared::Shared,
+};
 use crate::Monitor;
 
-/// Where a server listens.
+/// The window of values of models that `/metrics` tells, unless another is asked for.
+pub const GAUGE_WINDOW: Duration = Duration::from_secs(3_600);
+
+/// Where a server listens, and what it tells unasked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerOptions {
     /// Address of gRPC; port 0 means any free one.
     pub grpc_addr: SocketAddr,
     /// Address of probes and metrics; none means that there are none.
     pub http_addr: Option<SocketAddr>,
+    /// Length of the window whose values of models `/metrics` tells, whole minutes; none tells none.
+    pub gauge_window: Option<Duration>,
 }
 
 /// A server that has its ports and does not answer yet.
@@ -55,7 +65,7 @@ impl Server {
     /// `Io` naming the address that cannot be had.
     pub async fn bind(monitor: Arc<Monitor>, options: ServerOptions) -> Result<Self> {
         let (grpc, grpc_addr) = listen(options.grpc_addr).await?;
-        let mut addresses = ServerOptions { grpc_addr, http_addr: None };
+        let mut addresses = ServerOptions { grpc_addr, http_addr: None, ..options };
         let mut http = None;
         if let Some(address) = options.http_addr {
             let (listener, address) = listen(address).await?;
@@ -77,7 +87,8 @@ impl Server {
     /// `Io` if a listener fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<()> {
         let (drain, draining) = watch::channel(false);
-        let shared = Arc::new(Shared::new(self.monitor, draining));
+        let shared = Shared::new(self.monitor, self.addresses.gauge_window, draining);
+        let shared = Arc::new(shared);
         let health = HealthReporter::new();
         set_health(&health, tonic_health::ServingStatus::Serving).await;
         let grpc = grpc(shared.clone(), &health, self.grpc)?;
@@ -120,9 +131,10 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
 }
 
 /// The names under which health is asked for; the empty one is the whole server.
-const HEALTH_NAMES: [&str; 5] = [
+const HEALTH_NAMES: [&str; 6] = [
     "",
     driftline_proto::v1::admin_service_server::SERVICE_NAME,
+    driftline_proto::v1::alert_service_server::SERVICE_NAME,
     driftline_proto::v1::ingest_service_server::SERVICE_NAME,
     driftline_proto::v1::model_service_server::SERVICE_NAME,
     driftline_proto::v1::query_service_server::SERVICE_NAME,
@@ -152,6 +164,7 @@ fn router(shared: Arc<Shared>, health: &HealthReporter) -> Result<Router> {
     let ingest = IngestServiceServer::new(Ingest(shared.clone())).max_decoding_message_size(limit);
     let models = ModelServiceServer::new(Models(shared.clone())).max_decoding_message_size(limit);
     let queries = QueryServiceServer::new(Queries(shared.clone())).max_decoding_message_size(limit);
+    let alerts = AlertServiceServer::new(Alerts(shared.clone())).max_decoding_message_size(limit);
     let admin = AdminServiceServer::new(Admin(shared)).max_decoding_message_size(limit);
     let health = tonic_health::pb::health_server::HealthServer::new(
         tonic_health::server::HealthService::from_health_reporter(health.clone()),
@@ -170,6 +183,7 @@ fn router(shared: Arc<Shared>, health: &HealthReporter) -> Result<Router> {
         .add_service(models)
         .add_service(queries)
         .add_service(admin)
+        .add_service(alerts)
         .add_service(health)
         .add_service(reflection_v1)
         .add_service(reflection_v1alpha))

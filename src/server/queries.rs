@@ -40,8 +40,8 @@ impl QueryService for Queries {
     ) -> Result<Response<v1::QueryDriftResponse>, Status> {
         let request = request.into_inner();
         self.ask(request.scope.clone().as_ref(), move |monitor| {
-            let report = monitor.drift(&wire::query::drift_request(request)?)?;
-            Ok(wire::query::write_drift_report(report))
+            let report = monitor.drift(&wire::drift::drift_request(request)?)?;
+            Ok(wire::drift::write_drift_report(report))
         })
         .await
     }
@@ -104,6 +104,18 @@ impl QueryService for Queries {
         self.ask(request.scope.clone().as_ref(), move |monitor| {
             let report = monitor.quality(&wire::quality::request(request)?)?;
             Ok(wire::quality::write_report(report))
+        })
+        .await
+    }
+
+    async fn query_arrivals(
+        &self,
+        request: Request<v1::QueryArrivalsRequest>,
+    ) -> Result<Response<v1::QueryArrivalsResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(request.scope.clone().as_ref(), move |monitor| {
+            let report = monitor.arrivals(&wire::arrivals::request(request)?)?;
+            Ok(wire::arrivals::write_report(report))
         })
         .await
     }

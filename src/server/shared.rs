@@ -1,6 +1,6 @@
 //! What all services of a server have in common: the monitor, the counters and the bounds.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use driftline_storage::{Error, ErrorKind, Result, Schema};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -32,9 +32,15 @@ pub(super) struct Shared {
 
 impl Shared {
     /// The state of a server that stops once `draining` is true.
-    pub(super) fn new(monitor: Arc<Monitor>, draining: watch::Receiver<bool>) -> Self {
+    ///
+    /// `gauge_window` is that of [`super::ServerOptions`].
+    pub(super) fn new(
+        monitor: Arc<Monitor>,
+        gauge_window: Option<Duration>,
+        draining: watch::Receiver<bool>,
+    ) -> Self {
         Self {
-            metrics: Metrics::new(monitor.clone()),
+            metrics: Metrics::new(monitor.clone(), gauge_window),
             monitor,
             ingest_streams: Arc::new(Semaphore::new(limits::INGEST_STREAMS_MAX)),
             uploads: Arc::new(Semaphore::new(limits::REFERENCE_UPLOADS_MAX)),

@@ -236,6 +236,7 @@ fn write_kind(kind: FileKind) -> v1::FileKind {
         FileKind::Slices => v1::FileKind::Slices,
         FileKind::References => v1::FileKind::References,
         FileKind::Waiting => v1::FileKind::Waiting,
+        FileKind::Ledger => v1::FileKind::Ledger,
     }
 }
 

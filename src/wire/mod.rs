@@ -17,11 +17,16 @@ mod verdict;
 mod performance;
 mod scope;
 pub(crate) mod query;
+pub(crate) mod drift;
 pub(crate) mod operations;
 pub(crate) mod fairness;
 pub(crate) mod compare;
 pub(crate) mod agreement;
+pub(crate) mod arrivals;
 pub(crate) mod rows;
+pub(crate) mod rules;
+pub(crate) mod alerts;
+pub(crate) mod alert_events;
 pub(crate) mod series;
 pub(crate) mod time;
 
@@ -34,7 +39,7 @@ const VIOLATIONS_MAX: usize = 20;
 /// Names listed in one answer; more would only repeat.
 const NAMES_MAX: usize = 100;
 /// Bytes of one text from a request that an error repeats: errors travel in HTTP/2 headers.
-const ECHO_BYTES_MAX: usize = 200;
+pub(crate) const ECHO_BYTES_MAX: usize = 200;
 
 /// The broken rules of one request.
 #[derive(Debug, Default)]
@@ -54,7 +59,7 @@ impl Violations {
 }
 
 /// The start of a text, at most so many bytes.
-fn clip(text: &str, bytes: usize) -> &str {
+pub(crate) fn clip(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }
 

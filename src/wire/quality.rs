@@ -27,6 +27,7 @@ pub(crate) fn request(request: v1::QueryDataQualityRequest) -> Result<QualityReq
         reference: request.reference,
         explain: request.explain,
         exact: request.exact,
+        counts_only: false,
     })
 }
 
@@ -248,6 +249,7 @@ mod tests {
             reference: Some("train".to_owned()),
             explain: true,
             exact: true,
+            counts_only: false,
         };
         assert_eq!(request(write_request(&asked)).expect("valid"), asked);
     }

@@ -158,17 +158,32 @@ impl Cells {
         out: &mut Running,
     ) {
         let part = part.unwrap_or_default();
+        out.clear();
         out.rows = join(part.rows, sums.rows());
-        out.marks.clear();
         self.sum_runs(sums.slots(), |mark, slot, sum| {
             debug_assert_eq!(mark, out.marks.len());
             out.marks.push(join(part.at(slot), sum));
         });
-        out.new.clear();
         if self.wants_new {
             let known = self.binning.slots();
             let new = sums.slots().get(known..).unwrap_or_default().iter().zip(known..);
             out.new.extend(new.map(|(sum, slot)| join(part.at(slot), *sum)));
+        }
+    }
+
+    /// The running sums of a part at the marks.
+    pub(crate) fn gather(&self, part: PartSums<'_>, out: &mut Running) {
+        out.clear();
+        out.rows = part.rows;
+        if part.is_plain(self.marks_end) {
+            // The usual case, and what a window of many parts does most.
+            let at = |mark: &u32| part.slots.get(*mark as usize).copied().unwrap_or(0);
+            out.marks.extend(self.marks.iter().map(at));
+        } else {
+            out.marks.extend(self.marks.iter().map(|mark| part.at(*mark as usize)));
+        }
+        if self.wants_new {
+            out.new.extend_from_slice(part.behind(self.binning.slots()));
         }
     }
 
@@ -220,7 +235,7 @@ impl<'a> PartSums<'a> {
     }
 }
 
-/// Running sums of a part, up to a moment.
+/// Running sums of a part, up to a moment; of nothing there is no mark either.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Running {
     pub(crate) rows: u32,
@@ -230,10 +245,11 @@ pub(crate) struct Running {
     pub(crate) new: Vec<u32>,
 }
 
-/// What a part has up to a moment.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Until<'a> {
-    Nothing,
-    Slots(PartSums<'a>),
-    Marks(&'a Running),
+impl Running {
+    /// Makes it that of nothing.
+    pub(crate) fn clear(&mut self) {
+        self.rows = 0;
+        self.marks.clear();
+        self.new.clear();
+    }
 }

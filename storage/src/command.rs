@@ -8,7 +8,7 @@ use crate::{
     head::VersionKey,
     limits,
     producers::Producer,
-    record::LoggedLabels,
+    record::{Arrival, LoggedLabels},
     schema::Schema,
     targets::Targets,
 };
@@ -46,6 +46,8 @@ pub(crate) struct PredictionsWrite {
     /// The publication against whose segments duplicates were refused.
     pub(crate) epoch: u64,
     pub(crate) duplicates: u64,
+    /// When it came, in microseconds.
+    pub(crate) arrived: i64,
     pub(crate) reply: Reply<PredictionReceipt>,
 }
 
@@ -90,17 +92,28 @@ pub(crate) struct NewRows {
     pub(crate) hashes: Vec<u64>,
     /// Rows of all its batches that were left out.
     pub(crate) duplicates: u64,
+    /// When the first batch came; the others came within the same group.
+    arrived: i64,
     callers: Vec<(Reply<PredictionReceipt>, PredictionReceipt)>,
 }
 
 impl NewRows {
     /// What the checks left of a batch.
     pub(crate) fn new(write: PredictionsWrite) -> Self {
-        let PredictionsWrite { producer, key, schema, batch, hashes, duplicates, reply, .. } =
-            write;
+        let PredictionsWrite {
+            producer,
+            key,
+            schema,
+            batch,
+            hashes,
+            duplicates,
+            arrived,
+            reply,
+            ..
+        } = write;
         let receipt = PredictionReceipt { accepted: hashes.len() as u64, duplicates };
         let callers = vec![(reply, receipt)];
-        Self { producer, key, schema, rows: batch, hashes, duplicates, callers }
+        Self { producer, key, schema, rows: batch, hashes, duplicates, arrived, callers }
     }
 
     /// Takes in rows that come right after these; gives them back if they are to stay apart.
@@ -121,6 +134,11 @@ impl NewRows {
         self.duplicates += more.duplicates;
         self.callers.extend(more.callers);
         None
+    }
+
+    /// When they came, and in how many batches.
+    pub(crate) fn arrival(&self) -> Arrival {
+        Arrival { time: self.arrived, batches: self.callers.len() as u64 }
     }
 
     /// What the first of its batches is answered; one of a producer is the only one.

@@ -79,21 +79,41 @@ fn add_cells<T: Copy + AddAssign + From<U>, U: Copy>(mine: &mut [T], theirs: &[U
     }
 }
 
+/// Joins the cells of spans, which stand so many places before their sums.
 #[inline]
 fn join_cells<T: Copy + Into<u32>>(
     cells: &[T],
-    spans: &[Range<usize>],
+    spans: impl Iterator<Item = Range<usize>>,
+    shift: usize,
     sums: &mut [u32],
     join: impl Fn(u32, u32) -> u32 + Copy,
 ) {
+    let all = sums.len().min(cells.len() + shift);
     for span in spans {
-        let end = span.end.min(cells.len()).min(sums.len());
-        if let (Some(cells), Some(sums)) =
-            (cells.get(span.start..end), sums.get_mut(span.start..end))
+        let (start, end) = (span.start.min(all), span.end.min(all));
+        if start < end
+            && let (Some(cells), Some(sums)) =
+                (cells.get(start - shift..end - shift), sums.get_mut(start..end))
         {
             sums.iter_mut().zip(cells).for_each(|(sum, cell)| *sum = join(*sum, (*cell).into()));
         }
     }
+}
+
+/// What of spans is before a hole.
+pub(crate) fn before(
+    spans: &[Range<usize>],
+    hole: &Range<usize>,
+) -> impl Iterator<Item = Range<usize>> + Clone {
+    spans.iter().map(|span| span.start..span.end.min(hole.start))
+}
+
+/// What of spans is behind a hole.
+pub(crate) fn behind(
+    spans: &[Range<usize>],
+    hole: &Range<usize>,
+) -> impl Iterator<Item = Range<usize>> + Clone {
+    spans.iter().map(|span| span.start.max(hole.end)..span.end)
 }
 
 impl Counts {
@@ -224,22 +244,35 @@ impl Counts {
         }
     }
 
-    /// Joins the bucket to sums by slot: all of it if it is a list, else the slots of the spans.
+    /// Joins the bucket to sums by slot: all of it if it is a list, else the slots of the spans. The
+    /// slots of a hole are left out of it, so that those behind stand where the hole begins.
     pub(crate) fn join_to(
         &self,
         spans: &[Range<usize>],
+        hole: &Range<usize>,
         sums: &mut [u32],
         join: impl Fn(u32, u32) -> u32 + Copy,
     ) {
+        fn join_all<T: Copy + Into<u32>>(
+            cells: &[T],
+            spans: &[Range<usize>],
+            hole: &Range<usize>,
+            sums: &mut [u32],
+            join: impl Fn(u32, u32) -> u32 + Copy,
+        ) {
+            join_cells(cells, before(spans, hole), 0, sums, join);
+            join_cells(cells, behind(spans, hole), hole.len(), sums, join);
+        }
         match &self.cells {
             Cells::List(list) => entries(list).for_each(|(slot, count)| {
-                if let Some(sum) = sums.get_mut(slot) {
+                let place = if slot < hole.start { slot } else { slot + hole.len() };
+                if let Some(sum) = sums.get_mut(place) {
                     *sum = join(*sum, count);
                 }
             }),
-            Cells::Bytes(cells) => join_cells(cells, spans, sums, join),
-            Cells::Words(cells) => join_cells(cells, spans, sums, join),
-            Cells::Longs(cells) => join_cells(cells, spans, sums, join),
+            Cells::Bytes(cells) => join_all(cells, spans, hole, sums, join),
+            Cells::Words(cells) => join_all(cells, spans, hole, sums, join),
+            Cells::Longs(cells) => join_all(cells, spans, hole, sums, join),
         }
     }
 

@@ -32,6 +32,7 @@ use crate::{
     schema::check_name,
     state::{PoisonOnPanic, Shared, gone},
     targets::Targets,
+    touched::Touched,
     vfs::{OsVfs, Vfs},
 };
 
@@ -188,7 +189,7 @@ impl Db {
         refuse_without_catalog(&*vfs, &root)?;
         refuse_newer_logs(&*vfs, &root)?;
         let catalog = Catalog::open(vfs.clone(), &root)?;
-        let ledger = Ledger::open(&*vfs, &root)?;
+        let ledger = Ledger::new(vfs.clone(), &root);
         let contents = catalog.load()?;
         sweep(&*vfs, &root, &contents)?;
         let references = load_references(&*vfs, &root, &contents)?;
@@ -283,10 +284,13 @@ impl Db {
         batch: PredictionBatch,
     ) -> Result<Pending<PredictionReceipt>> {
         self.admit()?;
+        let arrived = (self.shared.clock)();
         producer.as_ref().map_or(Ok(()), Producer::validate)?;
         let model = record.name.as_str();
         let schema = record.known_schema(Some(version))?;
-        batch.validate(&schema)?;
+        let rows = batch.len();
+        let refused = |error: &Error| self.note_refused(model, version, rows as u64, error);
+        batch.validate(&schema).inspect_err(refused)?;
         let schema = if record.versions.contains_key(version) {
             schema
         } else {
@@ -294,7 +298,7 @@ impl Db {
             let record = self.add_version(model, version, VersionRecord::default())?;
             let now = record.known_schema(Some(version))?;
             if now != schema {
-                batch.validate(&now)?;
+                batch.validate(&now).inspect_err(refused)?;
             }
             now
         };
@@ -314,8 +318,17 @@ impl Db {
         };
         let (reply, receiver) = oneshot::channel();
         let shard = shard_of(model, version, self.keeper.shards());
-        let write =
-            PredictionsWrite { producer, key, schema, batch, hashes, epoch, duplicates, reply };
+        let write = PredictionsWrite {
+            producer,
+            key,
+            schema,
+            batch,
+            hashes,
+            epoch,
+            duplicates,
+            arrived,
+            reply,
+        };
         self.send(shard, Command::Predictions(write))?;
         Ok(Pending::new(self.shared.clone(), receiver))
     }
@@ -343,7 +356,8 @@ impl Db {
         producer.as_ref().map_or(Ok(()), Producer::validate)?;
         let record = self.model(model)?;
         let schema = record.known_schema(None)?;
-        batch.validate(&schema)?;
+        let rows = batch.len() as u64;
+        batch.validate(&schema).inspect_err(|error| self.note_refused(model, "", rows, error))?;
         let hashes = batch.ids.hashes();
         let (segments, epoch, seen) = {
             let state = self.shared.read();
@@ -403,6 +417,16 @@ impl Db {
             SendTimeoutError::Timeout(_) => busy(),
             SendTimeoutError::Disconnected(_) => gone(&self.shared),
         })
+    }
+
+    /// Which hours of event time of a model's predictions rows, labels and deletions have touched since
+    /// the answer with the mark `after`; 0 asks for the first time. What retention takes is not told.
+    /// Of a model that does not exist nothing is known.
+    pub fn touched(&self, model: &str, after: u64) -> Touched {
+        if self.shared.read().models.contains_key(model) {
+            return self.shared.touches.since(model, after);
+        }
+        Touched { all: true, ..Touched::default() }
     }
 
     /// Seals what is in the head into segments now, and waits until they are published.
@@ -517,6 +541,9 @@ impl Drop for Db {
         };
         if worth && let Err(error) = self.keeper.seal() {
             tracing::warn!(%error, "the log keeps what could not be sealed");
+        }
+        if let Err(error) = self.keeper.writer(0).log_notes() {
+            tracing::warn!(%error, "the last counters of what was refused are lost");
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     db::Db,
     error::{Error, Result},
     files,
+    hour_set::HourSet,
     id_column::Ids,
     limits,
     publication::{Publication, replace},
@@ -21,6 +22,7 @@ use crate::{
     state::Shared,
     targets::Targets,
     tombstones,
+    touched::add_rows,
 };
 
 impl Db {
@@ -48,6 +50,7 @@ fn bury(shared: &Shared, model: &str, hashes: &[u64]) -> Result<u64> {
         (state.segments.clone(), state.epoch)
     };
     let targets = Targets::find(&segments, epoch, model, hashes)?;
+    let mut hours = HourSet::default();
     let mut publication = Publication::new(shared);
     let mut changed = Vec::new();
     let mut records = Vec::new();
@@ -59,6 +62,7 @@ fn bury(shared: &Shared, model: &str, hashes: &[u64]) -> Result<u64> {
         };
         let before = rows.len();
         rows.extend(targets.iter().map(|target| target.row));
+        add_rows(&mut hours, segment, targets.iter().map(|target| target.row));
         count += rows.len() - before;
         let mut record = segment.full_record();
         record.tombstones = Some(publication.packed(&tombstones::encode(&rows)?)?);
@@ -88,6 +92,7 @@ fn bury(shared: &Shared, model: &str, hashes: &[u64]) -> Result<u64> {
             }
         },
     )?;
+    shared.touches.note(model, &hours);
     if let Some(path) = replaced.map(|record| shared.root.join(record.path))
         && let Err(error) = shared.vfs.remove(&path)
     {

@@ -25,11 +25,13 @@ pub enum FileKind {
     References,
     /// Labels that wait for their prediction.
     Waiting,
+    /// Records of a layer above, such as rules of alerts and their states.
+    Ledger,
 }
 
 impl FileKind {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Catalog,
         Self::Log,
         Self::Rows,
@@ -40,6 +42,7 @@ impl FileKind {
         Self::Slices,
         Self::References,
         Self::Waiting,
+        Self::Ledger,
     ];
     /// Those that hold the data of a model.
     pub const OF_MODEL: [Self; 7] = [
@@ -65,6 +68,7 @@ impl FileKind {
             Self::Slices => "slices",
             Self::References => "references",
             Self::Waiting => "waiting_labels",
+            Self::Ledger => "ledger",
         }
     }
 
@@ -96,6 +100,10 @@ impl FileKind {
                 "restore the file from a backup, or set the reference again from its rows"
             }
             Self::Waiting => "restore the file from a backup, or import the late labels again",
+            Self::Ledger => {
+                "restore the file from a backup, or move it away and apply the rules of alerts again; \
+                 the data is whole without it"
+            }
         }
     }
 

@@ -7,6 +7,8 @@
 
 use std::{path::Path, sync::Arc};
 
+use redb::ReadableDatabase as _;
+
 use crate::{
     binning::{Binning, ColumnBins},
     catalog::foreign::{decode_entry, entries_of},
@@ -15,11 +17,14 @@ use crate::{
     ids::{self, IdIndex},
     inspect, label_delta,
     labels::{self, LabelSet, Truth},
+    ledger::visit,
     limits,
     minutes::MinuteCache,
     moments::ColumnMoments,
     partials_file::{self, PartialsFile},
-    record, reference, replay, rows,
+    record,
+    redb_backend::open_unchecked,
+    reference, replay, rows,
     section::{Format, SectionReader, SectionWriter},
     slices_file::{self, SlicesFile},
     tally::Tallies,
@@ -32,13 +37,14 @@ use crate::{
 pub type Decoder = fn(&[u8]);
 
 /// The decoders by the name of their fuzz target.
-pub const DECODERS: [(&str, Decoder); 14] = [
+pub const DECODERS: [(&str, Decoder); 15] = [
     ("file", file),
     ("pack", pack),
     ("records", records),
     ("pages", pages),
     ("tail", tail),
     ("catalog", catalog),
+    ("ledger", ledger),
     ("partials", partials),
     ("ids", ids),
     ("labels", labels),
@@ -84,6 +90,14 @@ pub fn tail(bytes: &[u8]) {
 /// An entry of the catalog.
 pub fn catalog(bytes: &[u8]) {
     decode_entry(bytes);
+}
+
+/// A record of the ledger, as it is looked into: `table:text key value`, where a key is a text's bytes.
+pub fn ledger(bytes: &[u8]) {
+    let mut get = Get::new(bytes);
+    let (Ok(table), Ok(key)) = (get.text(), get.bytes()) else { return };
+    let value = get.take(get.rest()).unwrap_or_default();
+    inspect::ledger::row(table, key, value);
 }
 
 /// Counts of a segment: all minutes of all columns.
@@ -229,9 +243,30 @@ pub fn seeds(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         seeds.extend(seen.frames.iter().map(|frame| ("records", payload(frame.records))));
     }
     seeds.extend(entries_of(bytes).into_iter().map(|entry| ("catalog", entry)));
+    seeds.extend(records_of(bytes).into_iter().map(|record| ("ledger", record)));
     seeds.extend(rows::tail_of(bytes).map(|tail| ("tail", tail)));
     seeds.extend(rows::pages_of(bytes).into_iter().map(|pages| ("pages", pages)));
     seeds
+}
+
+/// The records of a ledger, as [`ledger`] reads them; none of other bytes.
+fn records_of(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    let mut add = |table: &str, key: &[u8], value: &[u8]| {
+        let mut record = Vec::new();
+        record.put_bytes(table.as_bytes());
+        record.put_bytes(key);
+        record.extend_from_slice(value);
+        records.push(record);
+    };
+    if bytes.starts_with(b"redb")
+        && let Some(database) = open_unchecked(bytes.to_vec())
+        && let Ok(read) = database.begin_read()
+    {
+        // A catalog has none.
+        let _ = visit(&read, path(), &mut add);
+    }
+    records
 }
 
 fn unwrapped(reader: &SectionReader<'_>, wide: bool) -> Vec<u8> {

@@ -11,11 +11,13 @@ use std::{
 
 use crate::{
     answers::{Labelled, Predicted, predicted},
+    arrivals::{Arrivals, hour_of},
     batch::PredictionBatch,
     binner::{Binner, NewNames},
     binning::Binning,
     counting::{Counted, HourMoments, MinuteCounts, count},
     day::DayPartials,
+    hour_set::HourSet,
     labels::{Applied, LabelEntry, LabelSet},
     row_index::RowIndex,
     schema::Schema,
@@ -25,6 +27,8 @@ use crate::{
 /// Chunks below this many rows are joined with their neighbour, so that single-row writes do not
 /// leave one chunk each.
 const CHUNK_ROWS: usize = 4_096;
+/// Bytes of the counters of an hour of arrival, by estimate.
+const ARRIVALS_BYTES: usize = size_of::<Arrivals>() + 256;
 /// Bytes that the id index, vectors and map nodes add to each row of the head, by estimate.
 const ROW_OVERHEAD_BYTES: usize = 64;
 
@@ -83,6 +87,17 @@ pub(crate) struct Prepared {
     rows: PredictionBatch,
     counted: Counted,
     new_names: Arc<NewNames>,
+}
+
+impl Prepared {
+    /// The hours of its rows.
+    pub(crate) fn hours(&self) -> HourSet {
+        let mut hours = HourSet::default();
+        for HourMoments { day, hour, .. } in &self.counted.hours {
+            hours.add_hour(*day, *hour);
+        }
+        hours
+    }
 }
 
 /// Counts a batch.
@@ -166,8 +181,9 @@ impl VersionHead {
         }
     }
 
-    /// Gives a row a label; nothing if the row is not here yet.
-    pub(crate) fn label(&mut self, row: u32, entry: &LabelEntry) -> Option<Applied> {
+    /// Gives a row a label; nothing if the row is not here yet. Returns the minute of its event time,
+    /// counted from 1970-01-01, too.
+    pub(crate) fn label(&mut self, row: u32, entry: &LabelEntry) -> Option<(Applied, i64)> {
         if row >= self.rows {
             return None;
         }
@@ -178,10 +194,11 @@ impl VersionHead {
         let mut labels = std::mem::take(&mut chunk.labels);
         let local = row - chunk.base;
         let to = chunk.labelled(local, prediction, local);
+        let minute = to.minute;
         let applied = Arc::make_mut(&mut labels).apply(to, entry.time, &entry.truth);
         chunk.labels = labels;
         self.bytes += 64;
-        Some(applied)
+        Some((applied, minute))
     }
 
     /// Takes over labels of other sets of rows: per set the row here by the row there, `u32::MAX`
@@ -235,6 +252,9 @@ pub(crate) struct LateLabel {
     pub(crate) entry: LabelEntry,
 }
 
+/// Day and hour of arrival.
+pub(crate) type Hour = (i64, u8);
+
 /// The head of all model versions.
 #[derive(Debug, Default)]
 pub(crate) struct Head {
@@ -243,6 +263,10 @@ pub(crate) struct Head {
     pub(crate) labels: usize,
     /// Labels for its rows since it was frozen.
     pub(crate) late: Vec<LateLabel>,
+    /// What came since the head began, by hour of arrival. Of a model and no version what names none.
+    pub(crate) arrivals: BTreeMap<VersionKey, BTreeMap<Hour, Arrivals>>,
+    /// Hours of all versions in there.
+    arrival_hours: usize,
 }
 
 impl Head {
@@ -251,10 +275,22 @@ impl Head {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.versions.values().map(VersionHead::bytes).sum::<usize>() + self.labels * 64
+        self.versions.values().map(VersionHead::bytes).sum::<usize>()
+            + self.labels * 64
+            + self.arrival_hours * ARRIVALS_BYTES
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.versions.is_empty() && self.labels == 0
+        self.versions.is_empty() && self.labels == 0 && self.arrivals.is_empty()
+    }
+
+    /// The counters of the hour of an instant.
+    pub(crate) fn arrivals_at(&mut self, key: &VersionKey, arrived: i64) -> &mut Arrivals {
+        let hours = self.arrivals.entry(key.clone()).or_default();
+        let hour = hours.entry(hour_of(arrived));
+        if matches!(hour, std::collections::btree_map::Entry::Vacant(_)) {
+            self.arrival_hours += 1;
+        }
+        hour.or_default()
     }
 }

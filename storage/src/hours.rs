@@ -65,7 +65,7 @@ impl Hours {
         let slots = slots - hole.len();
         let listed: usize = hours.iter().map(|(_, counts)| counts.bytes()).sum();
         if 2 * listed < hours.len() * slots * size_of::<u32>() {
-            return Ok(Self::Lists(HourLists { hours, slots, hole }));
+            return Ok(Self::Lists(HourLists { hours, hole }));
         }
         RunningHours::new(&hours, columns, slots, hole).map(Self::Running)
     }
@@ -97,19 +97,13 @@ impl Hours {
 #[derive(Debug)]
 pub(crate) struct HourLists {
     pub(crate) hours: Vec<(u16, Counts)>,
-    /// Slots without those of the hole.
-    slots: usize,
     hole: Range<usize>,
 }
 
 impl HourLists {
     /// Adds an hour.
     pub(crate) fn add(&self, hour: &Counts, spans: &[Range<usize>], sums: &mut Sums) {
-        if self.hole.is_empty() {
-            sums.add(std::iter::once(hour), spans);
-        } else {
-            sums.add_around(std::iter::once(hour), self.slots, &self.hole);
-        }
+        sums.add_around(std::iter::once(hour), spans, &self.hole);
     }
 }
 
@@ -142,7 +136,7 @@ impl RunningHours {
             rows = rows.checked_add(counts.rows()).ok_or(DecodeError("a day of fewer rows"))?;
             ends.push((*hour, rows));
             // The rows bound each sum, so none of them can pass 32 bits.
-            counts.join_to(&all, &mut day, u32::wrapping_add);
+            counts.join_to(&all, &(0..0), &mut day, u32::wrapping_add);
             let start = sums.len();
             sums.extend_from_slice(&day);
             let of_hour = sums.get_mut(start..).unwrap_or_default();

@@ -55,6 +55,7 @@ impl Keeper {
     pub(crate) fn is_full(&self) -> bool {
         let state = self.shared.read();
         state.active.bytes() >= limits::HEAD_BYTES_MAX
+            || self.shared.log_bytes() >= limits::LOG_BYTES_MAX
             || state.active.labels >= limits::HEAD_LABELS_MAX
     }
 
@@ -127,6 +128,9 @@ impl Keeper {
         let mut state = shared.write();
         let head = std::mem::take(&mut state.active);
         state.frozen = Some(head);
+        // The frozen head has counted what the log was yet to be told.
+        shared.notes().clear();
+        shared.reset_log_bytes();
         Ok(Some(SealJob {
             sequence: shared.last_sequence(),
             label: shared.last_label(),

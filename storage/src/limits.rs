@@ -48,6 +48,19 @@ pub const JOINED_BYTES_MAX: usize = 1 << 20;
 /// Approximate bytes of rows, ids and partials in the head before it is sealed into segments.
 /// Twice this is the most that heads hold: one that fills and one that is being sealed.
 pub const HEAD_BYTES_MAX: usize = 96 << 20;
+/// Bytes of log frames since the last seal before the heads are sealed: batches that leave nothing in
+/// a head, as those of nothing but duplicates, must not make the log grow without end.
+pub const LOG_BYTES_MAX: u64 = 4 * HEAD_BYTES_MAX as u64;
+/// Names of columns that the counters of an hour have, of refused rows and of columns that were left
+/// out, each; further ones are counted as one.
+pub const ARRIVAL_NAMES_MAX: usize = 16;
+/// Notes of what was refused or left out that one frame of the log takes along; the others wait for
+/// the next.
+pub const NOTES_OF_FRAME_MAX: usize = 1_000;
+/// Days of arrival that are counted by hour; of older ones only the whole day is kept.
+pub const ARRIVAL_HOURS_DAYS: i64 = 35;
+/// Days of arrival that are counted at all, five years of them.
+pub const ARRIVAL_DAYS_MAX: i64 = 5 * 366;
 /// Labels in the log before they are written as sidecars.
 pub const HEAD_LABELS_MAX: usize = 1_000_000;
 /// Producers whose last batches are remembered, over all models; the longest silent is forgotten.
@@ -124,6 +137,14 @@ pub const MAINTENANCE_PAUSE_MILLIS: u64 = 1_000;
 pub const MAINTENANCE_CPU_PERCENT: u32 = 50;
 /// Bytes that a file of ours may have: a bound on what its length field can make us allocate.
 pub const FILE_BYTES_MAX: u64 = 4 << 30;
+/// Hours of event time that are remembered as touched, over all models that somebody asks about: thirty
+/// years, 6 MB. Past it the older half of the model that has most is forgotten.
+pub const TOUCHED_HOURS_MAX: usize = 1 << 18;
+/// Published rows that got labels and whose hours were not asked for yet, over all models (4 MB); of
+/// what goes beyond the whole day counts as touched.
+pub const TOUCHED_ROWS_MAX: usize = 1 << 20;
+/// Bytes of one key of the ledger: names of a few things, one after the other.
+pub const LEDGER_KEY_BYTES_MAX: usize = 4_096;
 /// Bytes of one record of the ledger.
 pub const LEDGER_VALUE_BYTES_MAX: usize = 16 << 20;
 /// Bytes that one section of a file of ours may unpack to.

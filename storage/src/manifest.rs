@@ -412,6 +412,9 @@ pub struct StateRecord {
     /// Counts up with each transaction, so that one can be told to have happened.
     #[serde(default)]
     pub commits: u64,
+    /// Counts up with each seal, so that counters of arrivals can be told to be published.
+    #[serde(default)]
+    pub seals: u64,
 }
 
 /// Bytes of a model's data since it was made: what came in and what was written for it.

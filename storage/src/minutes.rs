@@ -82,13 +82,9 @@ impl HourMinutes {
     /// Adds the buckets of minutes `[start, end)`.
     pub(crate) fn sum(&self, start: u16, end: u16, spans: &[Range<usize>], sums: &mut Sums) {
         match &self.buckets {
-            Buckets::Any(minutes) if self.hole.is_empty() => {
-                sums.read.minutes += between(minutes, start, end).count() as u64;
-                sums.add(between(minutes, start, end), spans);
-            }
             Buckets::Any(minutes) => {
                 sums.read.minutes += between(minutes, start, end).count() as u64;
-                sums.add_around(between(minutes, start, end), self.slots, &self.hole);
+                sums.add_around(between(minutes, start, end), spans, &self.hole);
             }
             Buckets::Bytes { minutes, cells } => {
                 let slots = self.slots;

@@ -11,7 +11,7 @@ use crate::{
     batch::PredictionBatch,
     command::{Command, PredictionReceipt, PredictionsWrite},
     db::{Db, Pending},
-    error::Result,
+    error::{Error, Result},
     producers::Producer,
     recover::shard_of,
     schema::check_name,
@@ -44,7 +44,9 @@ impl Db {
             return Ok(None);
         }
         let schema = record.known_schema(Some(version))?;
-        batch.validate(&schema)?;
+        let rows = batch.len() as u64;
+        let refused = |error: &Error| self.note_refused(model, version, rows, error);
+        batch.validate(&schema).inspect_err(refused)?;
         let hashes = batch.ids.hashes();
         let (segments, epoch) = {
             let state = self.shared.read();
@@ -56,8 +58,18 @@ impl Db {
             return Ok(None);
         }
         let (reply, receiver) = oneshot::channel();
-        let write =
-            PredictionsWrite { producer, key, schema, batch, hashes, epoch, duplicates: 0, reply };
+        let (arrived, duplicates) = ((self.shared.clock)(), 0);
+        let write = PredictionsWrite {
+            producer,
+            key,
+            schema,
+            batch,
+            hashes,
+            epoch,
+            duplicates,
+            arrived,
+            reply,
+        };
         match queue.try_send(Command::Predictions(write)) {
             Ok(()) => Ok(Some(Pending::new(self.shared.clone(), receiver))),
             Err(TrySendError::Full(_)) => Ok(None),

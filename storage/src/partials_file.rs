@@ -17,7 +17,7 @@ use std::{ops::Range, path::Path, sync::Arc};
 use crate::{
     binner::NewNames,
     binning::{Binning, ColumnBins, get_names, put_names},
-    cells::{Cells, Running, Until},
+    cells::{Cells, Running},
     codec::{DecodeError, Decoded, Get},
     counts::Counts,
     day::{DAY_HOURS, HOUR_MINUTES, Minutes},
@@ -195,8 +195,7 @@ impl PartialsFile {
                     let [from, to] = &cuts;
                     let ends = cuts.iter().filter(|cut| cut.hours > 0).count();
                     sums.read.sums += ends as u64;
-                    tallies.join(window, &to.at(hours), &self.names, u64::wrapping_add);
-                    tallies.join(window, &from.at(hours), &self.names, u64::wrapping_sub);
+                    tallies.add_between(window, [&from.sums, &to.sums], &self.names);
                 }
             }
             Hours::Lists(hours) => {
@@ -234,8 +233,8 @@ impl PartialsFile {
         let (hour, minutes) = (minute / HOUR_MINUTES, minute % HOUR_MINUTES);
         moment.minute = None;
         moment.hours = hours.before(hour);
-        moment.inside = minutes > 0 && hours.has(hour, moment.hours);
-        if moment.inside {
+        let inside = minutes > 0 && hours.has(hour, moment.hours);
+        if inside {
             let of_hour = self.minutes(hour, cells.spans())?;
             sums.clear(self.slots);
             if 2 * minutes <= HOUR_MINUTES {
@@ -245,6 +244,11 @@ impl PartialsFile {
                 of_hour.sum(minutes, HOUR_MINUTES, cells.spans(), sums);
                 let end = hours.end(moment.hours + 1);
                 cells.running(end, sums, u32::wrapping_sub, &mut moment.sums);
+            }
+        } else {
+            match hours.end(moment.hours) {
+                Some(end) => cells.gather(end, &mut moment.sums),
+                None => moment.sums.clear(),
             }
         }
         moment.minute = Some(minute);
@@ -436,18 +440,7 @@ struct Moment {
     minute: Option<u16>,
     /// Hours with rows that end before it.
     hours: usize,
-    /// Whether it cuts an hour that has rows; only then `sums` are its own.
-    inside: bool,
     sums: Running,
-}
-
-impl Moment {
-    fn at<'a>(&'a self, hours: &'a RunningHours) -> Until<'a> {
-        if self.inside {
-            return Until::Marks(&self.sums);
-        }
-        hours.end(self.hours).map_or(Until::Nothing, Until::Slots)
-    }
 }
 
 /// The slots of latency and status, which end a binning that has them.

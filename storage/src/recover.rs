@@ -192,11 +192,17 @@ fn apply(
 ) -> Result<()> {
     let path = shared.root.join(files::WAL);
     let bad = |what: String| Error::corruption(&path, 0, what);
+    shared.add_log_bytes(records.len() as u64);
     let records = record::get_records(records).map_err(|e| bad(format!("expected {}", e.0)))?;
     for record in records {
         let key = match &record {
             Record::Predictions { model, version, .. } => (model.clone(), version.clone()),
             Record::Labels { model, .. } => (model.clone(), String::new()),
+            Record::Notes { model, version, arrived, counters } => {
+                let key = (model.clone(), version.clone());
+                shared.write().active.arrivals_at(&key, *arrived).add(counters);
+                continue;
+            }
         };
         let schema = match schemas.get(&key) {
             Some(schema) => schema.clone(),
@@ -211,7 +217,9 @@ fn apply(
                 schemas.entry(key.clone()).or_insert(schema).clone()
             }
         };
-        if let Record::Predictions { batch, .. } = &record {
+        if let Record::Predictions { batch, .. } = &record
+            && !batch.is_empty()
+        {
             batch.validate(&schema).map_err(|error| bad(error.to_string()))?;
         }
         let shard = shard_of(&key.0, &key.1, writers.len());

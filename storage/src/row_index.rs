@@ -3,7 +3,10 @@
 //! A day has an id once, so nearly every id has one row: it is kept in place, and the few ids that
 //! occur on several days keep the others apart.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 type ByHash<T> = HashMap<u64, T, foldhash::fast::RandomState>;
 
@@ -78,6 +81,14 @@ impl RowIndex {
         let others = first.and_then(|_| self.others.get(&hash)).into_iter().flatten();
         first.into_iter().chain(others).map(|entry| entry.row)
     }
+}
+
+pub(crate) fn read_index(index: &RwLock<RowIndex>) -> RwLockReadGuard<'_, RowIndex> {
+    index.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn write_index(index: &RwLock<RowIndex>) -> RwLockWriteGuard<'_, RowIndex> {
+    index.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -48,15 +48,17 @@ type Sidecar = (Arc<Segment>, SidecarRecord, usize);
 
 /// Publishes the frozen head.
 pub(crate) fn seal(shared: &Shared, job: &SealJob) -> Result<()> {
-    let (versions, segments) = {
+    let (versions, segments, arrivals) = {
         let state = shared.read();
         let frozen = state.frozen.as_ref();
+        let arrivals = frozen.map(|head| head.arrivals.clone()).unwrap_or_default();
         let versions: Vec<(VersionKey, VersionHead)> = frozen
             .map(|head| head.versions.iter().map(|(k, head)| (k.clone(), head.clone())).collect())
             .unwrap_or_default();
-        (versions, state.segments.clone())
+        (versions, state.segments.clone(), arrivals)
     };
     let mut publication = Publication::new(shared);
+    publication.change.arrivals = arrivals;
     let mut sealed = Vec::new();
     let parts: usize = versions.iter().map(|(_, head)| head.days.len()).sum();
     let place = if parts > limits::PACK_SEGMENTS_MIN { Place::Pack } else { Place::Own };
@@ -116,6 +118,7 @@ impl Mark<'_> {
     /// Moves the mark. Returns the file of waiting labels that is replaced.
     fn put(self, state: &mut StateRecord) -> Option<FileRecord> {
         state.published = state.published.max(self.job.sequence);
+        state.seals += 1;
         state.labels_dropped += self.dropped;
         state.next_label = state.next_label.max(self.job.label + 1);
         std::mem::replace(&mut state.orphans, self.orphans)
@@ -137,6 +140,7 @@ fn show(
         segment.published(sidecar, taken);
     }
     let late = state.frozen.take().map(|head| head.late).unwrap_or_default();
+    state.seals += 1;
     give_late(shared, &fresh, late);
     state.waiting.forget(waiting);
 }

@@ -11,7 +11,9 @@
 //! directory and the trailer's first twelve bytes, so that every byte of the file is covered. A
 //! kind of 0 is never valid. `docs/format.md` has the drawing of each file kind.
 
-use std::path::Path;
+use std::{cell::RefCell, io, path::Path};
+
+use zstd::bulk::Decompressor;
 
 use crate::{
     codec::{Decoded, Get, Put as _},
@@ -196,11 +198,25 @@ impl<'a> SectionReader<'a> {
             return Err("a section larger than its bound");
         }
         let content = match entry.kind & STORED {
-            0 => zstd::bulk::decompress(packed, unpacked).map_err(|_| "not zstd")?,
+            0 => decompress(packed, unpacked).map_err(|_| "not zstd")?,
             _ => packed.to_vec(),
         };
         if content.len() == unpacked { Ok(content) } else { Err("a section of another length") }
     }
+}
+
+/// Decompresses with what the thread has for it: making that anew takes longer than most sections.
+fn decompress(packed: &[u8], unpacked: usize) -> io::Result<Vec<u8>> {
+    thread_local! {
+        static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    DECOMPRESSOR.with_borrow_mut(|known| {
+        let decompressor = match known {
+            Some(known) => known,
+            None => known.insert(Decompressor::new()?),
+        };
+        decompressor.decompress(packed, unpacked)
+    })
 }
 
 /// The error for a format newer than this build.

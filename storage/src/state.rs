@@ -14,11 +14,12 @@ use std::{
 };
 
 use crate::{
+    arrivals::Arrivals,
     binning::Binning,
     cache::Files,
     catalog::{Catalog, Change, Contents},
     error::{Error, ErrorKind, Result},
-    head::{Head, VersionKey},
+    head::{Head, Hour, VersionKey},
     ids::IdIndex,
     manifest::{ModelRecord, StateRecord, Written},
     producers::Producers,
@@ -26,6 +27,7 @@ use crate::{
     schema::{Field, Schema},
     segment::Segment,
     time::day_of,
+    touched::Touches,
     vfs::Vfs,
     waiting::Waiting,
 };
@@ -230,7 +232,13 @@ pub(crate) struct State {
     pub(crate) label_batches: HashMap<String, u64>,
     /// Bytes written by model.
     pub(crate) written: BTreeMap<String, Written>,
+    /// Heads that were sealed: the catalog has the counters of arrivals of these.
+    pub(crate) seals: u64,
 }
+
+/// Counters of arrivals that no frame of the log has yet: what came and is no row. The active head
+/// has counted them already.
+pub(crate) type Notes = BTreeMap<(VersionKey, Hour), Arrivals>;
 
 impl State {
     /// The reference that a version, or the whole model, is compared with unless another is named:
@@ -292,12 +300,17 @@ pub(crate) struct Shared {
     /// What the state record says of dropped labels, for readers that must not wait for a change.
     labels_dropped: AtomicU64,
     pub(crate) producers: Mutex<Producers>,
+    pub(crate) touches: Touches,
     /// The last log sequence given out, over all shards.
     sequence: AtomicU64,
     /// The next label's order of arrival.
     next_label: AtomicU64,
     /// Bytes of log frames by model since the last seal.
     logged: Mutex<BTreeMap<String, u64>>,
+    /// Bytes of log frames since the heads were last frozen.
+    log_bytes: AtomicU64,
+    /// Taken after the state, never before it.
+    notes: Mutex<Notes>,
     sealing: Mutex<Sealing>,
     /// Told when a seal ends.
     pub(crate) sealed: Condvar,
@@ -329,11 +342,13 @@ impl Shared {
             references,
             segments: Arc::new(segments),
             written: contents.written,
+            seals: contents.state.seals,
             ..State::default()
         };
         Self {
             root,
             vfs,
+            touches: Touches::new(clock()),
             clock,
             catalog,
             files,
@@ -344,6 +359,8 @@ impl Shared {
             durable: Mutex::new(contents.state),
             producers: Mutex::new(Producers::new(contents.producers)),
             logged: Mutex::default(),
+            log_bytes: AtomicU64::default(),
+            notes: Mutex::default(),
             sealing: Mutex::default(),
             sealed: Condvar::new(),
             poison: OnceLock::new(),
@@ -370,8 +387,28 @@ impl Shared {
         self.sealing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts bytes of the log that the active heads follow from.
+    pub(crate) fn add_log_bytes(&self, bytes: u64) {
+        self.log_bytes.fetch_add(bytes, SeqCst);
+    }
+
+    /// Bytes of the log that the active heads follow from.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        self.log_bytes.load(SeqCst)
+    }
+
+    /// The heads begin anew.
+    pub(crate) fn reset_log_bytes(&self) {
+        self.log_bytes.store(0, SeqCst);
+    }
+
     /// Counts bytes that the log got for a model.
     pub(crate) fn note_logged(&self, model: &str, bytes: u64) {
+        self.add_log_bytes(bytes);
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         match logged.get_mut(model) {
             Some(sum) => *sum += bytes,

@@ -5,10 +5,16 @@
 
 use std::ops::Range;
 
-use crate::{buckets::BucketsRead, counts::Counts};
+use crate::{
+    buckets::BucketsRead,
+    counts::{Counts, before, behind},
+};
 
 /// Buckets of bytes that 16 bits can sum.
 const BYTES_SUMMED_MAX: usize = (u16::MAX / u8::MAX as u16) as usize;
+
+/// No slot is left out of a bucket.
+const NO_HOLE: Range<usize> = 0..0;
 
 /// Sums by slot. Only the slots of the asked spans are right.
 #[derive(Debug, Default)]
@@ -45,7 +51,7 @@ impl Sums {
         buckets: impl Iterator<Item = &'a Counts>,
         spans: &[Range<usize>],
     ) {
-        self.fold(buckets, spans, u32::wrapping_add);
+        self.fold(buckets, spans, &NO_HOLE, u32::wrapping_add);
     }
 
     /// Takes buckets away from a sum that holds them.
@@ -54,13 +60,24 @@ impl Sums {
         buckets: impl Iterator<Item = &'a Counts>,
         spans: &[Range<usize>],
     ) {
-        self.fold(buckets, spans, u32::wrapping_sub);
+        self.fold(buckets, spans, &NO_HOLE, u32::wrapping_sub);
+    }
+
+    /// Adds buckets without the slots of a hole: those behind it stand where it begins.
+    pub(crate) fn add_around<'a>(
+        &mut self,
+        buckets: impl Iterator<Item = &'a Counts>,
+        spans: &[Range<usize>],
+        hole: &Range<usize>,
+    ) {
+        self.fold(buckets, spans, hole, u32::wrapping_add);
     }
 
     fn fold<'a>(
         &mut self,
         buckets: impl Iterator<Item = &'a Counts>,
         spans: &[Range<usize>],
+        hole: &Range<usize>,
         join: impl Fn(u32, u32) -> u32 + Copy,
     ) {
         let mut narrow: Vec<&[u8]> = Vec::with_capacity(64);
@@ -68,14 +85,13 @@ impl Sums {
             self.rows = join(self.rows, bucket.rows());
             match bucket.as_bytes() {
                 Some(bytes) => narrow.push(bytes),
-                None => bucket.join_to(spans, &mut self.slots, join),
+                None => bucket.join_to(spans, hole, &mut self.slots, join),
             }
         }
-        self.fold_bytes(&narrow, spans.iter().cloned(), 0, join);
+        self.fold_narrow(&narrow, spans, hole, join);
     }
 
-    /// Adds rows and buckets that keep a byte a slot, without the slots of a hole: those behind it
-    /// stand where it begins.
+    /// Adds rows and buckets that keep a byte a slot, without the slots of a hole.
     pub(crate) fn add_bytes(
         &mut self,
         rows: u32,
@@ -84,27 +100,18 @@ impl Sums {
         hole: &Range<usize>,
     ) {
         self.rows = self.rows.wrapping_add(rows);
-        let before = spans.iter().map(|span| span.start..span.end.min(hole.start));
-        let behind = spans.iter().map(|span| span.start.max(hole.end)..span.end);
-        self.fold_bytes(buckets, before, 0, u32::wrapping_add);
-        self.fold_bytes(buckets, behind, hole.len(), u32::wrapping_add);
+        self.fold_narrow(buckets, spans, hole, u32::wrapping_add);
     }
 
-    /// Adds buckets of so many slots, without those of a hole: what is behind it stands where it begins.
-    pub(crate) fn add_around<'a>(
+    fn fold_narrow(
         &mut self,
-        buckets: impl Iterator<Item = &'a Counts>,
-        slots: usize,
+        buckets: &[&[u8]],
+        spans: &[Range<usize>],
         hole: &Range<usize>,
+        join: impl Fn(u32, u32) -> u32 + Copy,
     ) {
-        let mut other = Self::default();
-        other.clear(slots);
-        other.add(buckets, std::slice::from_ref(&(0..slots)));
-        self.rows = self.rows.wrapping_add(other.rows);
-        let (before, behind) = other.slots.split_at(hole.start.min(other.slots.len()));
-        let add = |(mine, theirs): (&mut u32, &u32)| *mine = mine.wrapping_add(*theirs);
-        self.slots.iter_mut().zip(before).for_each(add);
-        self.slots.iter_mut().skip(hole.end).zip(behind).for_each(add);
+        self.fold_bytes(buckets, before(spans, hole), 0, join);
+        self.fold_bytes(buckets, behind(spans, hole), hole.len(), join);
     }
 
     /// Joins the bytes of spans, which stand so many slots before their own.

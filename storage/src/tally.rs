@@ -7,7 +7,7 @@ use crate::{
     binner::{Binner, NewNames},
     binning::{Binning, ColumnBins},
     buckets::BucketsRead,
-    cells::{CellColumn, Cells, Until},
+    cells::{CellColumn, Cells, Running},
     column::Column,
     rows::{Numbers, RowChunk},
     special::{SPECIALS, Special},
@@ -92,41 +92,27 @@ impl Tallies {
         }
     }
 
-    /// Adds to a window what a part has up to a moment, or takes it away again.
-    pub(crate) fn join(
+    /// Adds to a window what a part has between two moments.
+    pub(crate) fn add_between(
         &mut self,
         window: usize,
-        until: &Until<'_>,
+        [from, to]: [&Running; 2],
         names: &NewNames,
-        join: impl Fn(u64, u64) -> u64 + Copy,
     ) {
-        let cells = self.cells.clone();
-        let (rows, new) = match until {
-            Until::Nothing => return,
-            Until::Slots(part) => {
-                let mine = self.running_mut(window).iter_mut().zip(&cells.marks);
-                if part.is_plain(cells.marks_end) {
-                    // The usual case, and what a window of many parts does most.
-                    let at = |mark: &u32| part.slots.get(*mark as usize).copied().unwrap_or(0);
-                    mine.for_each(|(mine, mark)| *mine = join(*mine, u64::from(at(mark))));
-                } else {
-                    let at = |mark: &u32| part.at(*mark as usize);
-                    mine.for_each(|(mine, mark)| *mine = join(*mine, u64::from(at(mark))));
-                }
-                (part.rows, part.behind(cells.binning.slots()))
+        let mine = self.running_mut(window);
+        if from.marks.is_empty() {
+            let add = |(mine, to): (&mut u64, &u32)| *mine = mine.wrapping_add(u64::from(*to));
+            mine.iter_mut().zip(&to.marks).for_each(add);
+        } else {
+            for ((mine, to), from) in mine.iter_mut().zip(&to.marks).zip(&from.marks) {
+                *mine = mine.wrapping_add(u64::from(*to)).wrapping_sub(u64::from(*from));
             }
-            Until::Marks(sums) => {
-                let mine = self.running_mut(window).iter_mut().zip(&sums.marks);
-                mine.for_each(|(mine, sum)| *mine = join(*mine, u64::from(*sum)));
-                (sums.rows, sums.new.as_slice())
-            }
-        };
+        }
         if let Some(mine) = self.rows.get_mut(window) {
-            *mine = join(*mine, u64::from(rows));
+            *mine = mine.wrapping_add(u64::from(to.rows)).wrapping_sub(u64::from(from.rows));
         }
-        if cells.wants_new {
-            self.join_new(window, new, names, join);
-        }
+        self.join_new(window, &to.new, names, u64::wrapping_add);
+        self.join_new(window, &from.new, names, u64::wrapping_sub);
     }
 
     /// Adds sums by slot of the buckets of a part.

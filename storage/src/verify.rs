@@ -149,7 +149,19 @@ impl Db {
             check_reference(&self.shared, reference, &mut found);
         }
         check_waiting(&self.shared, &mut found);
+        self.check_ledger(&mut found);
         Ok(found)
+    }
+
+    fn check_ledger(&self, found: &mut Verified) {
+        let root = &self.shared.root;
+        let exists = self.ledger().exists();
+        if found.note(root, FileKind::Ledger, files::LEDGER, exists) == Some(true) {
+            let checked = self.ledger().verify();
+            let bytes = file_size(&self.shared, &root.join(files::LEDGER)).unwrap_or(0);
+            found.add(FileKind::Ledger, bytes);
+            found.note(root, FileKind::Ledger, files::LEDGER, checked);
+        }
     }
 
     fn check_catalog_and_log(&self, found: &mut Verified) {

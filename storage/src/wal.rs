@@ -8,7 +8,8 @@
 //! Little-endian; a frame's crc32 covers length, sequence and payload. Sequences are given out over
 //! all shards, so they order the frames of all logs; a payload of version 2 begins with the
 //! sequence of the frame before it in its shard (0 for none), so that a hole is seen. Version 1 had
-//! one log, whose sequences are contiguous, and no such link.
+//! one log, whose sequences are contiguous, and no such link. Version 2 has other kinds of records, see
+//! [`crate::record`].
 //!
 //! One frame is one group commit, so at most the last frame of a shard can be unsynced. A stretch
 //! that does not check is left out and told of as [`Damage`] with a copy kept aside; frames behind
@@ -30,7 +31,7 @@ use crate::{
 pub(crate) const FILE_MAGIC: [u8; 4] = *b"DRWL";
 pub(crate) const FRAME_MAGIC: [u8; 4] = *b"DRWF";
 /// The version that this build writes, and the newest that it reads.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 pub(crate) const HEADER_BYTES: usize = 20;
 pub(crate) const FRAME_BYTES: usize = 20;
 /// Bytes before a frame's records: its header, and the link to the frame before.

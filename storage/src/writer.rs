@@ -11,19 +11,21 @@ use std::{
 };
 
 use crate::{
+    arrivals::Lateness,
     batch::PredictionBatch,
     binner::Binner,
     command::{Command, LabelReceipt, LabelsWrite, NewRows, PredictionReceipt, PredictionsWrite},
     error::{Error, Result},
-    head::{LateLabel, VersionHead, VersionKey, prepare},
-    labels::{Applied, LabelEntry, Truth},
+    head::{Hour, VersionHead, VersionKey, prepare},
+    labelling::{HeadRows, give_labels},
+    limits,
     producers::{Answered, Producer, ProducerKey},
-    record::{self, LoggedLabels, Record},
-    row_index::RowIndex,
+    record::{self, Arrival, LoggedLabels, Record},
+    row_index::{RowIndex, read_index, write_index},
     schema::Schema,
-    state::{Shared, State, gone},
+    state::{Notes, Shared, State, gone},
     targets::{Targets, truths},
-    time::day_of,
+    time::{DAY_MICROS, HOUR_MICROS, day_of},
     wal::{AppendError, Frame, WalWriter},
 };
 
@@ -249,7 +251,9 @@ impl Writer {
     /// Logs, syncs, applies and answers.
     fn commit(&mut self, steps: Vec<Step>) {
         let first = self.put_records(&steps);
+        let notes = if self.frame.is_empty() { Notes::new() } else { self.put_notes() };
         if let Err(error) = self.log() {
+            self.put_back(notes);
             for step in steps {
                 self.undo(step, &error);
             }
@@ -280,20 +284,24 @@ impl Writer {
         for step in steps {
             let before = self.frame.records().len();
             match step {
-                Step::Predictions(new) if !new.rows.is_empty() => {
+                Step::Predictions(new) if new.hashes.len() as u64 + new.duplicates > 0 => {
                     let (model, version) = &new.key;
+                    // Of a batch without a new row the log needs no columns, nor their names.
+                    let none = PredictionBatch::default();
+                    let rows = if new.rows.is_empty() { &none } else { &new.rows };
                     record::put_predictions(
                         self.frame.records(),
-                        new.producer.as_ref().map(|producer| (producer, new.duplicates)),
+                        new.producer.as_ref(),
                         (model, version),
-                        &new.rows,
+                        (new.arrival(), new.duplicates),
+                        rows,
                     );
                 }
-                Step::Labels(write) if !write.labels.hashes.is_empty() => {
+                Step::Labels(write) if write.labels.hashes.len() as u64 + write.unchanged > 0 => {
                     record::put_labels(
                         self.frame.records(),
-                        write.producer.as_ref().map(|producer| (producer, write.unchanged)),
-                        next,
+                        write.producer.as_ref(),
+                        (next, write.unchanged),
                         &write.model,
                         &write.labels,
                     );
@@ -305,6 +313,49 @@ impl Writer {
             self.shared.note_logged(step.model(), bytes as u64);
         }
         first
+    }
+
+    /// Puts notes into the frame.
+    fn put_notes(&mut self) -> Notes {
+        let mut taken = Notes::new();
+        {
+            let mut notes = self.shared.notes();
+            while taken.len() < limits::NOTES_OF_FRAME_MAX {
+                let Some((key, counters)) = notes.pop_first() else { break };
+                taken.insert(key, counters);
+            }
+        }
+        for (((model, version), hour), counters) in &taken {
+            record::put_notes(self.frame.records(), (model, version), time_of(*hour), counters);
+        }
+        taken
+    }
+
+    /// Notes that the log did not get wait for the next frame. No head was frozen meanwhile, for that
+    /// takes holding this writer still.
+    fn put_back(&self, notes: Notes) {
+        let mut waiting = self.shared.notes();
+        for (key, counters) in notes {
+            waiting.entry(key).or_default().add(&counters);
+        }
+    }
+
+    /// Logs the notes that no batch took along.
+    ///
+    /// # Errors
+    /// `Poisoned`, `Io`, `ResourceExhausted`.
+    pub(crate) fn log_notes(&mut self) -> Result<()> {
+        loop {
+            self.frame.clear();
+            let notes = self.put_notes();
+            if notes.is_empty() {
+                return Ok(());
+            }
+            if let Err(error) = self.log() {
+                self.put_back(notes);
+                return Err(error);
+            }
+        }
     }
 
     fn log(&mut self) -> Result<()> {
@@ -342,7 +393,8 @@ impl Writer {
     }
 
     fn apply_predictions(&mut self, mut new: NewRows) {
-        self.link(&new.key, &new.hashes, std::mem::take(&mut new.rows));
+        let arrived = Some((new.arrival(), new.duplicates));
+        self.link(&new.key, &new.hashes, std::mem::take(&mut new.rows), arrived);
         if let Some(producer) = &new.producer {
             let PredictionReceipt { accepted, duplicates } = new.receipt();
             let key = producer_key(producer, &new.key.0, &new.key.1);
@@ -352,29 +404,50 @@ impl Writer {
         new.answer();
     }
 
-    /// Counts rows and links them into the head. A label that waits goes to the first prediction of
-    /// its id.
-    fn link(&mut self, key: &VersionKey, hashes: &[u64], rows: PredictionBatch) {
+    /// Counts rows and links them into the head, with when they came and how many were left out, if
+    /// that is known. A label that waits goes to the first prediction of its id, which touches no other
+    /// hour.
+    fn link(
+        &mut self,
+        key: &VersionKey,
+        hashes: &[u64],
+        rows: PredictionBatch,
+        arrived: Option<(Arrival, u64)>,
+    ) {
         let Some(binner) = self.binners.get_mut(key) else { return };
+        let mut lateness = Lateness::default();
+        if let Some((arrival, _)) = arrived {
+            lateness.count(arrival.time, rows.times.iter().copied());
+        }
         let prepared = prepare(rows, binner);
+        let hours = prepared.hours();
         let mut state = self.shared.write();
         let State { active, waiting, .. } = &mut *state;
+        if let Some((arrival, duplicates)) =
+            arrived.filter(|(_, duplicates)| hashes.len() as u64 + duplicates > 0)
+        {
+            let counters = active.arrivals_at(key, arrival.time);
+            counters.batches = counters.batches.saturating_add(arrival.batches);
+            counters.duplicates = counters.duplicates.saturating_add(duplicates);
+            counters.lateness.add(&lateness);
+        }
         let Some(head) = active.versions.get_mut(key) else { return };
         let base = head.apply(prepared);
-        if waiting.is_empty(&key.0) {
-            return;
-        }
-        for (row, hash) in (base..).zip(hashes) {
-            for entry in waiting.claim(&key.0, *hash) {
-                head.label(row, &entry);
+        if !waiting.is_empty(&key.0) {
+            for (row, hash) in (base..).zip(hashes) {
+                for entry in waiting.claim(&key.0, *hash) {
+                    head.label(row, &entry);
+                }
             }
         }
+        drop(state);
+        self.shared.touches.note(&key.0, &hours);
     }
 
     fn apply_labels(&self, mut write: LabelsWrite, first: u64) {
         let mut receipt = LabelReceipt { unchanged: write.unchanged, ..LabelReceipt::default() };
         let truths = truths(&write.labels.truths);
-        loop {
+        let hours = loop {
             if let Err(error) = self.find_again(&mut write) {
                 // The log has them, and what it has must not be passed by.
                 self.shared.poison(&error.to_string());
@@ -383,9 +456,13 @@ impl Writer {
             }
             let mut state = self.shared.write();
             if state.epoch == write.targets.epoch {
-                give_labels(&mut state, &write, first, &truths, &mut receipt);
-                break;
+                break give_labels(&mut state, &write, first, &truths, &mut receipt);
             }
+        };
+        self.shared.touches.note(&write.model, &hours);
+        for (segment, targets) in &write.targets.segments {
+            let rows = targets.iter().map(|target| target.row);
+            self.shared.touches.note_labelled(&write.model, segment, rows);
         }
         if let Some(producer) = &write.producer {
             let key = producer_key(producer, &write.model, "");
@@ -429,7 +506,7 @@ impl Writer {
     /// `Io` if segments cannot be searched.
     pub(crate) fn replay(&mut self, record: Record, schema: &Arc<Schema>) -> Result<()> {
         match record {
-            Record::Predictions { producer, left_out, model, version, batch } => {
+            Record::Predictions { producer, left_out, arrival, model, version, batch } => {
                 let key = (model, version);
                 if let Some(producer) = producer {
                     let remembered = producer_key(&producer, &key.0, &key.1);
@@ -445,7 +522,7 @@ impl Writer {
                         index.insert(*hash, day_of(*time), row);
                     }
                 }
-                self.link(&key, &hashes, batch);
+                self.link(&key, &hashes, batch, arrival.map(|arrival| (arrival, left_out)));
             }
             Record::Labels { producer, left_out, first, model, labels } => {
                 let (segments, epoch) = {
@@ -470,102 +547,20 @@ impl Writer {
                 };
                 self.apply_labels(write, first);
             }
+            // They belong to no shard, and were counted by whoever reads the log.
+            Record::Notes { .. } => {}
         }
         Ok(())
     }
 }
 
+/// An instant of an hour.
+fn time_of((day, hour): Hour) -> i64 {
+    day.saturating_mul(DAY_MICROS).saturating_add(i64::from(hour) * HOUR_MICROS)
+}
+
 fn producer_key(producer: &Producer, model: &str, version: &str) -> ProducerKey {
     ProducerKey { model: model.to_owned(), version: version.to_owned(), id: producer.id.clone() }
-}
-
-/// The rows of a model's heads by id, of the active and the frozen one.
-struct HeadRows<'a>(Vec<std::sync::RwLockReadGuard<'a, RowIndex>>);
-
-impl<'a> HeadRows<'a> {
-    fn of(state: &'a State, model: &str) -> Self {
-        let versions = state.heads().flat_map(|head| &head.versions);
-        let mine = versions.filter(|(key, _)| key.0 == model);
-        Self(mine.map(|(_, head)| read_index(&head.index)).collect())
-    }
-
-    fn have(&self, hash: u64) -> bool {
-        self.0.iter().any(|index| index.rows(hash).next().is_some())
-    }
-}
-
-/// Gives labels to their predictions, in whichever versions have them; others wait.
-fn give_labels(
-    state: &mut State,
-    write: &LabelsWrite,
-    first: u64,
-    truths: &[Truth],
-    receipt: &mut LabelReceipt,
-) {
-    let stored = write.targets.stored(truths.len());
-    let labels = &write.labels;
-    let entries = labels.hashes.iter().zip(&labels.times).zip(truths).zip(&stored);
-    for (seq, (((hash, time), truth), stored)) in (first..).zip(entries) {
-        let entry = LabelEntry {
-            seq,
-            hash: *hash,
-            time: *time,
-            arrived: labels.arrived,
-            truth: truth.clone(),
-        };
-        match label_heads(state, &write.model, &entry) {
-            Some(Applied::Known) if !stored => receipt.unchanged += 1,
-            found if *stored || found.is_some() => receipt.matched += 1,
-            _ => {
-                receipt.waiting += 1;
-                state.waiting.add(&write.model, &entry);
-            }
-        }
-    }
-    write.targets.apply(first, &labels.times, truths);
-    if !labels.hashes.is_empty() {
-        *state.label_batches.entry(write.model.clone()).or_default() += 1;
-    }
-    state.active.labels += labels.hashes.len();
-}
-
-/// Gives a label to its predictions in the heads.
-fn label_heads(state: &mut State, model: &str, entry: &LabelEntry) -> Option<Applied> {
-    let mut found = None;
-    let mine = (model.to_owned(), String::new());
-    let of_model = |key: &VersionKey| key.0 == model;
-    for (_, head) in
-        state.active.versions.range_mut(mine.clone()..).take_while(|(k, _)| of_model(k))
-    {
-        found = label_rows(head, entry).or(found);
-    }
-    let Some(frozen) = &mut state.frozen else { return found };
-    for (key, head) in frozen.versions.range_mut(mine..).take_while(|(k, _)| of_model(k)) {
-        if let Some(applied) = label_rows(head, entry) {
-            found = Some(applied);
-            frozen.late.push(LateLabel { key: key.clone(), entry: entry.clone() });
-        }
-    }
-    found
-}
-
-/// Gives rows of a head a label. Returns what became of it, a change before what was known.
-fn label_rows(head: &mut VersionHead, entry: &LabelEntry) -> Option<Applied> {
-    let rows: Vec<u32> = read_index(&head.index).rows(entry.hash).collect();
-    let mut found = None;
-    for row in rows {
-        let applied = head.label(row, entry);
-        found = if found == Some(Applied::Known) || found.is_none() { applied } else { found };
-    }
-    found
-}
-
-fn read_index(index: &std::sync::RwLock<RowIndex>) -> std::sync::RwLockReadGuard<'_, RowIndex> {
-    index.read().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn write_index(index: &std::sync::RwLock<RowIndex>) -> std::sync::RwLockWriteGuard<'_, RowIndex> {
-    index.write().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn keep_rows(write: &mut PredictionsWrite, rows: &[u32]) {

@@ -16,8 +16,8 @@ use std::{
 
 use driftline_storage::{
     Binning, Column, ColumnBins, DAY_MICROS, Db, Declaration, Drive, Field, Ids, Kind, LabelBatch,
-    MINUTE_MICROS, NewReference, Options, OsVfs, PredictionBatch, ReferenceRows, ReferenceSource,
-    Schema, Tally, Task,
+    LedgerChange, MINUTE_MICROS, NewReference, Options, OsVfs, PredictionBatch, ReferenceRows,
+    ReferenceSource, Schema, Tally, Task,
     fuzzing::{DECODERS, seeds},
 };
 use rand::SeedableRng as _;
@@ -208,6 +208,15 @@ fn lives(dir: &Path, look: &mut dyn FnMut(&Path)) {
         look(dir);
     }
     db.delete_predictions("m", &ids(3, 4)).unwrap();
+    let record =
+        |table: &str, key: &[u8], value: &[u8]| (table.to_owned(), key.into(), value.into());
+    let put = vec![
+        record("states", b"rule\0x", br#"{"state":"firing","since":1767225600000000,"value":0.3}"#),
+        record("outbox", &7_u64.to_be_bytes(), br#"{"channel":"ops","tries":[1,2,null]}"#),
+        record("outbox", b"", b""),
+        record("bytes", &[0, 0xff], &[1, 2, 3]),
+    ];
+    db.ledger().commit(&LedgerChange { put, remove: Vec::new() }).unwrap();
     look(dir);
     db.compact(&mut || ()).unwrap();
     look(dir);

@@ -9,7 +9,18 @@ use crate::program::program;
 /// Runs a benchmark and gives its lines. The eleventh number is a count, whose values lie on edges.
 fn bench(kind: &str, directory: &Path) -> Vec<Value> {
     let output = program()
-        .args(["bench", kind, "--rows", "8192", "--days", "1", "--features", "11"])
+        .args([
+            "bench",
+            kind,
+            "--rows",
+            "8192",
+            "--days",
+            "1",
+            "--features",
+            "11",
+            "--rules",
+            "100",
+        ])
         .args(["--format", "json", "--data-dir"])
         .arg(directory)
         .output()
@@ -57,4 +68,18 @@ fn a_directory_that_no_benchmark_made_is_left_alone() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("no benchmark made it"), "{text}");
     assert_eq!(std::fs::read(dir.path().join("catalog.redb")).unwrap(), b"mine");
+}
+
+#[test]
+fn alerts_of_a_benchmark_are_the_same_each_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = bench("alerts", dir.path());
+    let found = names(&lines);
+    for name in ["alerts_parse", "alerts_apply", "alerts_round", "alerts_back_test"] {
+        assert!(found.contains(name), "{name} in {found:?}");
+    }
+    let last = lines.iter().find(|line| line["what"] == "alerts_back_test").unwrap();
+    let note = last["note"].as_str().unwrap();
+    assert!(note.starts_with("30 rules: "), "{note}");
+    assert!(!dir.path().join("scratch").exists(), "nothing is left over");
 }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Bytes of all log files.
-fn log_bytes(dir: &Path) -> u64 {
+pub fn log_bytes(dir: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(dir.join("wal")) else { return 0 };
     entries.filter_map(|entry| entry.ok()?.metadata().ok()).map(|meta| meta.len()).sum()
 }

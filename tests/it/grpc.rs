@@ -42,7 +42,8 @@ impl Running {
     fn start_in(directory: tempfile::TempDir) -> Self {
         let monitor = Arc::new(Monitor::open(directory.path()).expect("opens"));
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let options = ServerOptions { grpc_addr: free, http_addr: Some(free) };
+        let gauge_window = Some(driftline::server::GAUGE_WINDOW);
+        let options = ServerOptions { grpc_addr: free, http_addr: Some(free), gauge_window };
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -559,7 +560,12 @@ fn health_is_serving_for_the_server_and_each_service() {
     let channel = server.channel();
     server.runtime.block_on(async move {
         let mut health = HealthClient::new(channel);
-        for name in ["", "driftline.v1.IngestService", "driftline.v1.AdminService"] {
+        for name in [
+            "",
+            "driftline.v1.IngestService",
+            "driftline.v1.AdminService",
+            "driftline.v1.AlertService",
+        ] {
             let request = HealthCheckRequest { service: name.to_owned() };
             let status = health.check(request).await.expect("is known").into_inner().status();
             assert_eq!(status.as_str_name(), "SERVING", "{name}");

@@ -3,9 +3,13 @@
 //! Tests that need the shared data sets say that they were skipped where those are not there.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod alerts;
+mod alerts_killed;
+mod arrivals;
 mod bad_days;
 mod bench;
 mod bins;
+mod channels;
 mod cli;
 mod compare;
 mod compat;
@@ -21,11 +25,13 @@ mod grpc;
 mod maintenance;
 mod operations;
 mod program;
+mod prometheus;
 mod quality;
 mod slices;
 mod tags;
 mod shifts;
 mod series;
+mod rule_examples;
 mod rules;
 mod shadow;
 mod tidy;

@@ -64,33 +64,44 @@ pub fn run_err(target: &Target, args: &[&str]) -> (i32, String) {
 pub struct Server {
     child: Child,
     pub grpc: String,
+    pub http: String,
 }
 
 impl Server {
     /// Starts a server and waits until it tells its address.
     pub fn start(data_dir: &Path) -> Self {
+        Self::start_with(data_dir, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(data_dir: &Path, more: &[&str]) -> Self {
         let mut child = program()
             .args(["serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0"])
+            .args(more)
             .arg("--data-dir")
             .arg(data_dir)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut grpc = None;
-        for line in lines {
+        // gRPC first, then HTTP.
+        let mut urls = lines.filter_map(|line| {
             let line = line.unwrap();
-            let url = line.split_whitespace().find(|word| word.starts_with("http://"));
-            if let Some(url) = url.filter(|_| line.starts_with("gRPC")) {
-                grpc = Some(url.to_owned());
-                break;
-            }
-        }
-        Self { child, grpc: grpc.unwrap() }
+            line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned)
+        });
+        let (grpc, http) = (urls.next().unwrap(), urls.next().unwrap());
+        Self { child, grpc, http }
     }
 
     pub fn target(&self) -> Target {
         Target::Server(self.grpc.clone())
+    }
+
+    /// Ends the process with SIGTERM, which it obeys.
+    pub fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
     }
 
     /// Ends the process with SIGKILL.

@@ -44,6 +44,8 @@ fn rules_on_the_month_of_the_demo() {
     mistakes_are_told_all_at_once_with_what_would_work(&demo);
     tuning_finds_a_threshold_between_noise_and_drift(&demo);
     a_server_answers_as_the_directory_does(&demo);
+    the_rules_of_the_playbook_fire_and_are_resolved(&demo);
+    the_recipe_of_retraining_counts_from_the_last_training(&demo);
 }
 
 /// The time that follows words: 20 characters of RFC 3339.
@@ -250,17 +252,23 @@ slice = "device"
     let output = try_run(&demo.target, &["rules", "check", right]);
     let told = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    for want in ["did you mean \"amount\"?", "did you mean \"fraud-demo\"?", "2 mistakes"] {
+    for want in [
+        "right.toml:6: rule \"one\": feature",
+        "did you mean \"amount\"?",
+        "did you mean \"fraud-demo\"?",
+        "2 mistakes",
+    ] {
         assert!(told.contains(want), "{want}: {told}");
     }
     run(&demo.target, &["rules", "check", right, "--offline"]);
     let differences = run_json(&demo.target, &["rules", "diff", &example(), right]);
-    assert_eq!(differences["differences"].as_array().unwrap().len(), 1 + 7 + 2);
+    assert_eq!(differences["differences"].as_array().unwrap().len(), 2 + 7 + 2);
     let report = run_json(&demo.target, &["rules", "check", &example()]);
     assert_eq!((&report["valid"], &report["rules"]), (&Value::Bool(true), &Value::from(7)));
     let (code, error) = run_err(&demo.target, &test_args(right, demo));
-    assert!(code == 2 && error.contains("error: rule \"one\": feature"), "{code}: {error}");
-    assert!(error.contains("\n  rule \"two\": model"), "{error}");
+    let first = format!("error: {right}:6: rule \"one\": feature");
+    assert!(code == 2 && error.contains(&first), "{code}: {error}");
+    assert!(error.contains(&format!("\n  {right}:11: rule \"two\": model")), "{error}");
     let args = ["rules", "test", "nowhere.toml", "--from", "-1d", "--to", "now"];
     let (code, error) = run_err(&demo.target, &args);
     assert!(code == 1 && error.contains("nowhere.toml"), "{code}: {error}");
@@ -288,4 +296,52 @@ fn tuning_finds_a_threshold_between_noise_and_drift(demo: &Demo) {
     assert!(rule("retrain")["undefined"].as_str().unwrap().contains("composite"));
     let text = run(&demo.target, &args);
     assert!(text.contains("not quiet from") && text.contains("proposed"), "{text}");
+}
+
+fn the_rules_of_the_playbook_fire_and_are_resolved(demo: &Demo) {
+    let playbook = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/playbook.rules.toml");
+    let report = run_json(&demo.target, &test_args(playbook, demo));
+    for rule in ["drift-share", "p99-latency", "accuracy", "error-rate"] {
+        let fired = events(&report, rule, "firing");
+        let resolved = events(&report, rule, "resolved");
+        assert_eq!((fired.len(), resolved.len()), (1, 1), "{rule}: {fired:?} {resolved:?}");
+        assert!(fired[0].0 > demo.drift && fired[0].2 && resolved[0].2, "{rule}: {fired:?}");
+    }
+}
+
+fn the_recipe_of_retraining_counts_from_the_last_training(demo: &Demo) {
+    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/retraining.example.toml");
+    let start: jiff::Timestamp = demo.start.parse().unwrap();
+    let day = |day: i64| (start + jiff::SignedDuration::from_hours(24 * day)).to_string();
+    let pin = |from: i64, to: i64| {
+        let (from, to) = (day(from), day(to));
+        let args = ["reference", "pin", "--model", "fraud-demo", "--name", "trained"];
+        run(&demo.target, &[&args[..], &["--from", &from, "--to", &to]].concat());
+        run_json(&demo.target, &test_args(recipe, demo))
+    };
+    let at = |report: &Value, rule: &str, state: &str| -> Vec<String> {
+        events(report, rule, state).into_iter().map(|(at, ..)| at).collect()
+    };
+    let report = pin(0, 7);
+    // The age passes three weeks with the first day after them; labels come some six thousand a day.
+    assert_eq!(at(&report, "too-old", "firing"), [day(29)]);
+    let labels = at(&report, "enough-labels", "firing");
+    assert!(labels.len() == 1 && labels[0] > day(20), "{labels:?}");
+    let moved = at(&report, "moved", "firing");
+    assert_eq!(moved, [day(23)], "three days of drift");
+    // Any of them triggers the training, and only once.
+    let any = at(&report, "train-anew", "firing");
+    assert_eq!(any.first(), at(&report, "too-wrong", "firing").first());
+    assert_eq!(any.len(), 1, "{any:?}");
+    let both = at(&report, "train-now", "firing");
+    assert_eq!(both.iter().max(), labels.iter().max());
+    // A training on what came until day 26 sets all of them back.
+    let report = pin(20, 26);
+    for rule in ["too-old", "enough-labels", "train-now"] {
+        assert!(at(&report, rule, "firing").is_empty(), "{rule}");
+    }
+    let rules = report["rules"].as_array().unwrap();
+    let age = rules.iter().find(|rule| rule["name"] == "too-old").unwrap();
+    let reason = age["summary"]["reason"].as_str().unwrap();
+    assert!(reason.contains("ends before the last training"), "{reason}");
 }

@@ -1,6 +1,6 @@
 //! Claims about back-tests, over a history that is a function of time.
 
-use std::{cell::RefCell, sync::Arc};
+use std::sync::{Arc, atomic::AtomicU64};
 
 use driftline_query::{
     DriftReport, DriftRequest, DriftResult, DriftWindow, MetricResult, OperationsReport,
@@ -13,7 +13,7 @@ use driftline_storage::{
 
 use super::*;
 use crate::gather::baseline;
-use crate::{check::KnownReference, rule_set::Syntax};
+use crate::{models::KnownReference, rule_set::Syntax};
 
 const HOUR: i64 = HOUR_MICROS;
 const DAY: i64 = DAY_MICROS;
@@ -22,7 +22,7 @@ const DAY: i64 = DAY_MICROS;
 /// lies there, of `a` in full and of `b` halved; accuracy falls from 0.9 to 0.7 as much.
 #[derive(Default)]
 struct World {
-    queries: RefCell<u64>,
+    queries: AtomicU64,
     /// Windows that an answer may have.
     most: Option<usize>,
 }
@@ -35,7 +35,7 @@ fn bad(start: i64, end: i64) -> f64 {
 
 impl World {
     fn ranges(&self, scope: &driftline_query::Scope) -> Result<Vec<TimeRange>> {
-        *self.queries.borrow_mut() += 1;
+        self.queries.fetch_add(1, Ordering::Relaxed);
         let ranges = windows(scope.from, scope.to, scope.step)?;
         if self.most.is_some_and(|most| ranges.len() > most) {
             return Err(Error::new(ErrorKind::ResourceExhausted, "too much"));
@@ -142,6 +142,7 @@ impl Models for World {
         Ok(vec![KnownReference {
             name: "default".into(),
             version: None,
+            created: 0,
             source: ReferenceSource::Window { start: 0, end: 5 * DAY },
             is_default: true,
         }])
@@ -224,7 +225,7 @@ fn rules_share_queries_and_composites_and_silences_follow() {
     assert_eq!(notes(&result.rules[2]), ["264 firing -!", "384 resolved -!"]);
     assert_eq!(notes(&result.rules[3]), ["264 pending -", "288 firing -!", "384 resolved -!"]);
     // Drift, performance, and the performance of the reference.
-    assert_eq!((result.cost.queries, *world.queries.borrow()), (3, 3));
+    assert_eq!((result.cost.queries, world.queries.into_inner()), (3, 3));
 }
 
 #[test]
@@ -266,4 +267,39 @@ fn a_back_test_says_why_it_could_not_judge() {
         let error = back_test(&RuleSet::default(), from, to, &World::default(), &World::default());
         assert!(error.is_err(), "{from} {to}");
     }
+}
+
+#[test]
+fn what_came_since_the_training_grows_from_window_to_window() {
+    // The reference was pinned from the first five days; a query has 1,000 predictions and 900 labels
+    // in each of its windows.
+    let rules = set(&[
+        ("labels", "metric = \"new_labels\"\nevery = \"1d\"\nwhen = \">= 4500\""),
+        ("predictions", "metric = \"new_predictions\"\nevery = \"1d\"\nwhen = \"> 9000\""),
+        ("age", "metric = \"reference_age\"\nwhen = \"> 10\""),
+        ("due", "any_of = [\"labels\", \"age\"]"),
+    ]);
+    let world = World::default();
+    let result = run(&world, &rules);
+    let fired = |rule: usize| notes(&result.rules[rule]);
+    // Nothing came up to the end of the fifth day; from there on the fifth window has five thousand.
+    assert_eq!(fired(0), ["240 firing -!"]);
+    assert_eq!(fired(1), ["360 firing -!"]);
+    assert_eq!(fired(2), ["384 firing -!"]);
+    assert_eq!(fired(3), ["240 firing -!"]);
+    let values: Vec<Option<f64>> = result.rules[0].events.iter().map(|event| event.value).collect();
+    assert_eq!(values, [Some(4_500.0)]);
+    let labels = &result.rules[0].summary;
+    assert_eq!((labels.judged, labels.undecided), (30, 4));
+    assert!(labels.reason.as_deref().is_some_and(|reason| reason.contains("last training")));
+}
+
+#[test]
+fn what_came_since_the_training_is_the_same_asked_in_halves() {
+    let rules = set(&[("labels", "metric = \"new_labels\"\nwhen = \">= 1\"")]);
+    let events = |most| {
+        let world = World { most, ..World::default() };
+        run(&world, &rules).rules[0].events.clone()
+    };
+    assert_eq!(events(None), events(Some(25)));
 }

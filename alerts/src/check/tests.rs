@@ -47,6 +47,7 @@ impl Models for Shop {
         let known = KnownReference {
             name: "default".into(),
             version: None,
+            created: 0,
             source: self.source.clone(),
             is_default: true,
         };

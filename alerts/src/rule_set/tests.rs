@@ -99,6 +99,20 @@ history = 48
 no_data = "ignore"
 
 [[rule]]
+name = "fresh"
+model = "fraud"
+metric = "new_labels"
+reference = "training"
+every = "6h"
+when = ">= 50000"
+
+[[rule]]
+name = "old"
+model = "fraud"
+metric = "reference_age"
+when = "> 30"
+
+[[rule]]
 name = "all"
 all_of = ["worst", "right"]
 for = "1h"
@@ -252,6 +266,10 @@ fn keys_that_do_not_fit_each_other_are_told() {
     let worst =
         "metric = \"mean\"\nwhen = \"> reference * 2\"\nwindow = \"1d\"\nalert_on = \"worst\"";
     wrong(worst, &["a limit that is a number"]);
+    let window = "metric = \"new_labels\"\nwhen = \"> 100\"\nwindow = \"1d\"";
+    wrong(window, &["begins at the last training; write every = \"1d\""]);
+    wrong("metric = \"reference_age\"\nwhen = \"> 30d\"", &["its unit is days"]);
+    wrong("metric = \"new_labels\"\nwhen = \"> reference\"", &["from training to training"]);
     let short = "metric = \"mean\"\nwhen = \"> history + 3 sd\"\nwindow = \"1d\"\nhistory = 3";
     wrong(short, &["from 8 to 1000"]);
 }

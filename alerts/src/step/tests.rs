@@ -337,7 +337,77 @@ fn courses() -> impl Strategy<Value = Vec<Came>> {
         })
 }
 
+/// Its horizon holds more windows than an alert can fire in.
+#[test]
+fn an_alert_that_flaps_tells_each_firing_once() {
+    let keys = "metric = \"psi\"\nwindow = \"1h\"\nwhen = \"> 0.5\"\nhorizon = \"1000h\"";
+    let rule = rule(keys);
+    let (mut state, mut fired) = (State::default(), Vec::new());
+    let mut take = |hour: i64, came: i64| {
+        let value = if hour % 2 == 0 { 1.0 } else { 0.0 };
+        let (next, events) = step(&rule, None, &state, &seen(hour, Some(value)), came * HOUR);
+        let told = events.into_iter().filter(|event| event.state == AlertState::Firing);
+        fired.extend(told.map(|event| event.window_end / HOUR));
+        state = next;
+    };
+    (1..=600).for_each(|hour| take(hour, hour));
+    // A window that is judged again and says what it said changes nothing.
+    take(301, 601);
+    assert_eq!(fired, (1..=300).map(|half| half * 2).collect::<Vec<i64>>());
+}
+
 proptest! {
+    /// Whatever silences it and whoever takes note of it: the state is the same, and all that is hidden is
+    /// the sending.
+    #[test]
+    fn silences_and_acknowledgements_change_no_state(
+        rule in rules(), course in courses(), held in prop::collection::vec(0..4_u8, 80),
+    ) {
+        let (mut with, mut without) = (State::default(), State::default());
+        let free = Rule { cooldown: 0, ..rule.clone() };
+        for ((now, came), held) in (1..).zip(course).zip(held) {
+            let seen = observation(came);
+            let silenced_by = (held == 1).then_some(7);
+            let acknowledged = held == 2;
+            let quiet = Observation { silenced_by, acknowledged, ..seen.clone() };
+            let open = with.dedup_key(&rule.name, None);
+            let (one, told) = step(&rule, None, &with, &quiet, now * HOUR);
+            let (other, _) = step(&free, None, &without, &seen, now * HOUR);
+            prop_assert_eq!((one.state(), one.since()), (other.state(), other.since()));
+            prop_assert_eq!(&one.recent, &other.recent);
+            let sent = told.iter().filter(|event| event.state == AlertState::Firing && event.notified);
+            for event in sent {
+                prop_assert!(silenced_by.is_none());
+                // One that somebody took note of is not the one that was open.
+                prop_assert!(!acknowledged || Some(&event.dedup_key) != open.as_ref());
+            }
+            (with, without) = (one, other);
+        }
+    }
+
+    #[test]
+    fn going_on_says_what_all_windows_say(
+        rule in rules(), course in courses(), jumps in prop::collection::vec(-50..50_i64, 80),
+    ) {
+        let mut state = State::default();
+        let timing = Timing::of(&rule);
+        for ((place, came), jump) in (1..).zip(course).zip(jumps) {
+            let ahead = if jump > 40 { jump } else { 0 };
+            let seen = observation((came.0 + ahead, came.1, came.2, 0));
+            state = step(&rule, None, &state, &seen, (place + ahead) * HOUR).0;
+            let mut whole = state.clone();
+            for firing in derive(&mut whole, &timing) {
+                let end = firing.resolved.unwrap_or(i64::MAX);
+                let meets = |told: &Told| {
+                    let meets = told.fired < end && firing.fired < told.resolved.unwrap_or(i64::MAX);
+                    meets || told.fired == firing.fired
+                };
+                prop_assert!(state.told.iter().any(meets), "{firing:?} of {state:?}");
+            }
+            prop_assert_eq!(state.phase, whole.phase);
+        }
+    }
+
     #[test]
     fn a_restart_at_any_point_changes_nothing(rule in rules(), course in courses()) {
         let (mut kept, mut read) = (State::default(), State::default());

@@ -2,9 +2,10 @@
 //!
 //! Counts come from partials, or from rows where those cannot answer; smallest, largest, mean and
 //! deviation from the sums that are kept by hour, see [`spread`]; how many different values there are
-//! from rows if asked for, see [`cardinality`]. Duplicates are refused when they
-//! arrive and nothing is kept of when a row arrived, so neither is answered here.
+//! from rows if asked for, see [`cardinality`]. What arrived is answered by itself, for its windows are
+//! of arrival time, see [`arrivals`].
 
+mod arrivals;
 mod cardinality;
 mod profile;
 mod report;
@@ -27,6 +28,10 @@ use crate::{
     window::windows,
 };
 
+pub use arrivals::{
+    ArrivalsReport, ArrivalsRequest, ArrivalsWindow, IgnoredColumn, LatenessReport, RefusedRows,
+    arrivals,
+};
 pub use report::{
     ColumnChange, ColumnProfile, ColumnQuality, QualityReport, QualityRequest, QualityWindow,
     SchemaChange, UnseenName,
@@ -104,7 +109,10 @@ fn of_rows(
     };
     let mut gathered = tallies(snapshot, windows, &selection)?;
     let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
-    let (spreads, sums) = spread::spreads(snapshot, windows, &names, &gathered.left_out);
+    // Of no window spreads are read, and those of all are empty.
+    let spread = if request.counts_only { &[] } else { windows };
+    let (mut spreads, sums) = spread::spreads(snapshot, spread, &names, &gathered.left_out);
+    spreads.resize(windows.len(), vec![Spread::default(); names.len()]);
     let mut reads = Reads { sums, ..gathered.reads.clone() };
     let mut cardinalities = Cardinalities::default();
     if request.exact {

@@ -23,6 +23,9 @@ pub struct QualityRequest {
     pub explain: bool,
     /// Whether rows are read for what counts do not tell: how many different values there are.
     pub exact: bool,
+    /// Whether counts are wanted alone, and neither mean, deviation, smallest nor largest value, which
+    /// are read apart.
+    pub counts_only: bool,
 }
 
 /// How a column of a version differs from that of the reference.

@@ -10,7 +10,7 @@ mod report;
 
 use std::borrow::Cow;
 
-use driftline_storage::{Db, Error, Result, Snapshot, TimeRange, latency_edges};
+use driftline_storage::{Db, Error, HOUR_MICROS, Result, Snapshot, TimeRange, latency_edges};
 
 use crate::{
     data_quality::{
@@ -159,9 +159,21 @@ impl Latencies {
             return Ok(Self::Rows(exact, sorted));
         }
         let latency = latency_field();
-        let (kept, _) = spreads(snapshot, windows, &[&latency.name], &counted.left_out);
-        let first = |columns: Vec<Spread>| columns.into_iter().next().unwrap_or_default();
-        Ok(Self::Sums(kept.into_iter().map(first).collect()))
+        let whole: Vec<(usize, TimeRange)> = windows
+            .iter()
+            .copied()
+            .enumerate()
+            .filter(|(_, window)| !cuts_hour(snapshot, *window))
+            .collect();
+        let asked: Vec<TimeRange> = whole.iter().map(|(_, window)| *window).collect();
+        let (kept, _) = spreads(snapshot, &asked, &[&latency.name], &counted.left_out);
+        let mut sums = vec![Spread::default(); windows.len()];
+        for ((place, _), columns) in whole.iter().zip(kept) {
+            if let (Some(sum), Some(first)) = (sums.get_mut(*place), columns.into_iter().next()) {
+                *sum = first;
+            }
+        }
+        Ok(Self::Sums(sums))
     }
 
     fn rows_scanned(&self) -> u64 {
@@ -207,6 +219,15 @@ impl Latencies {
                 .collect(),
         }
     }
+}
+
+/// Whether a window begins or ends inside an hour of a part, whose sums then are of no use.
+fn cuts_hour(snapshot: &Snapshot, window: TimeRange) -> bool {
+    let cuts = |time: i64| {
+        let inside = |range: TimeRange| range.start < time && time < range.end;
+        time.rem_euclid(HOUR_MICROS) != 0 && snapshot.parts.iter().any(|part| inside(part.range()))
+    };
+    cuts(window.start) || cuts(window.end)
 }
 
 /// The figures of the latencies of a window.

@@ -28,7 +28,7 @@ use crate::{
     peer::Peer,
     reads::RowsFor,
     reference::finite_sorted,
-    report::{DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow, Verdict},
+    report::{DriftReport, DriftRequest, DriftResult, DriftShare, DriftWindow, Scope, Verdict},
     stats::{Measured, PSI_EPSILON, Undefined},
     verdict::share_of,
 };
@@ -234,7 +234,7 @@ pub(crate) fn drift(
             missing: missing_in(&missing, *window),
         };
     Ok(DriftReport {
-        scope: request.scope.clone(),
+        scope: Scope::default(),
         reference: reference.record.name.clone(),
         rows_scanned: reads.rows,
         reads: request.explain.then_some(reads),
@@ -315,7 +315,7 @@ impl Question<'_> {
             (Some(reason), Some(known)) => Some(known.undefined(reason.clone())),
             (_, explanation) => explanation,
         };
-        DriftResult { explanation, ..result }
+        DriftResult { explanation: explanation.map(Box::new), ..result }
     }
 
     fn seeds(&self, method: Option<Method>) -> seeds::Asked<'_> {

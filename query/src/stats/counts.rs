@@ -2,7 +2,7 @@
 //!
 //! Kept in one place so that PSI and KS refuse the same inputs for the same reasons.
 
-use super::undefined::{Measured, Undefined};
+use crate::stats::undefined::{Measured, Undefined};
 
 /// The totals (N, M) of a reference and a current histogram with the same bins.
 ///

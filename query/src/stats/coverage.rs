@@ -4,13 +4,13 @@
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::lift::{lift_of_means, lift_of_proportions};
-use super::proportion::{Interval, Proportion};
-use super::sample_ratio::sample_ratio;
-use super::scored::ScoredRows;
-use super::two_proportions::{newcombe_interval, two_proportion_z};
-use super::undefined::Measured;
-use super::welch::{Moments, welch, welch_interval};
+use crate::stats::proportion::{Interval, Proportion};
+use crate::stats::scores::scored::ScoredRows;
+use crate::stats::sides::lift::{lift_of_means, lift_of_proportions};
+use crate::stats::sides::sample_ratio::sample_ratio;
+use crate::stats::sides::two_proportions::{newcombe_interval, two_proportion_z};
+use crate::stats::sides::welch::{Moments, welch, welch_interval};
+use crate::stats::undefined::Measured;
 
 const RUNS: usize = 2000;
 

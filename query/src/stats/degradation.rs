@@ -1,7 +1,7 @@
 //! How much worse a metric got than it was, whichever way it points.
 
-use super::numbers::finite;
-use super::undefined::{Measured, Undefined};
+use crate::stats::numbers::finite;
+use crate::stats::undefined::{Measured, Undefined};
 
 /// Which way a metric points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

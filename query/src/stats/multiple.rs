@@ -2,7 +2,7 @@
 //!
 //! Twenty-five features tested every hour at 5 % raise nine hundred false alarms a month.
 
-use super::undefined::{Measured, Undefined};
+use crate::stats::undefined::{Measured, Undefined};
 
 /// Bonferroni's adjusted p-values: `min(1, k p)` for k tests.
 ///

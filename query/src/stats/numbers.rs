@@ -2,7 +2,7 @@
 
 use statrs::function::erf::{erfc, erfc_inv};
 
-use super::undefined::{Measured, Undefined};
+use crate::stats::undefined::{Measured, Undefined};
 
 /// The number itself, or [`Undefined::NotFinite`] for NaN and the infinities.
 pub(super) fn finite(value: f64) -> Measured<f64> {

@@ -1,7 +1,7 @@
 //! A share of counted rows, and how sure one can be of it.
 
-use super::numbers::normal_reach;
-use super::undefined::{Measured, Undefined};
+use crate::stats::numbers::normal_reach;
+use crate::stats::undefined::{Measured, Undefined};
 
 /// Two ends between which a value lies, with the confidence that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]

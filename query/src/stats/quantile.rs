@@ -3,7 +3,7 @@
 //! An edge that differs in its last bit moves every row that lies on it to another bin, so the
 //! arithmetic below copies the order of numpy's operations, not only its formula.
 
-use super::undefined::{Measured, Undefined};
+use crate::stats::undefined::{Measured, Undefined};
 
 /// The quantile of a sorted sample, bit for bit `numpy.quantile(x, q, method='linear')`.
 ///

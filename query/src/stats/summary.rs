@@ -1,6 +1,6 @@
 //! Figures of the values of a metric series in one window.
 
-use super::{
+use crate::stats::{
     numbers::finite,
     quantile::quantile,
     sum::sum,

@@ -7,7 +7,7 @@ use std::f64::consts::{FRAC_PI_2, PI};
 
 use statrs::function::gamma::checked_gamma_ur;
 
-use super::undefined::{Measured, Undefined};
+use crate::stats::undefined::{Measured, Undefined};
 
 /// Nodes of the quadrature over one interval of [`omega_tail`]: 1e-14 is reached with twenty.
 const NODES: u32 = 32;

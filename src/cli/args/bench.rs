@@ -17,6 +17,10 @@ pub enum BenchKind {
     Recovery,
     /// Many model versions with a row a second each
     Fleet,
+    /// Slices, groups, fairness, operations and scores of a model of two classes
+    Slices,
+    /// Evaluating many rules once, and rules over a month
+    Alerts,
     /// Nothing: makes the data of the others in --data-dir
     Data,
 }
@@ -30,6 +34,8 @@ impl BenchKind {
             Self::Labels => "labels",
             Self::Recovery => "recovery",
             Self::Fleet => "fleet",
+            Self::Slices => "slices",
+            Self::Alerts => "alerts",
             Self::Data => "data",
         }
     }
@@ -55,6 +61,9 @@ pub struct BenchArgs {
     /// Seed of the data
     #[arg(long, value_name = "N", default_value_t = 7)]
     pub seed: u64,
+    /// Two classes instead of three, and slices by c1 declared, as for `bench slices`
+    #[arg(long)]
+    pub binary: bool,
     /// Model versions of a fleet
     #[arg(long, value_name = "N", default_value_t = 1_000,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -67,6 +76,10 @@ pub struct BenchArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=60))]
     pub every: u32,
+    /// Rules of alerts that are evaluated, 50 of each model
+    #[arg(long, value_name = "N", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rules: u32,
 }
 
 impl BenchArgs {
@@ -78,7 +91,8 @@ impl BenchArgs {
     /// The data of the benchmarks of one model.
     pub fn shape(&self) -> Shape {
         let features = self.features.unwrap_or(20);
-        Shape { rows: self.rows, features, days: self.days, seed: self.seed }
+        let binary = self.binary || self.kind == Some(BenchKind::Slices);
+        Shape { rows: self.rows, features, days: self.days, seed: self.seed, binary }
     }
 }
 

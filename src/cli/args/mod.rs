@@ -1,7 +1,9 @@
 //! What a user may type. Parsing checks form and range, so that wrong usage ends with exit code 2
 //! before anything is opened; what names mean is known only to the database.
 
+mod alerts;
 mod bench;
+mod channels;
 mod curves;
 mod compare;
 mod data;
@@ -13,11 +15,18 @@ mod operations;
 mod series;
 mod rules;
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
+use driftline_alerts::parse_duration;
+use driftline_storage::MINUTE_MICROS;
 
+pub use alerts::{
+    AckArgs, AlertArgs, AlertFilterArgs, AlertHistoryArgs, AlertName, AlertsCommand, LettersArgs,
+    NoticesArgs, SilenceArgs,
+};
 pub use bench::{BenchArgs, BenchKind};
+pub use channels::TestChannelArgs;
 pub use data::{ImportArgs, ImportCommand, LabelImportArgs, PinArgs, ReferenceCommand, SetArgs};
 pub use maintenance::{DeleteArgs, InspectArgs, PredictionsCommand, RetentionArgs};
 pub use models::{CreateArgs, ModelsCommand, SlicesCommand, TagsCommand};
@@ -25,7 +34,7 @@ pub use operations::OperationsArgs;
 pub use query::{
     DistributionArgs, DriftArgs, PerformanceArgs, QualityArgs, QueryCommand, ScopeArgs,
 };
-pub use rules::{CheckArgs, DiffArgs, HistoryArgs, RulesCommand, TestArgs, TuneArgs};
+pub use rules::{ApplyArgs, CheckArgs, DiffArgs, HistoryArgs, RulesCommand, TestArgs, TuneArgs};
 pub use series::{Over, SeriesImportArgs, SeriesQueryArgs};
 
 use super::render::Format;
@@ -69,7 +78,25 @@ pub struct GlobalArgs {
     pub data_dir: Option<PathBuf>,
     /// How to print the answer
     #[arg(long, value_enum, default_value_t, global = true)]
-    pub format: Format,
+    pub format: FormatArg,
+}
+
+/// What `--format` may say: the form of an answer, or of a file where a file is the answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum FormatArg {
+    /// Tables and charts for people; may change between releases
+    #[default]
+    Table,
+    /// One JSON object on one line
+    Json,
+    /// CSV of RFC 4180 with a header
+    Csv,
+    /// Of `rules export`
+    #[value(hide = true)]
+    Toml,
+    /// Of `rules export`
+    #[value(hide = true)]
+    Yaml,
 }
 
 /// Where a command's database is.
@@ -82,6 +109,16 @@ pub enum Target {
 }
 
 impl GlobalArgs {
+    /// The form of an answer. Forms of files count as tables: [`Cli::read`] refuses them where no file
+    /// is the answer.
+    pub fn format(&self) -> Format {
+        match self.format {
+            FormatArg::Table | FormatArg::Toml | FormatArg::Yaml => Format::Table,
+            FormatArg::Json => Format::Json,
+            FormatArg::Csv => Format::Csv,
+        }
+    }
+
     /// The database to use: a flag, then the value of [`SERVER_ENV`], then the default server.
     pub fn target(&self, server_env: Option<&str>) -> Target {
         if let Some(directory) = &self.data_dir {
@@ -114,9 +151,12 @@ pub enum Command {
     /// Ask for drift, performance, distributions, data quality, operations, fairness and metric series
     #[command(subcommand)]
     Query(QueryCommand),
-    /// Check rules of alerts, run them over history, and propose thresholds
+    /// Apply and export rules of alerts, check them, run them over history, and propose thresholds
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Show, silence and acknowledge alerts, and look after what is sent of them
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
     /// Delete stored predictions
     #[command(subcommand)]
     Predictions(PredictionsCommand),
@@ -155,7 +195,17 @@ pub struct ServeArgs {
     /// Address of the HTTP pages, health and metrics
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7448")]
     pub http_addr: SocketAddr,
+    /// Leave rules of alerts unevaluated and notices unsent; both wait for a server that does it
+    #[arg(long)]
+    pub no_alerts: bool,
+    /// Window of the drift and quality of models in /metrics, such as 1h or 1d; off leaves them out
+    #[arg(long, value_name = "WINDOW", default_value = "1h", value_parser = parse_gauge_window)]
+    pub metrics_window: GaugeWindow,
 }
+
+/// Length of the window whose values of models `/metrics` tells; none tells none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GaugeWindow(pub Option<Duration>);
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
@@ -203,6 +253,16 @@ impl Cli {
             let text = "serve needs --data-dir DIR, the directory of its database";
             return wrong(ErrorKind::MissingRequiredArgument, text.to_owned());
         }
+        let is_export = matches!(self.command, Command::Rules(RulesCommand::Export));
+        let is_file = matches!(self.global.format, FormatArg::Toml | FormatArg::Yaml);
+        if is_file && !is_export {
+            let text = "--format toml and yaml are for rules export; others are table, json, csv";
+            return wrong(ErrorKind::ArgumentConflict, text.to_owned());
+        }
+        if is_export && self.global.format == FormatArg::Csv {
+            let text = "rules export writes toml, yaml or json, not csv";
+            return wrong(ErrorKind::ArgumentConflict, text.to_owned());
+        }
         let maps = match &self.command {
             Command::Import(ImportCommand::Predictions(args)) => args.map.as_slice(),
             Command::Import(ImportCommand::Labels(args)) => args.map.as_slice(),
@@ -215,6 +275,17 @@ impl Cli {
         }
         Ok(())
     }
+}
+
+fn parse_gauge_window(text: &str) -> Result<GaugeWindow, String> {
+    if text == "off" {
+        return Ok(GaugeWindow(None));
+    }
+    let window = parse_duration(text).map_err(|why| format!("{text:?} {why}, or off"))?;
+    if window < MINUTE_MICROS || window % MINUTE_MICROS != 0 {
+        return Err(format!("{text:?} must be whole minutes, such as 1h, or off"));
+    }
+    Ok(GaugeWindow(Some(Duration::from_micros(window.unsigned_abs()))))
 }
 
 fn parse_url(text: &str) -> Result<String, String> {

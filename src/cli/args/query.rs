@@ -5,8 +5,9 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use driftline_query::{
-    Baseline, BinRule, By, Correction, DistributionRequest, DriftRequest, Filter, Method, Metric,
-    Nulls, Peer, PerformanceRequest, QualityRequest, Scope, ShareOptions, limits::BINS_MAX,
+    ArrivalsRequest, Baseline, BinRule, By, Correction, DistributionRequest, DriftRequest, Filter,
+    Method, Metric, Nulls, Peer, PerformanceRequest, QualityRequest, Scope, ShareOptions,
+    limits::BINS_MAX,
 };
 
 use super::SeriesQueryArgs;
@@ -56,7 +57,8 @@ pub enum QueryCommand {
         Without a reference there is nothing to compare with; the counts are shown.\n\n\
         Examples:\n  \
         driftline query quality --model fraud --from -1d --to now\n  \
-        driftline query quality --model fraud --from -7d --to now --step 1d --feature amount"))]
+        driftline query quality --model fraud --from -7d --to now --step 1d --feature amount\n  \
+        driftline query quality --model fraud --from -7d --to now --step 1d --arrivals"))]
     Quality(QualityArgs),
     /// How the model was served: latency percentiles, predictions a second, errors by class
     #[command(after_help = format!("{TIMES_HELP}\n\n\
@@ -409,9 +411,21 @@ pub struct QualityArgs {
     /// Read rows for what counts do not tell: how many different values numbers have
     #[arg(long)]
     pub exact: bool,
+    /// Say instead what came in: duplicates, lateness, refused rows, unknown columns. The interval is
+    /// then one of arrival time, not of event time
+    #[arg(long, conflicts_with_all = ["feature", "reference", "explain", "exact", "conditions", "by"])]
+    pub arrivals: bool,
 }
 
 impl QualityArgs {
+    /// The request about what came in.
+    ///
+    /// # Errors
+    /// If a time lies outside the years 0001 to 9999.
+    pub fn arrivals_request(&self, now_micros: i64) -> Result<ArrivalsRequest, TimeError> {
+        Ok(ArrivalsRequest { scope: self.series.scope(now_micros)? })
+    }
+
     /// The request, with times relative to `now_micros`.
     ///
     /// # Errors
@@ -423,6 +437,7 @@ impl QualityArgs {
             reference: self.reference.clone(),
             explain: self.explain,
             exact: self.exact,
+            counts_only: false,
         })
     }
 }

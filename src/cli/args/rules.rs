@@ -12,6 +12,22 @@ const FILE_HELP: &str =
 /// Commands about rules of alerts.
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
+    /// Put a file of rules in force, in place of all rules before, and show what that changes
+    #[command(after_help = format!("{FILE_HELP}\nA file with a mistake changes nothing. The same file \
+        twice changes nothing the second time.\n\n\
+        Examples:\n  \
+        driftline rules apply rules.toml --dry-run\n  \
+        driftline rules apply rules.toml --by 'release 41'"))]
+    Apply(ApplyArgs),
+    /// Write out the rules in force, as a file that can be applied again
+    #[command(after_help = "Examples:\n  \
+        driftline rules export > rules.toml\n  \
+        driftline rules export --format yaml")]
+    Export,
+    /// List the rules in force: their alerts by state, when they were evaluated, what failed
+    List,
+    /// Show how it goes with rules, alerts and what is sent
+    Status,
     /// Find the mistakes of a file of rules; exit code 1 if it has any
     #[command(after_help = format!("{FILE_HELP}\n\n\
         Examples:\n  \
@@ -36,6 +52,20 @@ pub enum RulesCommand {
         Example:\n  \
         driftline rules tune rules.toml --from -60d --to now --false-alarms 1"))]
     Tune(TuneArgs),
+}
+
+/// Arguments of `rules apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// File of rules
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Who applies them, for the record [default: the user of this process]
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
 }
 
 /// Arguments of `rules check`.

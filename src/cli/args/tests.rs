@@ -37,6 +37,9 @@ fn serve_and_demo_own_their_directory() {
     let Command::Serve(args) = cli.command else { panic!("serve") };
     assert_eq!(args.grpc_addr.to_string(), "127.0.0.1:7447");
     assert_eq!(args.http_addr.to_string(), "127.0.0.1:7448");
+    assert!(!args.no_alerts);
+    let cli = good("serve --data-dir d --no-alerts");
+    assert!(matches!(cli.command, Command::Serve(args) if args.no_alerts));
     good("serve --data-dir d --grpc-addr 0.0.0.0:1 --http-addr [::1]:2");
     good("demo");
     let cli = good("demo --data-dir d --serve");
@@ -88,8 +91,8 @@ fn global_options_stand_before_or_after_the_command() {
     let before = good("--data-dir d --format csv models list").global;
     let after = good("models list --data-dir d --format csv").global;
     assert_eq!((before.data_dir, before.format), (after.data_dir, after.format));
-    assert_eq!(good("models list").global.format, Format::Table);
-    assert_eq!(good("models list --format json").global.format, Format::Json);
+    assert_eq!(good("models list").global.format(), Format::Table);
+    assert_eq!(good("models list --format json").global.format(), Format::Json);
     wrong("models list --format yaml", "table, json, csv");
 }
 
@@ -415,4 +418,40 @@ fn comparisons_have_two_sides_or_a_baseline() {
     wrong(&format!("{from} --by v --baseline x --a version=1"), "cannot be used with");
     wrong(&format!("{from} --a version=2 --b version=1 --split half"), "positive numbers");
     wrong(&format!("{from} --a version=2 --b version=1 --metric auc"), "mean:COLUMN");
+}
+
+#[test]
+fn alerts_are_asked_for_as_they_are_named() {
+    let Command::Alerts(AlertsCommand::List(args)) =
+        good("alerts list --state firing --state no_data --severity critical").command
+    else {
+        panic!("a list");
+    };
+    assert_eq!(args.state.len(), 2);
+    let Command::Alerts(AlertsCommand::Silence(args)) =
+        good("alerts silence --matcher rule=a --matcher feature=~b|c --for 2h --comment x").command
+    else {
+        panic!("a silence");
+    };
+    let hours = |hours: i64| hours * DAY / 24;
+    assert_eq!(args.interval(hours(1)).expect("fits"), (hours(1), hours(3)));
+    let Command::Alerts(AlertsCommand::History(args)) = good("alerts history").command else {
+        panic!("a history");
+    };
+    assert_eq!(args.interval(7 * DAY).expect("fits"), (0, 7 * DAY));
+    for wrong in [
+        "alerts silence --matcher rule=a --for 2h --until now --comment x",
+        "alerts silence --matcher rule=a --for 2h",
+        "alerts silence --for 2h --comment x",
+        "alerts retry",
+        "alerts retry 1 --all",
+        "alerts show /amount",
+        "alerts history --limit 0",
+        "rules export --format csv",
+        "rules list --format yaml",
+        "rules apply",
+    ] {
+        assert_eq!(read(wrong).err().map(|error| error.exit_code()), Some(2), "{wrong}");
+    }
+    assert_eq!(good("rules export --format yaml").global.format, FormatArg::Yaml);
 }

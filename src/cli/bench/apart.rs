@@ -18,7 +18,7 @@ pub(super) fn run_apart(kind: BenchKind, root: &Path, shape: Shape, format: Form
     let failed =
         |text: String| Error::new(ErrorKind::Io, format!("the benchmark {} {text}", kind.name()));
     let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
-    let Shape { rows, features, days, seed } = shape;
+    let Shape { rows, features, days, seed, binary } = shape;
     let status = Command::new(program)
         .args(["bench", kind.name()])
         .arg("--data-dir")
@@ -27,6 +27,7 @@ pub(super) fn run_apart(kind: BenchKind, root: &Path, shape: Shape, format: Form
         .args(["--features", &features.to_string()])
         .args(["--days", &days.to_string()])
         .args(["--seed", &seed.to_string()])
+        .args(binary.then_some("--binary"))
         .args(["--format", if format == Format::Table { "table" } else { "json" }])
         .status()
         .map_err(|error| failed(error.to_string()))?;

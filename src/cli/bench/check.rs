@@ -5,7 +5,7 @@ use driftline_storage::{Error, ErrorKind, Result};
 
 use super::{
     dataset::Dataset,
-    plain::{Counting, Probe, SortedReference, class, ks, psi, scan},
+    plain::{Counting, Probe, SortedReference, class, js, ks, psi, scan},
     query::{Answer, Ask, Drawn, one_feature},
 };
 
@@ -34,7 +34,8 @@ pub(super) fn check_all(dataset: &Dataset, checks: &[Check]) -> Result<()> {
             Ask::KsFast | Ask::KsExact | Ask::Wasserstein => {
                 Probe::values((from, to), one_feature())
             }
-            Ask::Confusion => Probe::confusion((from, to)),
+            Ask::Js => Probe::bins((from, to), step, 10, &sorted),
+            Ask::Confusion | Ask::Classes => Probe::confusion((from, to)),
         }
     };
     let mut probes: Vec<Probe> = checks.iter().map(probe).collect();
@@ -49,12 +50,14 @@ pub(super) fn check_all(dataset: &Dataset, checks: &[Check]) -> Result<()> {
     Ok(())
 }
 
-type Compared = std::result::Result<(), String>;
+/// Nothing, or what differs, as a sentence without its subject.
+pub(super) type Compared = std::result::Result<(), String>;
 
 fn compare(check: &Check, counting: Counting, sorted: &SortedReference) -> Compared {
     match (&check.answer, counting) {
         (Answer::Drift(report), Counting::Bins { reference, windows, .. }) => {
-            compare_psi(report, &reference, &windows)
+            let of_counts = if check.ask == Ask::Js { js } else { psi };
+            compare_counts(report, (&reference, &windows), of_counts)
         }
         (Answer::Drift(report), Counting::Values { mut values, feature }) => {
             values.sort_unstable_by(f64::total_cmp);
@@ -72,14 +75,25 @@ fn compare(check: &Check, counting: Counting, sorted: &SortedReference) -> Compa
     }
 }
 
-fn close(got: f64, want: f64) -> bool {
+/// Whether two numbers are the same but for rounding.
+pub(super) fn close(got: f64, want: f64) -> bool {
     (got - want).abs() <= TOLERANCE * want.abs().max(1.0)
 }
 
-fn compare_psi(
+/// Compares PSI of all features and windows.
+pub(super) fn compare_psi(
     report: &DriftReport,
     reference: &[Vec<u64>],
     windows: &[Vec<Vec<u64>>],
+) -> Compared {
+    compare_counts(report, (reference, windows), psi)
+}
+
+/// Compares a statistic of counts of all features and windows.
+fn compare_counts(
+    report: &DriftReport,
+    (reference, windows): (&[Vec<u64>], &[Vec<Vec<u64>>]),
+    of_counts: fn(&[u64], &[u64]) -> Option<f64>,
 ) -> Compared {
     if report.windows.len() != windows.len() {
         return Err(format!("{} windows, not {}", report.windows.len(), windows.len()));
@@ -90,15 +104,18 @@ fn compare_psi(
         }
         for (result, (reference, counts)) in window.results.iter().zip(reference.iter().zip(counts))
         {
-            let want = psi(reference, counts);
+            let want = of_counts(reference, counts);
             let same = match (result.value, want) {
                 (Some(got), Some(want)) => close(got, want),
                 (got, want) => got == want,
             };
             if !same {
                 return Err(format!(
-                    "PSI of {} at {} is {:?}, of the rows {want:?}",
-                    result.feature, window.start, result.value
+                    "{} of {} at {} is {:?}, of the rows {want:?}",
+                    result.method.name(),
+                    result.feature,
+                    window.start,
+                    result.value
                 ));
             }
         }

@@ -33,6 +33,8 @@ use crate::{
 
 /// The model of all benchmarks but the fleet's.
 pub(super) const MODEL: &str = "bench";
+/// The column by which a model of two classes has its slices declared.
+pub(super) const DECLARED: &str = "c1";
 /// Its only version.
 pub(super) const VERSION: &str = "1";
 /// Batches that wait for the log at once while data is made in this process.
@@ -258,6 +260,9 @@ fn reference_name() -> ReferenceName {
 /// Makes the model and its reference.
 pub(super) fn prepare(monitor: &Monitor, workload: &Workload) -> Result<()> {
     monitor.create_model(MODEL, Declaration::default(), Some(workload.schema()?))?;
+    if workload.shape.binary {
+        monitor.change_slices(MODEL, &[DECLARED.to_owned()], &[])?;
+    }
     monitor.set_reference(reference_name(), workload.reference()).map(|_| ())
 }
 
@@ -350,7 +355,7 @@ mod tests {
     fn a_directory_with_something_else_is_not_touched() {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("diary.txt"), "mine").expect("writes");
-        let shape = Shape { rows: 1, features: 1, days: 1, seed: 1 };
+        let shape = Shape { rows: 1, features: 1, days: 1, seed: 1, binary: false };
         assert!(Dataset::open(Some(dir.path()), shape).is_err());
         assert!(!dir.path().join("dataset.json").exists());
     }
@@ -358,7 +363,7 @@ mod tests {
     #[test]
     fn other_data_is_made_anew_and_the_same_is_kept() {
         let dir = tempfile::tempdir().expect("a directory");
-        let shape = Shape { rows: 10, features: 1, days: 1, seed: 1 };
+        let shape = Shape { rows: 10, features: 1, days: 1, seed: 1, binary: false };
         let open = |shape| Dataset::open(Some(dir.path()), shape).ok().expect("opens");
         let mut dataset = open(shape);
         fs::create_dir(dataset.database()).expect("makes");

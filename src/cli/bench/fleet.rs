@@ -41,7 +41,13 @@ pub(super) fn fleet(args: &BenchArgs, dataset: &Dataset, report: &Report) -> Out
     let features = args.features.unwrap_or(FEATURES).saturating_sub(5).max(1);
     // What is left of a block is thrown away where it is less than a batch, hence the surplus.
     let surplus = rows / 1_000 + 2 * BLOCK_ROWS;
-    let source = Workload::new(Shape { rows: rows + surplus, features, days: 1, seed: args.seed });
+    let source = Workload::new(Shape {
+        rows: rows + surplus,
+        features,
+        days: 1,
+        seed: args.seed,
+        binary: false,
+    });
     let schema = source.schema()?;
     let monitor = Monitor::open(&directory)?;
     reset_peak();

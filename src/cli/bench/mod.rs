@@ -1,4 +1,4 @@
-//! `bench`: ingest, queries, labels, recovery and fleets on this machine, each figure with its
+//! `bench`: ingest, queries, labels, recovery, fleets and alerts on this machine, each figure with its
 //! unit, and each benchmark with a check of what it measured.
 
 mod measure;
@@ -9,11 +9,14 @@ mod child;
 mod dataset;
 mod ingest;
 mod plain;
+mod plain_scores;
 mod check;
 mod query;
+mod slices;
 mod labels;
 mod recovery;
 mod fleet;
+mod alerts;
 
 use std::{
     io::{self, Write as _},
@@ -36,13 +39,13 @@ pub(super) fn bench(global: &GlobalArgs, args: &BenchArgs) -> Outcome {
     if cfg!(debug_assertions) {
         writeln!(io::stderr(), "note: this is a debug build, its figures mean nothing")?;
     }
-    if global.format == Format::Csv {
+    if global.format() == Format::Csv {
         return Err(Failure::Usage("bench prints table or json, not csv".to_owned()));
     }
     let mut dataset = open(global.data_dir.as_deref(), args)?;
     let outcome = match args.kind {
-        Some(kind) => run(kind, args, &mut dataset, global.format),
-        None => run_all(args, &dataset, global.format),
+        Some(kind) => run(kind, args, &mut dataset, global.format()),
+        None => run_all(args, &dataset, global.format()),
     };
     dataset.close()?;
     outcome
@@ -75,9 +78,11 @@ fn run(kind: BenchKind, args: &BenchArgs, dataset: &mut Dataset, format: Format)
     match kind {
         BenchKind::Ingest => ingest::ingest(dataset, &report()?),
         BenchKind::Query => query::query(dataset, &report()?),
+        BenchKind::Slices => slices::slices(dataset, &report()?),
         BenchKind::Labels => labels::labels(dataset, &report()?),
         BenchKind::Recovery => recovery::recovery(dataset, &report()?),
         BenchKind::Fleet => fleet::fleet(args, dataset, &report()?),
+        BenchKind::Alerts => alerts::alerts(args, dataset, &report()?),
         BenchKind::Data => dataset.make(),
     }
 }

@@ -57,6 +57,8 @@ pub(super) enum Counting {
     Values { feature: usize, values: Vec<f64> },
     /// Labelled rows by true and predicted class.
     Confusion { counts: [[u64; 3]; 3] },
+    /// The scores of labelled rows, and whether the label is the second class.
+    Scores { rows: Vec<(f64, bool)> },
 }
 
 /// One question of a plain scan.
@@ -64,6 +66,8 @@ pub(super) enum Counting {
 pub(super) struct Probe {
     from: i64,
     to: i64,
+    /// A category column and the value of the rows that are counted; none means all rows.
+    only: Option<(usize, String)>,
     pub(super) counting: Counting,
 }
 
@@ -91,31 +95,67 @@ impl Probe {
         }
         let windows = usize::try_from((to - from).div_euclid(step)).unwrap_or(0).max(1);
         let windows = vec![empty; windows];
-        Self { from, to, counting: Counting::Bins { step, edges, reference, windows } }
+        Self::new((from, to), Counting::Bins { step, edges, reference, windows })
     }
 
     /// The values of a feature.
-    pub(super) fn values((from, to): (i64, i64), feature: usize) -> Self {
-        Self { from, to, counting: Counting::Values { feature, values: Vec::new() } }
+    pub(super) fn values(range: (i64, i64), feature: usize) -> Self {
+        Self::new(range, Counting::Values { feature, values: Vec::new() })
     }
 
     /// The confusion matrix.
-    pub(super) fn confusion((from, to): (i64, i64)) -> Self {
-        Self { from, to, counting: Counting::Confusion { counts: [[0; 3]; 3] } }
+    pub(super) fn confusion(range: (i64, i64)) -> Self {
+        Self::new(range, Counting::Confusion { counts: [[0; 3]; 3] })
+    }
+
+    /// The scores of labelled rows.
+    pub(super) fn scores(range: (i64, i64)) -> Self {
+        Self::new(range, Counting::Scores { rows: Vec::new() })
+    }
+
+    fn new((from, to): (i64, i64), counting: Counting) -> Self {
+        Self { from, to, only: None, counting }
+    }
+
+    /// The same of the rows that have a value in a category column.
+    pub(super) fn only(self, column: usize, value: &str) -> Self {
+        Self { only: Some((column, value.to_owned())), ..self }
     }
 
     fn add(&mut self, batch: &PredictionBatch, labels: Option<&BlockLabels>, features: usize) {
         let begin = batch.times.partition_point(|time| *time < self.from);
         let end = batch.times.partition_point(|time| *time < self.to);
+        let only = self.only.as_ref().map(|(column, value)| (batch.columns.get(*column), value));
+        let kept = |row: usize| match only {
+            None => true,
+            Some((Some(Column::Categories(column)), value)) => column.text(row) == Some(value),
+            Some(_) => false,
+        };
         match &mut self.counting {
             Counting::Values { feature, values } => {
                 if let Some(Column::Numeric(column)) = batch.columns.get(*feature) {
-                    values.extend(column.iter().skip(begin).take(end.saturating_sub(begin)));
+                    let inside = column.iter().enumerate().take(end).skip(begin);
+                    values.extend(inside.filter(|(row, _)| kept(*row)).map(|(_, value)| value));
+                }
+            }
+            Counting::Scores { rows } => {
+                let (Some(labels), Some(Column::Numeric(scores))) =
+                    (labels, batch.columns.get(features + 5))
+                else {
+                    return;
+                };
+                let Column::Categories(truths) = &labels.labels.truths else { return };
+                for (row, truth) in labels.rows.iter().zip(&truths.codes) {
+                    let row = *row as usize;
+                    if let Some(score) = scores.get(row).filter(|_| (begin..end).contains(&row)) {
+                        rows.push((*score, *truth == 1));
+                    }
                 }
             }
             Counting::Bins { step, edges, windows, .. } => {
                 let times = batch.times.iter().enumerate().skip(begin);
-                for (row, time) in times.take(end.saturating_sub(begin)) {
+                let times = times.take(end.saturating_sub(begin));
+                for (row, time) in times.filter(|(row, _)| kept(*row)) {
                     let place = usize::try_from((time - self.from) / *step).unwrap_or(usize::MAX);
                     let Some(window) = windows.get_mut(place) else { continue };
                     for ((counts, edges), column) in
@@ -138,7 +178,7 @@ impl Probe {
                     let class = predicted.codes.get(row).map(|class| *class as usize);
                     let cell =
                         class.and_then(|class| counts.get_mut(*truth as usize)?.get_mut(class));
-                    if let Some(cell) = cell.filter(|_| (begin..end).contains(&row)) {
+                    if let Some(cell) = cell.filter(|_| (begin..end).contains(&row) && kept(row)) {
                         *cell += 1;
                     }
                 }
@@ -165,8 +205,9 @@ pub(super) fn scan(dataset: &Dataset, probes: &mut [Probe]) {
             continue;
         }
         let batch = workload.block(block);
-        let labelled =
-            mine.iter().any(|probe| matches!(probe.counting, Counting::Confusion { .. }));
+        let labelled = mine.iter().any(|probe| {
+            matches!(probe.counting, Counting::Confusion { .. } | Counting::Scores { .. })
+        });
         let labels = labelled.then(|| workload.labels(block, &batch));
         mine.iter_mut()
             .for_each(|probe| probe.add(&batch, labels.as_ref(), workload.shape.features));
@@ -186,6 +227,21 @@ pub(super) fn psi(reference: &[u64], window: &[u64]) -> Option<f64> {
         (q - p) * (q / p).ln()
     };
     Some(reference.iter().zip(window).map(term).sum())
+}
+
+/// Jensen-Shannon distance, base 2; none if either side is empty.
+pub(super) fn js(reference: &[u64], window: &[u64]) -> Option<f64> {
+    let (n, m): (u64, u64) = (reference.iter().sum(), window.iter().sum());
+    if n == 0 || m == 0 {
+        return None;
+    }
+    let part = |p: f64, middle: f64| if p > 0.0 { p * (p / middle).log2() } else { 0.0 };
+    let term = |(r, c): (&u64, &u64)| {
+        let (p, q) = (*r as f64 / n as f64, *c as f64 / m as f64);
+        part(p, (p + q) / 2.0) + part(q, (p + q) / 2.0)
+    };
+    let divergence: f64 = reference.iter().zip(window).map(term).sum();
+    Some((divergence / 2.0).max(0.0).sqrt())
 }
 
 /// The largest distance of two distribution functions, both samples ascending and not empty.

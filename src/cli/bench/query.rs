@@ -6,7 +6,7 @@
 use std::{collections::HashSet, path::Path, time::Duration};
 
 use driftline_query::{
-    DriftReport, DriftRequest, Method, PerformanceReport, PerformanceRequest, Scope,
+    DriftReport, DriftRequest, Method, Metric, PerformanceReport, PerformanceRequest, Scope,
 };
 use driftline_storage::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, Result};
 use rand::{RngExt as _, SeedableRng as _};
@@ -55,8 +55,12 @@ pub(super) enum Ask {
     KsExact,
     /// Wasserstein distance of all numeric features from sums by bin.
     Wasserstein,
+    /// Jensen-Shannon distance of all numeric features.
+    Js,
     /// Accuracy and confusion matrix.
     Confusion,
+    /// Accuracy and F1 of each class and on average.
+    Classes,
 }
 
 /// Which windows are drawn.
@@ -133,6 +137,8 @@ fn questions(dataset: &Dataset) -> Vec<Question> {
     add(format!("psi_series_{hours}h_off_minutes"), psi, Windows::HoursOffMinutes);
     let week = days.min(7);
     add(format!("confusion_{week}d"), Ask::Confusion, Windows::One(week * DAY_MICROS));
+    add(format!("classes_{week}d"), Ask::Classes, Windows::One(week * DAY_MICROS));
+    add(format!("js_{days}d"), Ask::Js, Windows::One(days * DAY_MICROS));
     add(format!("ks_fast_{days}d"), Ask::KsFast, Windows::One(days * DAY_MICROS));
     let wasserstein = Ask::Wasserstein;
     add(format!("wasserstein_{days}d"), wasserstein, Windows::One(days * DAY_MICROS));
@@ -217,13 +223,18 @@ fn ask(monitor: &Monitor, ask: Ask, drawn: Drawn, names: &[String]) -> Result<An
     };
     match ask {
         Ask::Psi { bins } => drift(Method::Psi, names, bins, false),
+        Ask::Js => drift(Method::Js, names, 10, false),
         Ask::KsFast => drift(Method::Ks, names, 10, false),
         Ask::Wasserstein => drift(Method::Wasserstein, names, 10, false),
         Ask::KsExact => {
             drift(Method::Ks, names.get(ONE_FEATURE..=ONE_FEATURE).unwrap_or_default(), 10, true)
         }
-        Ask::Confusion => {
-            let request = PerformanceRequest { scope, ..Default::default() };
+        Ask::Confusion | Ask::Classes => {
+            let metrics = match ask {
+                Ask::Classes => vec![Metric::Accuracy, Metric::F1],
+                _ => Vec::new(),
+            };
+            let request = PerformanceRequest { scope, metrics, ..Default::default() };
             monitor.performance(&request).map(Answer::Performance)
         }
     }

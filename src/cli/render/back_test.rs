@@ -4,7 +4,7 @@
 use std::io;
 
 use driftline_alerts::{
-    AlertState, BackTest, Event, RuleRun, RuleSet, Suppressed, format_duration,
+    AlertState, BackTest, Event, Rule, RuleRun, RuleSet, Suppressed, format_duration,
 };
 use driftline_storage::MINUTE_MICROS;
 use serde::Serialize;
@@ -146,10 +146,11 @@ fn event_view(event: &Event) -> EventView<'_> {
 }
 
 /// Why a firing was not sent.
-fn suppressed(why: &Suppressed) -> String {
+pub(super) fn suppressed(why: &Suppressed) -> String {
     match why {
         Suppressed::Cooldown { until } => format!("cooldown until {}", format_time(*until)),
         Suppressed::Inhibited { rule } => format!("inhibited by {rule}"),
+        Suppressed::Silenced { id } => format!("silenced by {id}"),
     }
 }
 
@@ -195,7 +196,9 @@ fn tables(
     summaries(set, run, out, style)?;
     writeln!(out)?;
     let cells = chart_width(style).saturating_sub(NAMES).clamp(10, 120);
-    timeline::write(set, run, cells, out, style)?;
+    let lanes: Vec<timeline::Lane<'_>> = run.rules.iter().map(|rule| lane(set, rule)).collect();
+    let axis = timeline::Axis { from: run.from, to: run.to, cells };
+    timeline::write(&lanes, axis, out, style)?;
     writeln!(out)?;
     events(run, out, style)?;
     let cost = &run.cost;
@@ -206,6 +209,15 @@ fn tables(
         counted(cost.queries, "request"),
         counted(cost.rows_scanned, "row"),
     )
+}
+
+/// The events of a rule as a picture has them.
+fn lane<'a>(set: &RuleSet, rule: &'a RuleRun) -> timeline::Lane<'a> {
+    timeline::Lane {
+        name: &rule.name,
+        by_feature: set.rule(&rule.name).is_some_and(Rule::is_by_feature),
+        events: rule.events.iter().collect(),
+    }
 }
 
 fn summaries(

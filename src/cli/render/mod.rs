@@ -4,8 +4,12 @@
 //! ends a command quietly. Tables round, shorten and colour; JSON and CSV hold every number in the
 //! shortest form that reads back as itself.
 
+mod alert_history;
+mod alerts;
 mod back_test;
 mod agreement;
+mod channels;
+mod arrivals;
 mod chart;
 mod comparison;
 mod distribution;
@@ -18,6 +22,7 @@ mod machine;
 mod maintenance;
 mod missing;
 mod models;
+mod notices;
 mod operations;
 mod performance;
 mod quality;
@@ -26,7 +31,9 @@ mod references;
 mod series;
 mod slice;
 mod rule_diff;
+mod rule_status;
 mod rules;
+mod silences;
 mod stats;
 mod table;
 mod timeline;
@@ -35,7 +42,11 @@ mod tuning;
 use std::io::{self, IsTerminal as _};
 
 pub use agreement::agreement;
+pub use alert_history::{ShownHistory, alert_history};
+pub use alerts::{acknowledged, alert, alerts, unacknowledged};
+pub use arrivals::arrivals;
 pub use back_test::back_test;
+pub use channels::{Tried, tried_channel};
 pub use comparison::comparison;
 pub use distribution::distribution;
 pub use drift::drift;
@@ -44,13 +55,16 @@ pub use import::{ImportReport, Imported, RefusedRow, import};
 pub use inspection::inspection;
 pub use maintenance::{Deleted, compacted, deleted, verified};
 pub use models::{model, models, retention, slices, tags};
+pub use notices::{dead_letters, letters_done, outbox};
 pub use operations::operations;
 pub use performance::performance;
 pub use quality::quality;
 pub use references::{reference, references};
-pub use rule_diff::rule_diff;
+pub use rule_diff::{applied, exported, rule_diff};
+pub use rule_status::{rule_list, rule_status};
 pub use rules::{CheckedRules, checked_rules};
 pub use series::{series, series_list};
+pub use silences::{silence, silences};
 pub use stats::{all_stats, model_stats};
 pub use tuning::tunings;
 

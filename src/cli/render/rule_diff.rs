@@ -2,7 +2,7 @@
 
 use std::io;
 
-use driftline_alerts::{Difference, Edit};
+use driftline_alerts::{Difference, Edit, RuleSet};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -10,6 +10,7 @@ use super::{
     Format, Style, machine,
     table::{counted, sentence},
 };
+use crate::alerting::AppliedChange;
 
 /// Writes differences.
 ///
@@ -28,6 +29,50 @@ pub fn rule_diff(
         Format::Csv => csv(differences, out),
         Format::Table => lines(differences, out),
     }
+}
+
+/// Writes what applying a set changed, or would change.
+///
+/// # Errors
+/// What `out` gives.
+pub fn applied(
+    change: &AppliedChange,
+    dry_run: bool,
+    (out, format): (&mut dyn io::Write, Format),
+) -> io::Result<()> {
+    let AppliedChange { differences, revision } = change;
+    match format {
+        Format::Json => {
+            let differences = differences.iter().map(view).collect();
+            machine::json(out, &AppliedView { dry_run, revision: *revision, differences })
+        }
+        Format::Csv => csv(differences, out),
+        Format::Table if differences.is_empty() => {
+            writeln!(out, "nothing changes, revision {revision} stays in force")
+        }
+        Format::Table => {
+            lines(differences, out)?;
+            match dry_run {
+                true => writeln!(out, "dry run: revision {revision} stays in force"),
+                false => writeln!(out, "revision {revision} is in force"),
+            }
+        }
+    }
+}
+
+/// Writes a set of rules as JSON, with the keys of a file.
+///
+/// # Errors
+/// What `out` gives.
+pub fn exported(set: &RuleSet, out: &mut dyn io::Write) -> io::Result<()> {
+    machine::json(out, set)
+}
+
+#[derive(Serialize)]
+struct AppliedView<'a> {
+    dry_run: bool,
+    revision: u64,
+    differences: Vec<DifferenceView<'a>>,
 }
 
 #[derive(Serialize)]

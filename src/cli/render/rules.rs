@@ -13,7 +13,7 @@ use super::{
 /// A file of rules that was checked.
 pub struct CheckedRules<'a> {
     /// The file.
-    pub file: String,
+    pub file: &'a str,
     /// Its rules, or its mistakes.
     pub set: &'a Result<RuleSet, Mistakes>,
 }
@@ -45,7 +45,7 @@ pub fn checked_rules(
     match format {
         Format::Json => {
             let view = View {
-                file: &checked.file,
+                file: checked.file,
                 valid: set.is_some(),
                 channels: set.map(|set| set.channels.len()),
                 rules: set.map(|set| set.rules.len()),
@@ -55,17 +55,18 @@ pub fn checked_rules(
         }
         Format::Csv => {
             let record = |mistake: &Mistake| {
-                let Mistake { place, key, value, problem } = mistake.clone();
-                [place, key, value, problem]
+                let Mistake { line, place, key, value, problem, .. } = mistake.clone();
+                let line = line.map(|line| line.to_string()).unwrap_or_default();
+                [line, place, key, value, problem]
             };
-            let header = ["place", "key", "value", "problem"];
+            let header = ["line", "place", "key", "value", "problem"];
             machine::csv(out, header, mistakes.iter().map(record))
         }
         Format::Table => {
             for mistake in mistakes {
-                writeln!(out, "{}", sentence(&mistake.to_string()))?;
+                writeln!(out, "{}", sentence(&mistake.in_file(checked.file)))?;
             }
-            let file = whole(&checked.file);
+            let file = whole(checked.file);
             match set {
                 Some(set) => {
                     let rules = counted(set.rules.len() as u64, "rule");
@@ -87,7 +88,7 @@ mod tests {
 
     fn shown(rules: &str, format: Format) -> String {
         let set = RuleSet::parse(rules, Syntax::Toml);
-        let checked = CheckedRules { file: "rules.toml".to_owned(), set: &set };
+        let checked = CheckedRules { file: "rules.toml", set: &set };
         text(|out| checked_rules(&checked, out, format, &Style::PLAIN))
     }
 
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn mistakes_stand_one_a_line() {
-        let want = "rule \"a\": window = 3: is a number, and must be a duration in quotes, such as \
+        let want = "rules.toml:5: rule \"a\": window = 3: is a number, and must be a duration in quotes, such as \
                     \"1d\"\nrules.toml: 1 mistake\n";
         assert_eq!(shown(WRONG, Format::Table), want);
         assert_eq!(
@@ -109,7 +110,7 @@ mod tests {
             "{json}"
         );
         assert!(
-            shown(WRONG, Format::Csv).starts_with("place,key,value,problem\n\"rule \"\"a\"\"\"")
+            shown(WRONG, Format::Csv).starts_with("line,place,key,value,problem\n5,\"rule \"\"a")
         );
     }
 }

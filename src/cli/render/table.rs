@@ -217,6 +217,18 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
     format!("{:.1} %", part as f64 / whole as f64 * 100.0)
 }
 
+/// A length of time in its two largest units: `3d 4h`, `59s`.
+pub(super) fn span(micros: i64) -> String {
+    let seconds = micros / 1_000_000;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, minutes) => format!("{minutes}m {}s", seconds % 60),
+        (0, hours, minutes) => format!("{hours}h {}m", minutes % 60),
+        (days, hours, _) => format!("{days}d {}h", hours % 24),
+    }
+}
+
 /// The model and version that an answer is about.
 pub(super) fn subject(model: &str, version: Option<&str>) -> String {
     let version = version.map_or("all versions".to_owned(), |v| format!("version {}", name(v)));

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io};
 
-use driftline_alerts::{AlertState, BackTest, Event, Rule, RuleRun, RuleSet};
+use driftline_alerts::{AlertState, Event};
 
 use super::{Style, table};
 use crate::cli::time::format_time;
@@ -11,6 +11,24 @@ use crate::cli::time::format_time;
 const FEATURES_SHOWN: usize = 8;
 /// Characters of a name beside its line.
 const NAME_CHARS: usize = 26;
+
+/// The events of one rule, in order of time.
+pub(super) struct Lane<'a> {
+    /// The rule.
+    pub(super) name: &'a str,
+    /// Whether each feature has an alert of its own.
+    pub(super) by_feature: bool,
+    /// Its events.
+    pub(super) events: Vec<&'a Event>,
+}
+
+/// The axis of time: first instant, first instant after it, and how many cells it has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Axis {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    pub(super) cells: usize,
+}
 
 /// How a cell is drawn: by the gravest state that it has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,20 +65,19 @@ impl Mark {
 
 /// Writes the lines of all rules, with the axis above and a legend below.
 pub(super) fn write(
-    set: &RuleSet,
-    run: &BackTest,
-    cells: usize,
+    lanes: &[Lane<'_>],
+    axis: Axis,
     out: &mut dyn io::Write,
     style: &Style,
 ) -> io::Result<()> {
-    let (first, last) = (format_time(run.from), format_time(run.to));
+    let cells = axis.cells;
+    let (first, last) = (format_time(axis.from), format_time(axis.to));
     let gap = cells.saturating_sub(first.len() + last.len()).max(1);
     writeln!(out, "{}{first}{}{last}", " ".repeat(NAME_CHARS + 2), " ".repeat(gap))?;
-    for rule in &run.rules {
-        let by_feature = set.rule(&rule.name).is_some_and(Rule::is_by_feature);
-        let alerts = alerts(rule, by_feature);
-        let all: Vec<Vec<Mark>> = alerts.values().map(|events| marks(events, run, cells)).collect();
-        line(&table::name(&rule.name), &gravest(&all, cells), out, style)?;
+    for lane in lanes {
+        let alerts = alerts(lane);
+        let all: Vec<Vec<Mark>> = alerts.values().map(|events| marks(events, axis)).collect();
+        line(&table::name(lane.name), &gravest(&all, cells), out, style)?;
         if alerts.len() > 1 {
             for (feature, marks) in alerts.keys().zip(&all).take(FEATURES_SHOWN) {
                 let feature = format!("  {}", table::name(feature.unwrap_or_default()));
@@ -71,7 +88,7 @@ pub(super) fn write(
                 writeln!(out, "  ... {more} features more")?;
             }
         }
-        sent(rule, run, cells, out, style)?;
+        sent(lane, axis, out, style)?;
     }
     let drawn = |mark: Mark| mark.drawn(style);
     writeln!(
@@ -90,33 +107,35 @@ fn arrow(style: &Style) -> char {
 }
 
 /// The events of each alert of a rule. A rule on the worst feature has one, whichever that is.
-fn alerts(rule: &RuleRun, by_feature: bool) -> BTreeMap<Option<&str>, Vec<&Event>> {
+fn alerts<'a>(lane: &Lane<'a>) -> BTreeMap<Option<&'a str>, Vec<&'a Event>> {
     let mut alerts: BTreeMap<Option<&str>, Vec<&Event>> = BTreeMap::new();
-    for event in &rule.events {
-        let feature = event.feature.as_deref().filter(|_| by_feature);
+    for event in &lane.events {
+        let feature = event.feature.as_deref().filter(|_| lane.by_feature);
         alerts.entry(feature).or_default().push(event);
     }
     alerts
 }
 
 /// The place of an instant among the cells.
-fn place(time: i64, run: &BackTest, cells: usize) -> usize {
-    let length = (run.to - run.from).max(1) as f64;
-    let share = (time.saturating_sub(run.from) as f64 / length).clamp(0.0, 1.0);
-    ((share * cells as f64) as usize).min(cells.saturating_sub(1))
+fn place(time: i64, axis: Axis) -> usize {
+    let length = (axis.to - axis.from).max(1) as f64;
+    let share = (time.saturating_sub(axis.from) as f64 / length).clamp(0.0, 1.0);
+    ((share * axis.cells as f64) as usize).min(axis.cells.saturating_sub(1))
 }
 
-/// The gravest state of each cell, from the changes of one alert.
-fn marks(events: &[&Event], run: &BackTest, cells: usize) -> Vec<Mark> {
-    let mut marks = vec![Mark::Quiet; cells];
-    let (mut since, mut mark) = (0, Mark::Quiet);
+/// The gravest state of each cell, from the changes of one alert. Before a first change that ends a
+/// firing it fired.
+fn marks(events: &[&Event], axis: Axis) -> Vec<Mark> {
+    let mut marks = vec![Mark::Quiet; axis.cells];
+    let ends_firing = events.first().is_some_and(|event| event.state == AlertState::Resolved);
+    let (mut since, mut mark) = (0, if ends_firing { Mark::Firing } else { Mark::Quiet });
     for event in events {
-        let until = place(event.at, run, cells);
+        let until = place(event.at, axis);
         fill(&mut marks, since, until, mark);
         (since, mark) = (until, Mark::of(event.state));
         fill(&mut marks, since, since, mark);
     }
-    fill(&mut marks, since, cells.saturating_sub(1), mark);
+    fill(&mut marks, since, axis.cells.saturating_sub(1), mark);
     marks
 }
 
@@ -138,17 +157,11 @@ fn line(name: &str, marks: &[Mark], out: &mut dyn io::Write, style: &Style) -> i
 }
 
 /// Where notifications of firings were sent, if any was.
-fn sent(
-    rule: &RuleRun,
-    run: &BackTest,
-    cells: usize,
-    out: &mut dyn io::Write,
-    style: &Style,
-) -> io::Result<()> {
-    let mut drawn = vec![' '; cells];
-    let firing = |event: &&Event| event.notified && event.state == AlertState::Firing;
-    for event in rule.events.iter().filter(firing) {
-        if let Some(slot) = drawn.get_mut(place(event.at, run, cells)) {
+fn sent(lane: &Lane<'_>, axis: Axis, out: &mut dyn io::Write, style: &Style) -> io::Result<()> {
+    let mut drawn = vec![' '; axis.cells];
+    let firing = |event: &&&Event| event.notified && event.state == AlertState::Firing;
+    for event in lane.events.iter().filter(firing) {
+        if let Some(slot) = drawn.get_mut(place(event.at, axis)) {
             *slot = arrow(style);
         }
     }
@@ -161,8 +174,6 @@ fn sent(
 
 #[cfg(test)]
 mod tests {
-    use driftline_alerts::{Cost, Syntax};
-
     use super::*;
     use crate::cli::render::tests::text;
 
@@ -191,15 +202,10 @@ mod tests {
     }
 
     /// The lines of a rule between axis and legend, over 50 seconds in 10 cells.
-    fn drawn(keys: &str, events: Vec<Event>, style: &Style) -> Vec<String> {
-        let file = format!(
-            "[[rule]]\nname = \"r\"\nmodel = \"m\"\nmetric = \"psi\"\nwindow = \"1d\"\n\
-             when = \"> 1\"\n{keys}"
-        );
-        let set = RuleSet::parse(&file, Syntax::Toml).expect("right");
-        let rule = RuleRun { name: "r".to_owned(), events, ..RuleRun::default() };
-        let run = BackTest { from: 0, to: 50_000_000, rules: vec![rule], cost: Cost::default() };
-        let text = text(|out| write(&set, &run, 10, out, style));
+    fn drawn(by_feature: bool, events: Vec<Event>, style: &Style) -> Vec<String> {
+        let lane = Lane { name: "r", by_feature, events: events.iter().collect() };
+        let axis = Axis { from: 0, to: 50_000_000, cells: 10 };
+        let text = text(|out| write(&[lane], axis, out, style));
         let lines: Vec<&str> = text.lines().collect();
         let line = |line: &&str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         lines[1..lines.len() - 1].iter().map(line).collect()
@@ -214,10 +220,10 @@ mod tests {
             event(31, Some("a"), Resolved, true),
             event(41, Some("a"), NoData, false),
         ];
-        assert_eq!(drawn("", events.clone(), &Style::PLAIN), ["r ··░░███·??", "▲"]);
+        assert_eq!(drawn(true, events.clone(), &Style::PLAIN), ["r ··░░███·??", "▲"]);
         let ascii = Style { unicode: false, ..Style::PLAIN };
-        assert_eq!(drawn("", events, &ascii), ["r ..--###.??", "^"]);
-        assert_eq!(drawn("", vec![], &ascii), ["r .........."]);
+        assert_eq!(drawn(true, events, &ascii), ["r ..--###.??", "^"]);
+        assert_eq!(drawn(true, vec![], &ascii), ["r .........."]);
     }
 
     #[test]
@@ -230,9 +236,11 @@ mod tests {
             event(26, Some("a"), Resolved, false),
         ];
         let ascii = Style { unicode: false, ..Style::PLAIN };
-        let lines = drawn("", events.clone(), &ascii);
+        let lines = drawn(true, events.clone(), &ascii);
         assert_eq!(lines, ["r ######....", "a ######....", "b ..###....."]);
-        let worst = drawn("alert_on = \"worst\"", events, &ascii);
+        let worst = drawn(false, events, &ascii);
         assert_eq!(worst, ["r #####....."]);
+        let late = vec![event(21, Some("a"), Resolved, true)];
+        assert_eq!(drawn(true, late, &ascii), ["r #####....."], "it fired before");
     }
 }

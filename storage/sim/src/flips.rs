@@ -68,6 +68,7 @@ impl Left {
         // Sealing drops labels whose time is up.
         let now = self.clock.now();
         states.extend(self.states.iter().flat_map(|state| state.without_expired(now)));
+        let mut ledgers = self.ledgers.clone();
         let mut told = false;
         let mut lost = false;
         for _ in 0..2 {
@@ -81,6 +82,11 @@ impl Left {
             // What is damaged stays as it is or is refused.
             told |= db.compact(&mut || {}).is_err();
             told |= read(&db, flip, lost, &states)?;
+            told |= match ledgers.check(&db) {
+                Ok(()) => false,
+                Err(Trouble::Wrong(what)) => return Err(what),
+                Err(Trouble::Failed(error)) => named(flip, &error)?,
+            };
         }
         Ok(told)
     }

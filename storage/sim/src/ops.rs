@@ -8,6 +8,7 @@ use crate::{
     data::{LabelSpec, RowSpec},
     pages::Unsynced,
     plan::{Call, Fault, When},
+    records::{RecordSpec, RecordsChange, TABLES},
 };
 
 /// One step of a simulation.
@@ -54,6 +55,8 @@ pub enum Op {
         /// What it follows from.
         salt: u32,
     },
+    /// A change of the ledger.
+    Records(RecordsChange),
     /// Seal the head.
     Seal,
     /// Do some pieces of maintenance, if there are any.
@@ -121,7 +124,7 @@ pub fn ops(seed: u64) -> Vec<Op> {
         };
         maker.made.push(op);
     }
-    with_points(seed, maker.made)
+    with_records(seed, with_points(seed, maker.made))
 }
 
 /// Half of the seeds also write points, at moments that follow from choices of their own.
@@ -134,6 +137,29 @@ fn with_points(seed: u64, mut ops: Vec<Op>) -> Vec<Op> {
         let steps = (0..rng.random_range(1..12)).map(|_| rng.random_range(0..60)).collect();
         let points = Op::Points { model: rng.random_range(0..2), steps };
         ops.insert(rng.random_range(0..=ops.len()), points);
+    }
+    ops
+}
+
+/// Half of the seeds also change the ledger, at moments that follow from choices of their own.
+fn with_records(seed: u64, mut ops: Vec<Op>) -> Vec<Op> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed.rotate_left(32));
+    if rng.random_range(0..2) == 0 {
+        return ops;
+    }
+    for _ in 0..rng.random_range(1..10) {
+        let mut change = RecordsChange::default();
+        for _ in 0..rng.random_range(1..6) {
+            let (table, key) = (rng.random_range(0..TABLES.len()), rng.random_range(0..20));
+            if rng.random_range(0..4) == 0 {
+                change.remove.push((table, key));
+            } else {
+                let most = [40, 2_000, 20_000][rng.random_range(0..3)];
+                let (bytes, salt) = (rng.random_range(0..most), rng.random());
+                change.put.push(RecordSpec { table, key, bytes, salt });
+            }
+        }
+        ops.insert(rng.random_range(0..=ops.len()), Op::Records(change));
     }
     ops
 }

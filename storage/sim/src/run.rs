@@ -19,6 +19,7 @@ use crate::{
     oracle::{Change, Oracle},
     pages::Unsynced,
     plan::{Fault, When},
+    records::{Ledgers, RecordsChange},
     vfs::SimVfs,
     view::{Trouble, View, is_excused},
 };
@@ -105,6 +106,8 @@ pub(crate) struct Left {
     pub(crate) clock: SimClock,
     /// What it may hold; all that were told apart by what the database says are gone.
     pub(crate) states: Vec<Oracle>,
+    /// What its ledger may hold.
+    pub(crate) ledgers: Ledgers,
 }
 
 /// Runs a seed's operations, then lets the process be killed and opened once more.
@@ -119,7 +122,8 @@ pub(crate) fn leave(seed: u64, ops: &[Op]) -> Result<Left, Box<Failure>> {
         run.restart(run.vfs.kill())
     })?;
     // Without a clean end, which would empty the log.
-    Ok(Left { seed, vfs: run.vfs.kill(), clock: run.clock, states: run.states })
+    let Run { vfs, clock, states, ledgers, .. } = run;
+    Ok(Left { seed, vfs: vfs.kill(), clock, states, ledgers })
 }
 
 /// Leaves out what a failure does not need.
@@ -151,6 +155,8 @@ struct Run {
     db: Option<Db>,
     /// What it may hold; one, unless the fate of a write is not known.
     states: Vec<Oracle>,
+    /// What its ledger may hold.
+    ledgers: Ledgers,
     /// Writes of unknown fate since the last opening, in order.
     doubts: Vec<Change>,
     /// Whether the disk failed since the last opening.
@@ -168,6 +174,7 @@ impl Run {
             clock: SimClock::at(1_000_000),
             db: None,
             states: vec![Oracle::default()],
+            ledgers: Ledgers::default(),
             doubts: Vec::new(),
             disturbed: false,
             end: None,
@@ -221,6 +228,7 @@ impl Run {
             tries += 1;
         };
         self.db = Some(db);
+        self.ledgers.reopened();
         for change in std::mem::take(&mut self.doubts) {
             let with: Vec<Oracle> = self
                 .states
@@ -259,7 +267,25 @@ impl Run {
             }
         }
         self.states = distinct;
-        if self.states.is_empty() { Err(why) } else { Ok(()) }
+        if self.states.is_empty() { Err(why) } else { self.check_ledger() }
+    }
+
+    fn check_ledger(&mut self) -> Result<(), String> {
+        let Some(db) = &self.db else { return Ok(()) };
+        match self.ledgers.check(db) {
+            Ok(()) => Ok(()),
+            Err(Trouble::Wrong(what)) => Err(what),
+            Err(Trouble::Failed(error)) => self.excuse(&error),
+        }
+    }
+
+    fn change_ledger(&mut self, change: &RecordsChange) -> Result<(), String> {
+        self.db()?;
+        let Some(db) = &self.db else { return Ok(()) };
+        match self.ledgers.change(db, change) {
+            Ok(()) => Ok(()),
+            Err(error) => self.excuse(&error),
+        }
     }
 
     /// Whether the disk explains an error; if the power went, everything begins anew.
@@ -308,6 +334,7 @@ impl Run {
             Op::Reference { model, name, salt } => {
                 self.write(Change::Reference { model: *model, name, salt: *salt })
             }
+            Op::Records(change) => self.change_ledger(change),
             Op::Seal => self.seal(),
             Op::Maintain(pieces) => {
                 for _ in 0..*pieces {

@@ -11,13 +11,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _};
 use serde::de::DeserializeOwned;
 
-use super::{
-    Backend, Copy, FORMAT_KEY, META, MODELS, Number, PRODUCERS, REFERENCES, SCHEMAS, SEGMENTS,
-    STATE_KEY, Text, WRITTEN,
-};
+use super::{MODELS, Number, PRODUCERS, REFERENCES, SCHEMAS, SEGMENTS, STATE_KEY, WRITTEN};
 use crate::{
     manifest::{ModelRecord, ReferenceRecord, StateRecord, StoredSegment, Written},
     producers::{ProducerKey, ProducerRecord},
+    redb_backend::open_unchecked,
+    redb_file::{FORMAT_KEY, META, Text},
     schema::{Schema, Task},
 };
 
@@ -58,8 +57,7 @@ pub(crate) fn entries_of(bytes: &[u8]) -> Vec<Vec<u8>> {
     if !bytes.starts_with(b"redb") {
         return Vec::new();
     }
-    let copy = Backend(Arc::new(Copy(std::sync::Mutex::new(bytes.to_vec()))));
-    let Ok(database) = Database::builder().create_with_backend(copy) else { return Vec::new() };
+    let Some(database) = open_unchecked(bytes.to_vec()) else { return Vec::new() };
     let mut entries = Vec::new();
     let mut add = |kind: u8, json: &[u8]| entries.push([&[kind], json].concat());
     for (table, kind) in [(META, 8), (MODELS, 1), (PRODUCERS, 5), (WRITTEN, 7)] {

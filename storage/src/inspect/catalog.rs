@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Datum, Found};
 use crate::{
-    catalog::{Contents, read_copy},
+    catalog::{Arrived, Contents, read_copy},
     error::Result,
     files::FileRecord,
     manifest::{Level, ReferenceSource, Retention},
@@ -17,7 +17,7 @@ use crate::{
 /// # Errors
 /// `Corruption` with file and entry, `FailedPrecondition` for a newer format.
 pub(super) fn inspect(path: &Path, bytes: Vec<u8>) -> Result<Found> {
-    let (version, contents) = read_copy(path, bytes)?;
+    let (version, contents, arrived) = read_copy(path, bytes)?;
     let mut found = Found::of("catalog");
     found.fact("format version", version);
     let state = &contents.state;
@@ -35,6 +35,7 @@ pub(super) fn inspect(path: &Path, bytes: Vec<u8>) -> Result<Found> {
     references(&contents, &mut found);
     segments(&contents, &mut found);
     files(&contents, &mut found);
+    arrivals(arrived, &mut found);
     Ok(found)
 }
 
@@ -120,6 +121,26 @@ fn segments(contents: &Contents, found: &mut Found) {
         "id", "model", "version", "day", "rows", "level", "binning", "bytes", "sidecars", "deleted",
     ];
     found.list("segments", &columns, rows.collect());
+}
+
+/// What came in, by day of arrival.
+fn arrivals(arrived: Arrived, found: &mut Found) {
+    let rows = arrived.into_iter().map(|((model, version, day), buckets)| {
+        let sum = buckets.sum();
+        vec![
+            model.into(),
+            Some(version).filter(|version| !version.is_empty()).into(),
+            date_text(day).into(),
+            sum.batches.into(),
+            sum.accepted().into(),
+            sum.duplicates.into(),
+            sum.labels.into(),
+            sum.refused_rows().into(),
+        ]
+    });
+    let columns =
+        ["model", "version", "day", "batches", "accepted", "duplicates", "labels", "refused"];
+    found.list("arrivals", &columns, rows.collect());
 }
 
 /// Every file that the catalog lists, with what must be found in it.

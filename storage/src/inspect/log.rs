@@ -54,6 +54,10 @@ fn list_records(
                     labels += batch.hashes.len();
                     ("labels", model, None, batch.hashes.len(), producer)
                 }
+                Record::Notes { model, version, counters, .. } => {
+                    let refused = usize::try_from(counters.refused_rows()).unwrap_or(usize::MAX);
+                    ("notes", model, Some(version.as_str()), refused, &None)
+                }
             };
             let number = producer.as_ref().map(|producer: &Producer| producer.sequence);
             rows.push(vec![

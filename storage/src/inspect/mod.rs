@@ -7,6 +7,7 @@
 
 mod catalog;
 mod container;
+pub(crate) mod ledger;
 mod log;
 mod pack;
 mod rows;
@@ -182,6 +183,7 @@ fn by_content(path: &Path, bytes: Vec<u8>) -> Result<Found> {
     match bytes.first_chunk::<4>() {
         Some(&wal::FILE_MAGIC) => log::inspect(path, &bytes),
         Some(b"PAR1") => rows::inspect(path, bytes),
+        Some(b"redb") if ledger::is_ledger(&bytes) => ledger::inspect(path, bytes),
         Some(b"redb") => catalog::inspect(path, bytes),
         Some(magic) if container::is_ours(*magic) => container::inspect(path, &bytes),
         _ => Err(unknown(path, &bytes)),

@@ -48,17 +48,17 @@ fn a_log_of_a_newer_format_is_refused_and_stays() {
     }
 }
 
-/// The catalog as a newer build would leave it.
-fn newer_catalog(bytes: &[u8]) -> Vec<u8> {
+/// A file of redb as a newer build would leave it.
+pub fn newer(bytes: &[u8], version: u32) -> Vec<u8> {
     const META: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("meta");
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("catalog");
+    let path = dir.path().join("newer");
     std::fs::write(&path, bytes).unwrap();
     let database = redb::Database::open(&path).unwrap();
     let write = database.begin_write().unwrap();
     {
         let mut meta = write.open_table(META).unwrap();
-        let version = (driftline_storage::FORMAT_VERSION + 1).to_string();
+        let version = version.to_string();
         let crc = crc32fast::hash(version.as_bytes()).to_le_bytes();
         let value = [&crc, version.as_bytes()].concat();
         meta.insert("format_version", value.as_slice()).unwrap();
@@ -72,7 +72,7 @@ fn newer_catalog(bytes: &[u8]) -> Vec<u8> {
 fn a_directory_of_a_newer_format_is_refused_and_not_a_byte_of_it_changes() {
     let disk = some();
     let path = disk.file("catalog.redb");
-    let newer = newer_catalog(&disk.vfs.peek(&path).unwrap());
+    let newer = newer(&disk.vfs.peek(&path).unwrap(), driftline_storage::FORMAT_VERSION + 1);
     disk.vfs.poke(&path, &newer).unwrap();
     let before = contents(&disk);
     for _ in 0..2 {

@@ -8,6 +8,7 @@ mod fixture;
 mod flips;
 mod formats;
 mod kills;
+mod ledger;
 mod log;
 mod series;
 mod simulation;

@@ -1,7 +1,7 @@
 //! One short life of a database, cut short or failed at every single step of it.
 
 use driftline_sim::{
-    Call, Fault, Op, PAGE_BYTES, SimVfs, Unsynced, When,
+    Call, Fault, Op, PAGE_BYTES, RecordSpec, RecordsChange, SimVfs, Unsynced, When,
     data::{LabelSpec, RowSpec},
     run,
 };
@@ -19,9 +19,17 @@ fn label(model: usize, labels: Vec<LabelSpec>) -> Op {
     Op::Label { model, labels }
 }
 
+/// Records of two tables, of which the next change takes one away.
+fn record(salt: u8) -> Op {
+    let put = [(0, salt, 3), (1, 1, 9_000)];
+    let put = put.map(|(table, key, bytes)| RecordSpec { table, key, bytes, salt });
+    Op::Records(RecordsChange { put: put.to_vec(), remove: vec![(0, salt - 1)] })
+}
+
 /// Every kind of write, each against an empty head, a full one and a published one.
 fn life() -> Vec<Op> {
     vec![
+        record(1),
         label(0, labels(3..8, 1, 0)),
         predict(0, 0, rows(0..6)),
         predict(1, 1, rows(0..6)),
@@ -30,7 +38,9 @@ fn life() -> Vec<Op> {
         Op::Seal,
         predict(0, 0, rows(4..10)),
         label(0, labels(2..5, 3, 2)),
+        record(2),
         Op::Reopen,
+        record(3),
         label(1, labels(0..3, 3, 2)),
         Op::Delete { model: 0, ids: vec![1, 4, 70] },
         Op::Compact,

@@ -81,7 +81,7 @@ pub(super) fn write(
         window
             .results
             .iter()
-            .filter_map(move |result| Some((window, result, result.explanation.as_ref()?)))
+            .filter_map(move |result| Some((window, result, result.explanation.as_deref()?)))
     });
     let all = explained.clone().count();
     for (window, result, explanation) in explained.take(RESULTS_MAX) {

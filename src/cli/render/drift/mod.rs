@@ -147,7 +147,7 @@ fn result_view(result: &DriftResult) -> ResultView<'_> {
             threshold: Some(verdict.threshold).filter(|threshold| threshold.is_finite()),
             undecided: verdict.undecided.as_deref(),
         }),
-        explain: result.explanation.as_ref().map(explain::view),
+        explain: result.explanation.as_deref().map(explain::view),
     }
 }
 

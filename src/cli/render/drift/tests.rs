@@ -273,7 +273,7 @@ fn an_explained_value_has_its_bins_and_a_bar_for_what_each_adds() {
         contributions: "they add up".into(),
         bins,
     };
-    let explained = DriftResult { explanation: Some(explanation), ..psi("age", 0.125) };
+    let explained = DriftResult { explanation: Some(Box::new(explanation)), ..psi("age", 0.125) };
     let told = show(&report(vec![vec![explained.clone()]]), Format::Table);
     for line in [
         "age psi: 0.125\n  sum of all; epsilon 0.0001\n",

@@ -11,6 +11,7 @@ use crate::cli::{
         Style, missing, reads, slice,
         table::{
             self, NONE, Table, Tone, count, counted, interval, name, number, percent, sentence,
+            span,
         },
     },
     time::format_time,
@@ -81,24 +82,12 @@ fn write_head(report: &QualityReport, out: &mut dyn io::Write) -> io::Result<()>
     writeln!(out, "{}: {predictions}{windows}", interval(scope.from, scope.to))?;
     let newest = match (report.newest, report.age()) {
         (Some(newest), Some(age)) if age < 0 => {
-            format!("{}, {} ahead of the clock", format_time(newest), ago(age.saturating_neg()))
+            format!("{}, {} ahead of the clock", format_time(newest), span(age.saturating_neg()))
         }
-        (Some(newest), Some(age)) => format!("{}, {} ago", format_time(newest), ago(age)),
+        (Some(newest), Some(age)) => format!("{}, {} ago", format_time(newest), span(age)),
         _ => NONE.to_owned(),
     };
     writeln!(out, "newest prediction of all: {newest}\n")
-}
-
-/// A length of time in its two largest units: `3d 4h`, `59s`.
-fn ago(micros: i64) -> String {
-    let seconds = micros / 1_000_000;
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, minutes) => format!("{minutes}m {}s", seconds % 60),
-        (0, hours, minutes) => format!("{hours}h {}m", minutes % 60),
-        (days, hours, _) => format!("{days}d {}h", hours % 24),
-    }
 }
 
 fn titles(series: bool, rest: &[&str]) -> Vec<String> {

@@ -1,0 +1,370 @@
+//! Values of windows with given ends, by as few queries as can answer them.
+//!
+//! Ends that lie whole windows apart make one series; windows between two wanted ones are computed
+//! along, unless there are many.
+
+use std::collections::{BTreeMap, HashMap};
+
+use driftline_alerts::ColumnFigure;
+use driftline_promql::{Labels, Selector};
+use driftline_query::{
+    ColumnQuality, DriftWindow, MissingRows, OperationsRequest, OperationsWindow,
+    PerformanceWindow, stats::Undefined,
+};
+use driftline_storage::{ErrorKind, Result, TimeRange};
+
+use crate::Monitor;
+
+use super::{
+    ask::Answer,
+    limits,
+    metric::Metric,
+    plan::{Question, of_feature, of_quantile},
+};
+
+/// What goes along while windows are asked for.
+pub(super) trait Watch {
+    /// Before a query that may read so many rows.
+    fn before(&mut self, rows: u64) -> driftline_promql::Result<()>;
+    /// After a query that has read so many.
+    fn after(&mut self, rows: u64);
+    /// What is worth telling.
+    fn tell(&mut self, note: Note);
+}
+
+/// Something to tell about an answer.
+#[derive(Debug)]
+pub(super) enum Note {
+    /// Rows could not be read.
+    Missing(String),
+    /// A value does not exist.
+    Undefined(String),
+}
+
+/// The series of a question: values by place of the window's end among those asked for.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    pub(super) series: HashMap<Labels, Vec<Option<f64>>>,
+}
+
+/// Asks for the windows with these ends, which ascend.
+///
+/// # Errors
+/// Those of queries, and those of `watch`. A model, reference or schema that is not there gives
+/// nothing.
+pub(super) fn gather(
+    monitor: &Monitor,
+    question: &Question,
+    selector: &Selector,
+    ends: &[i64],
+    watch: &mut dyn Watch,
+) -> driftline_promql::Result<Values> {
+    let mut gathered = Gathered { question, selector, ends, values: Values::default() };
+    for (range, step) in stretches(question, ends) {
+        let at_stake =
+            if question.reads_rows { rows_in(monitor, question, range).map_err(told)? } else { 0 };
+        watch.before(at_stake)?;
+        match ask(monitor, question, range, step) {
+            Ok(answers) => {
+                for answer in answers {
+                    watch.after(answer.rows_read());
+                    gathered.take(&answer, watch);
+                }
+            }
+            Err(error) => match error.kind() {
+                // It was deleted meanwhile, or has no columns or reference yet.
+                ErrorKind::NotFound | ErrorKind::FailedPrecondition => {
+                    watch.tell(Note::Undefined(error.to_string()));
+                    break;
+                }
+                _ => return Err(told(error)),
+            },
+        }
+        let samples = gathered.values.series.len().saturating_mul(ends.len());
+        if gathered.values.series.len() > limits::SERIES_MAX || samples > limits::SAMPLES_MAX {
+            let text = format!(
+                "{selector} gives {} series of {} samples; at most {} series and {} samples; narrow \
+                 it by model, version or feature, or choose a longer step",
+                gathered.values.series.len(),
+                ends.len(),
+                limits::SERIES_MAX,
+                limits::SAMPLES_MAX
+            );
+            return Err(driftline_promql::Error::execution(text));
+        }
+    }
+    Ok(gathered.values)
+}
+
+/// An error of the database as one of a query.
+pub(crate) fn told(error: driftline_storage::Error) -> driftline_promql::Error {
+    use driftline_promql::ErrorKind as Told;
+    let kind = match error.kind() {
+        ErrorKind::InvalidArgument => Told::BadData,
+        ErrorKind::NotFound
+        | ErrorKind::AlreadyExists
+        | ErrorKind::FailedPrecondition
+        | ErrorKind::ResourceExhausted => Told::Execution,
+        ErrorKind::Unavailable | ErrorKind::Locked => Told::Unavailable,
+        ErrorKind::Corruption | ErrorKind::Io | ErrorKind::Poisoned => Told::Internal,
+    };
+    driftline_promql::Error::new(kind, error.to_string())
+}
+
+/// Predictions of an interval: what a question reads that no part is counted for.
+fn rows_in(monitor: &Monitor, question: &Question, range: TimeRange) -> Result<u64> {
+    let scope = driftline_query::Scope {
+        model: question.ask.model().to_owned(),
+        from: range.start,
+        to: range.end,
+        ..driftline_query::Scope::default()
+    };
+    let request =
+        OperationsRequest { scope, percentiles: Vec::new(), ..OperationsRequest::default() };
+    let report = monitor.operations(&request)?;
+    Ok(report.windows.iter().map(|window| window.predictions).sum())
+}
+
+/// Asks for a series, in halves where it is too much for one answer.
+fn ask(
+    monitor: &Monitor,
+    question: &Question,
+    range: TimeRange,
+    step: Option<i64>,
+) -> Result<Vec<Answer>> {
+    let count = step.map_or(1, |step| (range.end - range.start) / step.max(1));
+    match question.ask.answer(monitor, range, step) {
+        Err(error) if error.kind() == ErrorKind::ResourceExhausted && count > 1 => {
+            let middle = range.start + count / 2 * step.unwrap_or(0);
+            let mut answers = ask(monitor, question, TimeRange { end: middle, ..range }, step)?;
+            answers.extend(ask(monitor, question, TimeRange { start: middle, ..range }, step)?);
+            Ok(answers)
+        }
+        answer => Ok(vec![answer?]),
+    }
+}
+
+/// The queries that answer windows with these ends: an interval, and the step of a series.
+fn stretches(question: &Question, ends: &[i64]) -> Vec<(TimeRange, Option<i64>)> {
+    let window = question.window;
+    let mut classes: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for end in ends {
+        classes.entry(end.rem_euclid(window)).or_default().push(*end);
+    }
+    let most = window.saturating_mul(i64::try_from(question.windows_max()).unwrap_or(i64::MAX));
+    let gap = window.saturating_mul(limits::GAP_WINDOWS_MAX);
+    let mut found = Vec::new();
+    for ends in classes.into_values() {
+        let mut run: Option<TimeRange> = None;
+        for end in ends {
+            let joined = run.filter(|run| end - run.end <= gap && end - run.start <= most);
+            if let (None, Some(done)) = (joined, run) {
+                found.push(done);
+            }
+            let start = joined.map_or(end.saturating_sub(window), |run| run.start);
+            run = Some(TimeRange { start, end });
+        }
+        found.extend(run);
+    }
+    let series = |range: TimeRange| {
+        let step = (range.end - range.start > window).then_some(window);
+        (range, step)
+    };
+    found.into_iter().map(series).collect()
+}
+
+struct Gathered<'a> {
+    question: &'a Question,
+    selector: &'a Selector,
+    ends: &'a [i64],
+    values: Values,
+}
+
+impl Gathered<'_> {
+    fn take(&mut self, answer: &Answer, watch: &mut dyn Watch) {
+        match answer {
+            Answer::Drift(report) => {
+                for window in &report.windows {
+                    self.take_drift(&report.reference, window, watch);
+                }
+            }
+            Answer::Performance(report) => {
+                report.windows.iter().for_each(|window| self.take_performance(window, watch));
+            }
+            Answer::Quality(report) => {
+                let reference = report.reference.as_deref();
+                for window in &report.windows {
+                    let Some(place) = self.place(window.end, &window.missing, watch) else {
+                        continue;
+                    };
+                    for column in &window.columns {
+                        self.take_column(place, reference, column, watch);
+                    }
+                }
+            }
+            Answer::Operations(report) => {
+                report.windows.iter().for_each(|window| self.take_operations(window, watch));
+            }
+        }
+    }
+
+    /// The place of a window that was asked for.
+    fn place(&self, end: i64, missing: &[MissingRows], watch: &mut dyn Watch) -> Option<usize> {
+        let place = self.ends.binary_search(&end).ok()?;
+        for missing in missing {
+            let model = self.question.ask.model();
+            let text = format!("model {model}: rows are missing, {}", missing.reason);
+            watch.tell(Note::Missing(text));
+        }
+        Some(place)
+    }
+
+    fn put(
+        &mut self,
+        place: usize,
+        metric: Metric,
+        more: &[(&'static str, &str)],
+        value: std::result::Result<f64, &str>,
+        watch: &mut dyn Watch,
+    ) {
+        let value = match value {
+            Ok(value) => value,
+            Err(reason) => {
+                let never = [Undefined::NotNumeric.reason(), Undefined::ReferenceEmpty.reason()];
+                if !never.contains(&reason) {
+                    let model = self.question.ask.model();
+                    let text =
+                        format!("{metric} of model {model} has no value in some windows: {reason}");
+                    watch.tell(Note::Undefined(text));
+                }
+                return;
+            }
+        };
+        let labels = self.question.labels_of(metric, more);
+        if !self.selector.accepts(&labels) {
+            return;
+        }
+        let len = self.ends.len();
+        let values = self.values.series.entry(labels).or_insert_with(|| vec![None; len]);
+        if let Some(known) = values.get_mut(place) {
+            *known = Some(value);
+        }
+    }
+
+    fn take_drift(&mut self, reference: &str, window: &DriftWindow, watch: &mut dyn Watch) {
+        let Some(place) = self.place(window.end, &window.missing, watch) else { return };
+        let question = self.question;
+        for result in &window.results {
+            let more = of_feature(&result.feature, Some(reference));
+            let reason = result.undefined.as_deref().unwrap_or("it is not known");
+            for metric in &question.metrics {
+                match *metric {
+                    Metric::Drift(method) if method == result.method => {
+                        self.put(place, *metric, &more, result.value.ok_or(reason), watch);
+                    }
+                    Metric::PValue(method) if method == result.method => {
+                        self.put(place, *metric, &more, result.p_value.ok_or(reason), watch);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn take_performance(&mut self, window: &PerformanceWindow, watch: &mut dyn Watch) {
+        let Some(place) = self.place(window.end, &window.missing, watch) else { return };
+        let question = self.question;
+        for metric in &question.metrics {
+            match *metric {
+                Metric::Predictions => {
+                    self.put(place, *metric, &[], Ok(window.predictions as f64), watch);
+                }
+                Metric::Labelled => {
+                    self.put(place, *metric, &[], Ok(window.labelled as f64), watch);
+                }
+                Metric::Coverage => {
+                    let share = window.labelled as f64 / window.predictions as f64;
+                    let value = if window.predictions > 0 {
+                        Ok(share)
+                    } else {
+                        Err(Undefined::NoPrediction.reason())
+                    };
+                    self.put(place, *metric, &[], value, watch);
+                }
+                Metric::Performance(measure) => {
+                    for result in window.results.iter().filter(|result| result.metric == measure) {
+                        let class = result.class.as_deref().unwrap_or_default();
+                        let reason = result.undefined.as_deref().unwrap_or("it is not known");
+                        let value = result.value.ok_or(reason);
+                        self.put(place, *metric, &[("class", class)], value, watch);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn take_column(
+        &mut self,
+        place: usize,
+        reference: Option<&str>,
+        column: &ColumnQuality,
+        watch: &mut dyn Watch,
+    ) {
+        let question = self.question;
+        for metric in &question.metrics {
+            let Metric::Column(figure) = *metric else { continue };
+            let fits = if column.kind.is_numeric() {
+                !figure.is_of_categories()
+            } else {
+                !figure.is_of_numbers()
+            };
+            if !fits {
+                continue;
+            }
+            let value = match figure {
+                ColumnFigure::NullChange => column.null_change,
+                figure => figure.of(&column.current),
+            };
+            let reasons = figure.parts().iter().find_map(|part| column.undefined.get(*part));
+            let reason = reasons.or_else(|| column.undefined.get("reference"));
+            let reason = reason.map_or(Undefined::NoPrediction.reason(), |reason| reason);
+            let reference = reference.filter(|_| figure.needs_reference());
+            let more = of_feature(&column.feature, reference);
+            self.put(place, *metric, &more, value.ok_or(reason), watch);
+        }
+    }
+
+    fn take_operations(&mut self, window: &OperationsWindow, watch: &mut dyn Watch) {
+        let Some(place) = self.place(window.end, &window.missing, watch) else { return };
+        let question = self.question;
+        let seconds = |milliseconds: f64| milliseconds / 1e3;
+        for metric in &question.metrics {
+            match *metric {
+                Metric::Latency => {
+                    for ((text, _), known) in
+                        question.quantiles.iter().zip(&window.latency.percentiles)
+                    {
+                        let reason = known.figure.undefined.as_deref().unwrap_or_default();
+                        let value = known.figure.value.map(seconds).ok_or(reason);
+                        self.put(place, *metric, &of_quantile(text), value, watch);
+                    }
+                }
+                Metric::LatencyMean => {
+                    let known = &window.latency.mean;
+                    let reason = known.undefined.as_deref().unwrap_or_default();
+                    self.put(place, *metric, &[], known.value.map(seconds).ok_or(reason), watch);
+                }
+                Metric::ErrorRatio => {
+                    let reason = window.errors.undefined.as_deref().unwrap_or_default();
+                    self.put(place, *metric, &[], window.errors.rate.ok_or(reason), watch);
+                }
+                Metric::Throughput => {
+                    let reason = window.throughput_undefined.as_deref().unwrap_or_default();
+                    self.put(place, *metric, &[], window.throughput.ok_or(reason), watch);
+                }
+                _ => {}
+            }
+        }
+    }
+}
