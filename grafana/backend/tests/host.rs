@@ -95,7 +95,7 @@ impl Bench {
         let monitor = Arc::new(Monitor::open(directory.path()).unwrap());
         fill(&monitor);
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let options = ServerOptions { grpc_addr: free, http_addr: None };
+        let options = ServerOptions { grpc_addr: free, http_addr: None, gauge_window: None };
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
         let served = monitor.clone();
