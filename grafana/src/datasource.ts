@@ -19,8 +19,8 @@ export class DriftlineDataSource extends DataSourceWithBackend<DriftlineQuery, D
     private readonly templates: TemplateSrv = getTemplateSrv()
   ) {
     super(settings);
-    // The editor of annotations is that of queries.
-    this.annotations = {};
+    // The editor of annotations is that of queries. A firing is a region, if a panel has room for such.
+    this.annotations = { getDefaultQuery: () => ({ queryType: 'alerts', metrics: ['events'] }) };
     this.variables = new Variables(this);
   }
 

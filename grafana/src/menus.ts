@@ -17,7 +17,7 @@ export const QUERY_TYPES: Array<Entry & { value: QueryType }> = [
   { value: 'volume', label: 'Volume', description: 'How many predictions and labels came' },
   { value: 'predictions', label: 'Predictions', description: 'What was predicted: the share of each class or bin' },
   { value: 'compare', label: 'Comparison', description: 'How versions, variants or groups differ' },
-  { value: 'alerts', label: 'Alerts', description: 'States of alerts' },
+  { value: 'alerts', label: 'Alerts', description: 'States of alerts now, and what became of them' },
 ];
 
 const entries = (list: Array<[string, string]>): Entry[] => list.map(([value, label]) => ({ value, label }));
@@ -95,6 +95,10 @@ export const METRICS: Partial<Record<QueryType, Entry[]>> = {
     ['predictions', 'Predictions'],
     ['labelled', 'Predictions with a label'],
   ]),
+  alerts: entries([
+    ['states', 'States now'],
+    ['events', 'What became of them'],
+  ]),
   compare: entries([
     ['accuracy', 'Accuracy'],
     ['precision', 'Precision'],
@@ -117,6 +121,7 @@ export const USUAL: Partial<Record<QueryType, string[]>> = {
   operations: ['p50', 'p95', 'p99'],
   volume: ['predictions', 'labelled'],
   compare: ['accuracy'],
+  alerts: ['states'],
 };
 
 /** Metrics of a model's task. */

@@ -18,12 +18,19 @@ export function sentence(query: DriftlineQuery): string {
     distribution: `the distribution of ${features} against ${reference}`,
     volume: 'predictions and labels',
     compare: `${metrics} of each ${query.by || '…'} against ${query.baseline || '…'}`,
-    alerts: 'states of alerts',
+    alerts: (query.metrics?.length ? query.metrics : ['states'])
+      .map((name) => (name === 'events' ? 'what became of alerts in the time of the panel' : 'states of alerts now'))
+      .join(', '),
     predictions: 'the share of each predicted class or bin',
   };
   const parts = [what[type] ?? QUERY_TYPES[0].label];
+  const isAlerts = type === 'alerts';
   if (query.model) {
-    parts.push(`model ${query.model}${query.version ? ` version ${query.version}` : ''}`);
+    parts.push(`model ${query.model}${query.version && !isAlerts ? ` version ${query.version}` : ''}`);
+  }
+  if (isAlerts) {
+    // Nothing else is asked of them.
+    return sentenceOf(parts);
   }
   for (const { column, operator, value } of query.filters ?? []) {
     if (column) {
@@ -35,13 +42,17 @@ export function sentence(query: DriftlineQuery): string {
   }
   if (type === 'distribution' || query.whole) {
     parts.push('over the whole time of the panel');
-  } else if (type !== 'alerts') {
+  } else {
     const auto = !query.window || query.window === 'auto';
     parts.push(auto ? 'in windows that suit the panel' : `in windows of ${query.window}`);
   }
   if (query.exact) {
     parts.push('exactly, from rows');
   }
+  return sentenceOf(parts);
+}
+
+function sentenceOf(parts: string[]): string {
   const text = parts.join(', ');
   return `${text[0].toUpperCase()}${text.slice(1)}.`;
 }

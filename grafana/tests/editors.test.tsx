@@ -55,6 +55,32 @@ test('a chosen model fills the other menus', async () => {
   expect(screen.getByLabelText('What will be computed').textContent).toMatch(/^Psi of all features/);
 });
 
+test('what is chosen is shown also if it is in no menu', async () => {
+  editor({
+    model: '$model',
+    version: '$version',
+    features: ['$feature', 'amount'],
+    window: '36h',
+    filters: [{ column: '$column', operator: '=', value: '$value' }],
+  });
+  for (const text of ['$model', '$version', '$feature', 'amount', '36h', '$column']) {
+    expect(await screen.findByText(text)).toBeTruthy();
+  }
+  expect(screen.getByDisplayValue('$value')).toBeTruthy();
+});
+
+test('alerts need no model and have no windows, features or conditions', async () => {
+  editor({ queryType: 'alerts', metrics: ['events'] });
+  expect(await screen.findByText('What became of them')).toBeTruthy();
+  for (const label of ['Version', 'Features', 'By', 'Window']) {
+    expect(screen.queryByLabelText(label)).toBeNull();
+  }
+  expect(screen.queryByText('Condition')).toBeNull();
+  expect(screen.getByLabelText('What will be computed').textContent).toBe(
+    'What became of alerts in the time of the panel.'
+  );
+});
+
 test('what the server says of a failure is shown', async () => {
   editor({}, { listModels: () => Promise.reject({ data: { message: 'cannot reach the Driftline server' } }) });
   expect(await screen.findByText('cannot reach the Driftline server')).toBeTruthy();

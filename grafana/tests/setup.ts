@@ -1,4 +1,4 @@
-// What Grafana's components ask of a browser and jsdom lacks.
+// What Grafana's components ask of a browser and jsdom lacks. Tests of files run without either.
 class Nothing {
   observe() {}
   unobserve() {}
@@ -8,14 +8,17 @@ class Nothing {
   }
 }
 Object.assign(globalThis, { ResizeObserver: Nothing, IntersectionObserver: Nothing });
-HTMLCanvasElement.prototype.getContext = (() => ({
-  measureText: (text: string) => ({ width: text.length * 8 }),
-})) as unknown as typeof HTMLCanvasElement.prototype.getContext;
-window.matchMedia = ((query: string) => ({
-  matches: false,
-  media: query,
-  addEventListener() {},
-  removeEventListener() {},
-  addListener() {},
-  removeListener() {},
-})) as unknown as typeof window.matchMedia;
+const isBrowser = typeof window !== 'undefined';
+if (isBrowser) {
+  HTMLCanvasElement.prototype.getContext = (() => ({
+    measureText: (text: string) => ({ width: text.length * 8 }),
+  })) as unknown as typeof HTMLCanvasElement.prototype.getContext;
+  window.matchMedia = ((query: string) => ({
+    matches: false,
+    media: query,
+    addEventListener() {},
+    removeEventListener() {},
+    addListener() {},
+    removeListener() {},
+  })) as unknown as typeof window.matchMedia;
+}

@@ -7,7 +7,8 @@ use std::{
 };
 
 use driftline_proto::v1::{
-    model_service_client::ModelServiceClient, query_service_client::QueryServiceClient,
+    alert_service_client::AlertServiceClient, model_service_client::ModelServiceClient,
+    query_service_client::QueryServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -42,6 +43,12 @@ impl Downstream {
     pub(crate) fn queries(&self) -> QueryServiceClient<Service> {
         let limit = limits::ANSWER_BYTES_MAX;
         QueryServiceClient::new(self.0.clone()).max_decoding_message_size(limit)
+    }
+
+    /// Its alerts.
+    pub(crate) fn alerts(&self) -> AlertServiceClient<Service> {
+        let limit = limits::ANSWER_BYTES_MAX;
+        AlertServiceClient::new(self.0.clone()).max_decoding_message_size(limit)
     }
 
     /// Its models.
@@ -83,7 +90,7 @@ async fn connect(settings: &Settings) -> Result<Downstream, Problem> {
     let address = &settings.address;
     let wrong = |_| {
         Problem::asked(format!(
-            "{address:?} is no address; write it as http://localhost:50051 in the settings"
+            "{address:?} is no address; write it as http://localhost:7447 in the settings"
         ))
     };
     let mut endpoint = Endpoint::from_shared(address.clone())

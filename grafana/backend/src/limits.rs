@@ -22,3 +22,7 @@ pub const SERIES_MAX: usize = 1_000;
 pub const QUERIES_AT_A_TIME: usize = 8;
 /// Entries of a menu.
 pub const MENU_MAX: usize = 10_000;
+/// Alerts or events of one query; more than these no table or graph can show.
+pub const ALERT_ROWS_MAX: usize = 10_000;
+/// Alerts or events that are asked for at a time: the most that the server gives.
+pub const ALERT_PAGE_ROWS: u32 = 1_000;

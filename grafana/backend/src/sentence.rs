@@ -11,7 +11,8 @@ pub(crate) fn usual(kind: QueryType) -> &'static [&'static str] {
         QueryType::Operations => &["p50", "p95", "p99"],
         QueryType::Compare => &["accuracy"],
         QueryType::Volume => &["predictions", "labelled"],
-        QueryType::Distribution | QueryType::Alerts | QueryType::Predictions => &[],
+        QueryType::Alerts => &["states"],
+        QueryType::Distribution | QueryType::Predictions => &[],
     }
 }
 
@@ -44,12 +45,16 @@ pub(crate) fn sentence(query: &ModelQuery) -> String {
         QueryType::Distribution => format!("distribution of {features} against {reference}"),
         QueryType::Volume => "predictions and labels".to_owned(),
         QueryType::Compare => format!("{metrics} of each {} against {}", query.by, query.baseline),
-        QueryType::Alerts => "alerts".to_owned(),
+        QueryType::Alerts => format!("{metrics} of alerts"),
         QueryType::Predictions => "what was predicted".to_owned(),
     };
     let mut text = what;
     if !query.model.is_empty() {
         text.push_str(&format!(", model {}", query.model));
+    }
+    if query.query_type == QueryType::Alerts {
+        // Nothing else is asked of them.
+        return text;
     }
     if !query.version.is_empty() {
         text.push_str(&format!(" version {}", query.version));
@@ -87,5 +92,8 @@ mod tests {
             "psi of amount against the default reference, model fraud, where country = DE, in \
              windows of 1h, exactly from rows"
         );
+        let json = br#"{"queryType":"alerts","model":"fraud","version":"1","window":"1h"}"#;
+        let query = ModelQuery::read(json).expect("reads");
+        assert_eq!(sentence(&query), "states of alerts, model fraud");
     }
 }

@@ -73,7 +73,7 @@ impl Settings {
         let address = given.into_iter().find(|address| !address.is_empty()).ok_or_else(|| {
             Problem::asked(
                 "the data source has no address. Set the address of the server's gRPC port, such \
-                 as http://localhost:50051, in its settings",
+                 as http://localhost:7447, in its settings",
             )
         })?;
         let address = match address.split_once("://") {
@@ -132,11 +132,11 @@ mod tests {
     #[test]
     fn settings_are_read_and_secrets_are_not_shown() {
         let read = Settings::read(&stored(
-            r#"{"address":"monitor:50051","timeoutSeconds":5}"#,
+            r#"{"address":"monitor:7447","timeoutSeconds":5}"#,
             &[("token", "hush")],
         ))
         .expect("right");
-        assert_eq!(read.address, "http://monitor:50051");
+        assert_eq!(read.address, "http://monitor:7447");
         assert_eq!((read.timeout.as_secs(), read.token.as_deref()), (5, Some("hush")));
         assert!(!format!("{read:?}").contains("hush"));
     }

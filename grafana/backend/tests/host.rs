@@ -11,10 +11,13 @@ use std::{
     thread::JoinHandle,
 };
 
-use arrow_array::{Array as _, Float64Array, RecordBatch, TimestampNanosecondArray};
+use arrow_array::{Array as _, Float64Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use arrow_ipc::reader::FileReader;
 use driftline::{
     Monitor,
+    alerting::{AlertFilter, Apply},
+    alerts::{RuleSet, Syntax},
+    now_micros,
     server::{Server, ServerOptions},
 };
 use driftline_grafana::pluginv2::{
@@ -50,11 +53,12 @@ struct Bench {
     _directory: tempfile::TempDir,
 }
 
-fn fill(monitor: &Monitor) {
+/// Writes a model of 24 hours from `start` on.
+fn fill(monitor: &Monitor, model: &str, start: i64) {
     let names = ["amount", HOSTILE];
     let features = names.map(|name| Field { name: name.into(), kind: Kind::Numeric }).to_vec();
     let schema = Schema { features, task: Task::Binary, positive_class: None, tags: vec![] };
-    monitor.create_model("fraud", Declaration::default(), Some(schema)).unwrap();
+    monitor.create_model(model, Declaration::default(), Some(schema)).unwrap();
     for hour in 0..HOURS {
         let rows: Vec<i64> = (0..200).collect();
         let value = |row: i64| {
@@ -65,7 +69,7 @@ fn fill(monitor: &Monitor) {
         let id = |row: &i64| format!("{hour}-{row}");
         let batch = PredictionBatch {
             ids: Ids::from_iter(rows.iter().map(id)),
-            times: rows.iter().map(|row| hour * HOUR_MICROS + row * 1_000_000).collect(),
+            times: rows.iter().map(|row| start + hour * HOUR_MICROS + row * 1_000_000).collect(),
             columns: vec![
                 Column::Numeric(rows.iter().map(|row| value(*row)).collect()),
                 Column::Numeric(rows.iter().map(|row| value(*row) * 2.0).collect()),
@@ -75,25 +79,25 @@ fn fill(monitor: &Monitor) {
                 Column::nulls(false, rows.len()),
             ],
         };
-        monitor.write_predictions("fraud", "1", batch).unwrap().wait().unwrap();
+        monitor.write_predictions(model, "1", batch).unwrap().wait().unwrap();
         let labelled: Vec<i64> = rows.iter().copied().filter(|row| row % 4 == 0).collect();
         let truth = |row: &i64| Some(if row % 12 == 0 { "fraud" } else { "honest" });
         let labels = LabelBatch {
             ids: Ids::from_iter(labelled.iter().map(id)),
-            times: labelled.iter().map(|_| HOURS * HOUR_MICROS).collect(),
+            times: labelled.iter().map(|_| start + HOURS * HOUR_MICROS).collect(),
             truths: Column::categories(labelled.iter().map(truth)),
         };
-        monitor.write_labels("fraud", labels).unwrap().wait().unwrap();
+        monitor.write_labels(model, labels).unwrap().wait().unwrap();
     }
-    let name = ReferenceName { model: "fraud".into(), version: None, name: "default".into() };
-    monitor.pin_reference(name, 0, HOURS / 2 * HOUR_MICROS).unwrap();
+    let name = ReferenceName { model: model.into(), version: None, name: "default".into() };
+    monitor.pin_reference(name, start, start + HOURS / 2 * HOUR_MICROS).unwrap();
 }
 
 impl Bench {
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let monitor = Arc::new(Monitor::open(directory.path()).unwrap());
-        fill(&monitor);
+        fill(&monitor, "fraud", 0);
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let options = ServerOptions { grpc_addr: free, http_addr: None, gauge_window: None };
         let (stop, stopped) = oneshot::channel::<()>();
@@ -156,10 +160,22 @@ impl Bench {
         context: Option<PluginContext>,
         queries: &[Value],
     ) -> HashMap<String, DataResponse> {
+        self.ask_since(0, context, queries)
+    }
+
+    /// Asks of the 24 hours from `start` on.
+    fn ask_since(
+        &self,
+        start: i64,
+        context: Option<PluginContext>,
+        queries: &[Value],
+    ) -> HashMap<String, DataResponse> {
+        let from = start / 1_000;
+        let range = TimeRange { from_epoch_ms: from, to_epoch_ms: from + HOURS * 3_600_000 };
         let query = |(place, json): (usize, &Value)| DataQuery {
             ref_id: format!("Q{place}"),
             max_data_points: 1_000,
-            time_range: Some(TimeRange { from_epoch_ms: 0, to_epoch_ms: HOURS * 3_600_000 }),
+            time_range: Some(range),
             json: json.to_string().into_bytes(),
             ..DataQuery::default()
         };
@@ -172,7 +188,11 @@ impl Bench {
 
     /// The frames of one query.
     fn frames(&self, query: Value) -> Vec<RecordBatch> {
-        let mut responses = self.ask(self.context(), &[query]);
+        self.frames_since(0, query)
+    }
+
+    fn frames_since(&self, start: i64, query: Value) -> Vec<RecordBatch> {
+        let mut responses = self.ask_since(start, self.context(), &[query]);
         let response = responses.remove("Q0").unwrap();
         assert_eq!(response.error, "");
         response.frames.into_iter().map(read).collect()
@@ -333,6 +353,97 @@ fn one_window_is_a_table_and_a_distribution_a_histogram() {
     assert!((sum - 1.0).abs() < 1e-12);
 }
 
+/// The values of the field with this name, as texts.
+fn texts(frame: &RecordBatch, name: &str) -> Vec<Option<String>> {
+    let values = frame.column_by_name(name).unwrap_or_else(|| panic!("no {name}"));
+    let values = values.as_any().downcast_ref::<StringArray>().unwrap();
+    values.iter().map(|value| value.map(str::to_owned)).collect()
+}
+
+/// The times of the field with this name, in hours since `start`.
+fn hours(frame: &RecordBatch, name: &str, start: i64) -> Vec<Option<i64>> {
+    let values = frame.column_by_name(name).unwrap_or_else(|| panic!("no {name}"));
+    let values = values.as_any().downcast_ref::<TimestampNanosecondArray>().unwrap();
+    values.iter().map(|time| time.map(|nanos| (nanos / 1_000 - start) / HOUR_MICROS)).collect()
+}
+
+/// Fires until the features move, and for each feature once they have.
+const RULES: &str = r#"
+[[rule]]
+name = "calm"
+model = "fresh"
+metric = "psi"
+feature = "amount"
+window = "1h"
+every = "1h"
+when = "< 1"
+severity = "critical"
+
+[[rule]]
+name = "moved"
+model = "fresh"
+metric = "psi"
+feature = ["amount", "score"]
+window = "1h"
+every = "1h"
+when = "> 1"
+"#;
+
+#[test]
+fn alerts_are_a_table_of_states_and_events_that_annotate() {
+    let bench = Bench::start();
+    // History that is older than a year goes: this has to be of these days.
+    let start = (now_micros() / HOUR_MICROS - 48) * HOUR_MICROS;
+    fill(&bench.monitor, "fresh", start);
+    let none = bench.frames(json!({ "queryType": "alerts" }));
+    assert_eq!((none.len(), none[0].num_rows()), (1, 0));
+    let alerts = bench.monitor.alerts();
+    let rules = RuleSet::parse(RULES, Syntax::Toml).unwrap();
+    alerts.apply(rules, &Apply::default()).unwrap().unwrap();
+    for hour in 1..=HOURS {
+        alerts.evaluate(start + hour * HOUR_MICROS).unwrap();
+    }
+    let both = json!({ "queryType": "alerts", "metrics": ["states", "events"], "version": "7" });
+    let frames = bench.frames_since(start, both);
+    let (states, events) = (&frames[0], &frames[1]);
+    let some = |values: &[&str]| -> Vec<Option<String>> {
+        values.iter().map(|value| Some((*value).to_owned())).collect()
+    };
+    let known = alerts.list(&AlertFilter::default()).unwrap();
+    let rules: Vec<_> = known.iter().map(|alert| Some(alert.rule.clone())).collect();
+    assert_eq!(texts(states, "rule"), rules);
+    assert_eq!(texts(states, "feature"), some(&["amount", "amount", "score"]));
+    assert_eq!(texts(states, "state"), some(&["resolved", "firing", "inactive"]));
+    assert_eq!(texts(states, "severity"), some(&["critical", "warning", "warning"]));
+    assert_eq!(texts(states, "note")[2].as_deref(), Some("reference has no non-null value"));
+    let values = states.column_by_name("value").unwrap();
+    let values = values.as_any().downcast_ref::<Float64Array>().unwrap();
+    assert_eq!(
+        values.iter().collect::<Vec<_>>(),
+        known.iter().map(|a| a.value).collect::<Vec<_>>()
+    );
+
+    // A window is looked at an hour after its end. What fires at the end of the panel lasts so long.
+    let schema = events.schema();
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names[..5], ["time", "timeEnd", "title", "text", "tags"]);
+    assert_eq!(hours(events, "time", start), [Some(2), Some(14)]);
+    assert_eq!(hours(events, "timeEnd", start), [Some(14), Some(HOURS)]);
+    let titles = some(&["calm of amount: firing", "moved of amount: firing"]);
+    assert_eq!(texts(events, "title"), titles);
+    let text = texts(events, "text")[1].clone().unwrap();
+    assert_eq!(text, "psi: 4.6910, condition > 1, model fresh, 200 predictions");
+    let tags = some(&["critical,resolved,fresh,amount", "warning,firing,fresh,amount"]);
+    assert_eq!(texts(events, "tags"), tags);
+
+    // One model's, and the time of the panel.
+    let of = |model: &str| json!({ "queryType": "alerts", "metrics": ["states"], "model": model });
+    assert_eq!(bench.frames(of("fresh"))[0].num_rows(), 3);
+    assert_eq!(bench.frames(of("fraud"))[0].num_rows(), 0);
+    let before = json!({ "queryType": "alerts", "metrics": ["events"] });
+    assert_eq!(bench.frames(before)[0].num_rows(), 0);
+}
+
 #[test]
 fn what_goes_wrong_is_a_sentence_that_says_what_to_do() {
     let bench = Bench::start();
@@ -345,6 +456,7 @@ fn what_goes_wrong_is_a_sentence_that_says_what_to_do() {
         (json!({ "model": "fraud", "reference": "none" }), "none"),
         (json!({ "model": "fraud", "queryType": "distribution" }), "choose the features"),
         (json!({ "model": "fraud", "queryType": "operations", "metrics": ["p101"] }), "p99"),
+        (json!({ "queryType": "alerts", "metrics": ["past"] }), "states and events"),
     ] {
         let refused = bench.refused(query.clone());
         assert!(refused.error.contains(want), "{query}: {}", refused.error);

@@ -38,7 +38,7 @@ export function ConfigEditor(props: Props) {
           <Input
             aria-label="Address"
             width={WIDTH}
-            placeholder="http://localhost:50051"
+            placeholder="http://localhost:7447"
             value={address}
             onChange={onUpdateDatasourceJsonDataOption(props, 'address')}
           />

@@ -13,6 +13,9 @@ type Props = QueryEditorProps<DriftlineDataSource, DriftlineQuery, DriftlineOpti
 
 const LABEL = 14;
 const options = (names: string[]): Array<SelectableValue<string>> => names.map((value) => ({ value, label: value }));
+/** What is chosen, also if it is in no menu: a variable, a length of one's own, a feature that is gone. */
+const picked = (value?: string): SelectableValue<string> | null => (value ? { value, label: value } : null);
+const pickedAll = (values?: string[]) => options(values ?? []);
 
 /** What a menu is filled with. */
 interface Loaded<T> {
@@ -57,7 +60,9 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
   const known = model.value;
   const hasFeatures = type === 'drift' || type === 'quality' || type === 'distribution';
   const hasReference = hasFeatures;
-  const hasWindows = type !== 'distribution' && type !== 'alerts';
+  // Alerts have a model at most.
+  const hasRows = type !== 'alerts';
+  const hasWindows = hasRows && type !== 'distribution';
   const metrics = metricsFor(type, known?.task);
   const error = models.error ?? model.error;
   return (
@@ -80,25 +85,27 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
             isLoading={models.loading}
             allowCustomValue
             isClearable={type === 'alerts'}
-            placeholder={models.value?.length === 0 ? 'The server has no model yet' : 'Choose a model'}
+            placeholder={models.value?.length === 0 ? 'The server has no model yet' : hasRows ? 'Choose a model' : 'all'}
             options={options(models.value ?? [])}
-            value={query.model ? { value: query.model, label: query.model } : null}
+            value={picked(query.model)}
             onChange={(chosen) => change({ model: chosen?.value, version: '', features: [], reference: '' })}
           />
         </InlineField>
-        <InlineField label="Version" labelWidth={LABEL}>
-          <Select
-            aria-label="Version"
-            width={20}
-            isClearable
-            allowCustomValue
-            isLoading={model.loading}
-            placeholder="all together"
-            options={options(known?.versions ?? [])}
-            value={query.version || null}
-            onChange={(chosen) => change({ version: chosen?.value ?? '' })}
-          />
-        </InlineField>
+        {hasRows && (
+          <InlineField label="Version" labelWidth={LABEL}>
+            <Select
+              aria-label="Version"
+              width={20}
+              isClearable
+              allowCustomValue
+              isLoading={model.loading}
+              placeholder="all together"
+              options={options(known?.versions ?? [])}
+              value={picked(query.version)}
+              onChange={(chosen) => change({ version: chosen?.value ?? '' })}
+            />
+          </InlineField>
+        )}
       </InlineFieldRow>
       <InlineFieldRow>
         {metrics.length > 0 && (
@@ -108,7 +115,7 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
               width={40}
               placeholder={(USUAL[type] ?? []).join(', ')}
               options={metrics}
-              value={query.metrics ?? []}
+              value={(query.metrics ?? []).map((name) => metrics.find((one) => one.value === name) ?? { value: name, label: name })}
               onChange={(chosen) => change({ metrics: chosen.map((one) => one.value as string) })}
             />
           </InlineField>
@@ -122,7 +129,7 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
               isLoading={model.loading}
               placeholder={type === 'distribution' ? 'Choose features' : 'all'}
               options={options([...(known?.features.map((one) => one.name) ?? []), 'score', 'prediction'])}
-              value={query.features ?? []}
+              value={pickedAll(query.features)}
               onChange={(chosen) => change({ features: chosen.map((one) => one.value as string) })}
             />
           </InlineField>
@@ -136,7 +143,7 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
               allowCustomValue
               placeholder="default"
               options={options(known?.references.map((one) => one.name) ?? [])}
-              value={query.reference || null}
+              value={picked(query.reference)}
               onChange={(chosen) => change({ reference: chosen?.value ?? '' })}
             />
           </InlineField>
@@ -152,22 +159,24 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
             />
           </InlineField>
         )}
-        <InlineField
-          label={type === 'compare' ? 'Sides by' : 'By'}
-          labelWidth={LABEL}
-          tooltip={type === 'compare' ? 'What tells the sides apart' : 'A series for each value of this column'}
-        >
-          <Select
-            aria-label="By"
-            width={24}
-            isClearable
-            allowCustomValue
-            placeholder={type === 'compare' ? 'Choose' : 'none'}
-            options={options(known ? groupings(known) : [])}
-            value={query.by || null}
-            onChange={(chosen) => change({ by: chosen?.value ?? '' })}
-          />
-        </InlineField>
+        {hasRows && (
+          <InlineField
+            label={type === 'compare' ? 'Sides by' : 'By'}
+            labelWidth={LABEL}
+            tooltip={type === 'compare' ? 'What tells the sides apart' : 'A series for each value of this column'}
+          >
+            <Select
+              aria-label="By"
+              width={24}
+              isClearable
+              allowCustomValue
+              placeholder={type === 'compare' ? 'Choose' : 'none'}
+              options={options(known ? groupings(known) : [])}
+              value={picked(query.by)}
+              onChange={(chosen) => change({ by: chosen?.value ?? '' })}
+            />
+          </InlineField>
+        )}
         {type === 'compare' && (
           <InlineField label="Against" labelWidth={LABEL} tooltip="The value that the others are compared with">
             <Input
@@ -179,11 +188,13 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
           </InlineField>
         )}
       </InlineFieldRow>
-      <Conditions
-        columns={known ? [...known.tags, ...known.features.map((one) => one.name)] : []}
-        filters={query.filters ?? []}
-        onChange={(filters) => change({ filters })}
-      />
+      {hasRows && (
+        <Conditions
+          columns={known ? [...known.tags, ...known.features.map((one) => one.name)] : []}
+          filters={query.filters ?? []}
+          onChange={(filters) => change({ filters })}
+        />
+      )}
       {hasWindows && (
         <InlineFieldRow>
           <InlineField label="Window" labelWidth={LABEL}>
@@ -193,7 +204,7 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
               allowCustomValue
               disabled={!!query.whole}
               options={WINDOWS}
-              value={query.window || 'auto'}
+              value={WINDOWS.find((one) => one.value === (query.window || 'auto')) ?? picked(query.window)}
               onChange={(chosen) => change({ window: chosen.value })}
             />
           </InlineField>
@@ -230,7 +241,7 @@ function Conditions({ columns, filters, onChange }: ConditionsProps) {
               width={26}
               allowCustomValue
               options={options(columns)}
-              value={filter.column || null}
+              value={picked(filter.column)}
               onChange={(chosen) => set(place, { column: chosen.value ?? '' })}
             />
           </InlineField>

@@ -51,17 +51,31 @@ impl<'a> Ask<'a> {
         Some(self.scope.clone())
     }
 
+    /// The model, if one is named: queries about alerts may be about all.
+    pub(crate) fn model(&self) -> Option<String> {
+        Some(self.query.model.clone()).filter(|name| !name.is_empty())
+    }
+
+    /// The first instant, and the first after the last.
+    pub(crate) fn interval(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        (self.scope.start_time, self.scope.end_time)
+    }
+
     /// The reference, if one is named.
     pub(crate) fn reference(&self) -> Option<String> {
         Some(self.query.reference.clone()).filter(|name| !name.is_empty())
     }
 }
 
+/// A time in microseconds since 1970 UTC.
+pub(crate) fn micros(time: &Timestamp) -> i64 {
+    time.seconds.saturating_mul(SECOND).saturating_add(i64::from(time.nanos) / 1_000)
+}
+
 /// The time of a point: the end of its window, in microseconds. So a point says what was known at its
 /// time, as with rules of alerts.
 pub(crate) fn end_of(window: Option<&v1::TimeWindow>) -> Option<i64> {
-    let end = window?.end_time.as_ref()?;
-    Some(end.seconds.saturating_mul(SECOND).saturating_add(i64::from(end.nanos) / 1_000))
+    window?.end_time.as_ref().map(micros)
 }
 
 /// The value of a group, of an answer that has groups.

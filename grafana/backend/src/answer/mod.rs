@@ -1,5 +1,6 @@
 //! From queries to frames, a file for each kind of query.
 
+mod alerts;
 mod ask;
 mod compare;
 mod drift;
@@ -27,7 +28,9 @@ use self::ask::Ask;
 /// A sentence that says what to do.
 pub(crate) async fn answer(server: &Downstream, asked: &DataQuery) -> Result<Vec<Frame>, Problem> {
     let query = ModelQuery::read(&asked.json)?;
-    let windows = windows(asked, &query.window, query.whole)?;
+    // Events of alerts have times, not windows.
+    let whole = query.whole || query.query_type == QueryType::Alerts;
+    let windows = windows(asked, &query.window, whole)?;
     let ask = Ask::new(&query, windows)?;
     let mut frames = match query.query_type {
         QueryType::Drift => drift::frames(server, &ask).await,
@@ -38,9 +41,7 @@ pub(crate) async fn answer(server: &Downstream, asked: &DataQuery) -> Result<Vec
         QueryType::Distribution => drift::distributions(server, &ask).await,
         QueryType::Predictions => drift::predictions(server, &ask).await,
         QueryType::Compare => compare::frames(server, &ask).await,
-        QueryType::Alerts => {
-            Err(Problem::asked("this build of the plugin does not answer such queries yet"))
-        }
+        QueryType::Alerts => alerts::frames(server, &ask).await,
     }?;
     for frame in &mut frames {
         frame.executed = sentence(&query);
