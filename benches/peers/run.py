@@ -82,6 +82,9 @@ def questions(data):
 
 
 def asker(engine, data, what):
+    """What asks an engine a question of a window; none where it has no answer."""
+    if not engine.answers(what):
+        return None
     if what.startswith("psi_window"):
         return lambda window: engine.psi(window, data.bins)
     if what.startswith("rescan"):
@@ -89,8 +92,9 @@ def asker(engine, data, what):
     if what.startswith("psi_series"):
         return lambda _: engine.psi_series((START, data.end), data.bins)
     if what.startswith("evidently"):
-        return lambda window: engine.drift(what.split("_")[1], window)
-    return getattr(engine, "ks_exact" if what.startswith("ks_exact") else what.split("_")[0])
+        drift = getattr(engine, "drift", None)
+        return drift and (lambda window: drift(what.split("_")[1], window))
+    return getattr(engine, "ks_exact" if what.startswith("ks_exact") else what.split("_")[0], None)
 
 
 def plain(answer):
@@ -122,9 +126,9 @@ def measure(name, directory):
         flush=True,
     )
     for what in questions(data):
-        if not engine.answers(what):
-            continue
         ask = asker(engine, data, what)
+        if ask is None:
+            continue
         windows = data.windows(what)
         first = next(windows)
         walls, cpus = [], []
