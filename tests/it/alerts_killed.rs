@@ -26,8 +26,9 @@ use serde_json::Value;
 use crate::program::Server;
 
 const MODEL: &str = "m";
-/// How long the last life may take to deliver all that is left.
-const DRAIN: Duration = Duration::from_secs(60);
+/// How long the last life may take to deliver all that is left: longer than the longest wait between two
+/// tries of a notice that has failed often.
+const DRAIN: Duration = Duration::from_secs(400);
 
 /// What a receiver was sent, and whether it said that it has it.
 #[derive(Debug, Clone)]

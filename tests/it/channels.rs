@@ -9,6 +9,7 @@ use std::{
     process::Output,
     sync::{Arc, mpsc},
     thread,
+    time::Duration,
 };
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
@@ -94,6 +95,11 @@ fn answer(stream: &mut (impl Read + Write), status: u16) -> String {
     request + &String::from_utf8(body).unwrap()
 }
 
+/// What so many connections brought; the last may still be at its end when the program has gone.
+fn hear(heard: &mpsc::Receiver<String>, count: usize) -> Vec<String> {
+    (0..count).map(|_| heard.recv_timeout(Duration::from_secs(10)).unwrap()).collect()
+}
+
 fn body(request: &str) -> Value {
     serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
@@ -108,7 +114,7 @@ fn a_firing_and_its_end_are_sent_and_the_answer_is_shown() {
     let want = "ops: test of state firing delivered (HTTP 202)\n\
                 ops: test of state resolved delivered (HTTP 202)\n";
     assert_eq!(String::from_utf8(output.stdout).unwrap(), want);
-    let requests: Vec<String> = heard.try_iter().collect();
+    let requests = hear(&heard, 2);
     let states: Vec<Value> =
         requests.iter().map(|request| body(request)["state"].clone()).collect();
     assert_eq!(states, ["firing", "resolved"]);
@@ -126,7 +132,8 @@ fn what_is_not_taken_ends_with_exit_code_1_and_says_why() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let notices = report["notices"].as_array().unwrap();
-    assert_eq!((notices.len(), heard.try_iter().count()), (1, 1));
+    assert_eq!((notices.len(), hear(&heard, 1).len()), (1, 1));
+    assert!(heard.try_recv().is_err(), "its end is not sent");
     assert_eq!(notices[0]["outcome"], "refused");
     assert_eq!(notices[0]["detail"], format!("http://{address} answers HTTP 404"));
     // A channel that there is not, and mistakes of the file, are wrong usage.
@@ -148,7 +155,7 @@ fn tls_is_spoken_with_whom_the_machine_trusts_only() {
         |host: &str| format!("type = \"webhook\"\nurl = \"https://{host}:{}/\"", address.port());
     let output = place.try_channel(&url("localhost"), &[]);
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(heard.try_iter().filter(|request| request.starts_with("POST / ")).count(), 2);
+    assert_eq!(hear(&heard, 2).iter().filter(|request| request.starts_with("POST / ")).count(), 2);
     // The certificate is of the name, not of the address.
     let output = place.try_channel(&url("127.0.0.1"), &[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -113,8 +113,7 @@ fn notices_are_taken_in_order_by_alert_and_recorded() {
 #[test]
 fn what_fails_is_tried_again_before_what_follows_it_and_others_go_on() {
     let world = fired();
-    let tries = Arc::new(AtomicI64::new(0));
-    let counted = tries.clone();
+    let counted = AtomicI64::new(0);
     let (service, told) = start(&world, move |feature| {
         let fails = feature == "a" && counted.fetch_add(1, Ordering::SeqCst) < 3;
         if fails { Fate::Fail } else { Fate::Take }
