@@ -124,6 +124,11 @@ export const USUAL: Partial<Record<QueryType, string[]>> = {
   alerts: ['states'],
 };
 
+/** A metric as its menu has it, or as it is named if the menu has not. */
+export function labelOf(type: QueryType, name: string): string {
+  return METRICS[type]?.find((entry) => entry.value === name)?.label ?? name;
+}
+
 /** Metrics of a model's task. */
 const REGRESSION = new Set(['mae', 'rmse', 'mape', 'smape', 'wape', 'r2', 'median_ae', 'residual_mean', 'residual_std']);
 

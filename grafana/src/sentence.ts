@@ -1,4 +1,4 @@
-import { QUERY_TYPES, USUAL } from './menus';
+import { labelOf, QUERY_TYPES, USUAL } from './menus';
 import { DriftlineQuery } from './types';
 
 /** What a query will compute, in words. */
@@ -7,7 +7,9 @@ export function sentence(query: DriftlineQuery): string {
   if (!query.model && type !== 'alerts') {
     return 'Choose a model.';
   }
-  const metrics = (query.metrics?.length ? query.metrics : (USUAL[type] ?? [])).join(', ');
+  const metrics = (query.metrics?.length ? query.metrics : (USUAL[type] ?? []))
+    .map((name) => labelOf(type, name))
+    .join(', ');
   const features = query.features?.length ? query.features.join(', ') : 'all features';
   const reference = query.reference ? `reference ${query.reference}` : 'the default reference';
   const what: Record<string, string> = {

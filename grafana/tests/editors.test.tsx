@@ -52,7 +52,7 @@ test('a chosen model fills the other menus', async () => {
     fireEvent.keyDown(features, { key: 'ArrowDown' });
     expect(screen.getByText('amount')).toBeTruthy();
   });
-  expect(screen.getByLabelText('What will be computed').textContent).toMatch(/^Psi of all features/);
+  expect(screen.getByLabelText('What will be computed').textContent).toMatch(/^PSI of all features/);
 });
 
 test('what is chosen is shown also if it is in no menu', async () => {
@@ -67,6 +67,32 @@ test('what is chosen is shown also if it is in no menu', async () => {
     expect(await screen.findByText(text)).toBeTruthy();
   }
   expect(screen.getByDisplayValue('$value')).toBeTruthy();
+});
+
+test('conditions are added, changed and taken away', () => {
+  const filters = [
+    { column: 'country', operator: '=', value: 'DE' },
+    { column: 'amount', operator: 'is null', value: '' },
+  ];
+  const { onChange } = editor({ model: 'fraud', filters });
+  const last = () => onChange.mock.lastCall?.[0].filters;
+  expect(screen.queryByLabelText('Value of condition 2')).toBeNull();
+  const value = screen.getByLabelText('Value of condition 1');
+  fireEvent.change(value, { target: { value: 'FR' } });
+  fireEvent.blur(value);
+  expect(last()).toEqual([{ ...filters[0], value: 'FR' }, filters[1]]);
+  fireEvent.click(screen.getByLabelText('Remove condition 1'));
+  expect(last()).toEqual([filters[1]]);
+  fireEvent.click(screen.getByText('Condition'));
+  expect(last()).toHaveLength(3);
+});
+
+test('one window needs no length', async () => {
+  editor({ model: 'fraud', whole: true });
+  expect((await screen.findByLabelText<HTMLInputElement>('Window')).disabled).toBe(true);
+  cleanup();
+  editor({ model: 'fraud' });
+  expect((await screen.findByLabelText<HTMLInputElement>('Window')).disabled).toBe(false);
 });
 
 test('alerts need no model and have no windows, features or conditions', async () => {

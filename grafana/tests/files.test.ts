@@ -1,5 +1,5 @@
 // @vitest-environment node
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 import manifest from '../src/plugin.json';
 // @ts-expect-error it is no TypeScript
@@ -35,4 +35,9 @@ test('panels lie side by side and none over another', () => {
       }
     }
   }
+});
+
+test('pictures of the README are there, and none that it does not name', () => {
+  const named = [...readFileSync('README.md', 'utf8').matchAll(/\(docs\/([\w-]+\.png)\)/g)].map(([, name]) => name);
+  expect(named.sort()).toEqual(readdirSync('docs').sort());
 });

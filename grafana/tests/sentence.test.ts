@@ -4,7 +4,7 @@ import { sentence } from '../src/sentence';
 test('a query is told in words', () => {
   expect(sentence({ refId: 'A' })).toBe('Choose a model.');
   expect(sentence({ refId: 'A', model: 'fraud' })).toBe(
-    'Psi of all features against the default reference, model fraud, in windows that suit the panel.'
+    'PSI of all features against the default reference, model fraud, in windows that suit the panel.'
   );
   expect(
     sentence({

@@ -64,7 +64,17 @@ const variable = (name, label, asked, more = {}) => ({
 const MODEL = variable('model', 'Model', { of: 'models' });
 const FEATURE = variable('feature', 'Feature', { of: 'features', model: '$model' });
 
+/** Firings of alerts, as regions in each graph: of the model, or of all where several are shown. */
+const firings = (model) => ({
+  name: 'Alerts',
+  datasource: SOURCE,
+  enable: true,
+  iconColor: 'red',
+  target: { refId: 'Anno', queryType: 'alerts', metrics: ['events'], ...(model ? { model } : {}) },
+});
+
 function dashboard(uid, title, description, variables, panels) {
+  const [{ multi }] = variables;
   return {
     uid,
     title,
@@ -74,6 +84,7 @@ function dashboard(uid, title, description, variables, panels) {
     editable: true,
     time: { from: 'now-30d', to: 'now' },
     refresh: '5m',
+    annotations: { list: [firings(multi ? undefined : '$model')] },
     templating: {
       list: [{ type: 'datasource', name: 'source', label: 'Driftline', query: SOURCE.type }, ...variables],
     },
@@ -92,8 +103,9 @@ export const dashboards = {
     'All models at a glance: one row each.',
     [{ ...MODEL, multi: true, includeAll: true, current: { text: ['All'], value: ['$__all'] } }],
     [
+      table('Alerts of all models', { queryType: 'alerts', metrics: ['states'], model: '' }, { width: 24, height: 6 }),
       { ...row('$model'), repeat: 'model', collapsed: false },
-      { ...number('Predictions', { queryType: 'volume', metrics: ['predictions'] }), repeat: undefined },
+      number('Predictions', { queryType: 'volume', metrics: ['predictions'] }),
       number('Accuracy', { queryType: 'performance', metrics: ['accuracy'] }, { defaults: share }),
       number('Errors', { queryType: 'operations', metrics: ['error_rate'] }, { defaults: share }),
       number('p99 latency', { queryType: 'operations', metrics: ['p99'] }, { defaults: { unit: 'ms' } }),
@@ -111,6 +123,8 @@ export const dashboards = {
       number('Predictions with a label', { queryType: 'volume', metrics: ['labelled'] }),
       number('p99 latency', { queryType: 'operations', metrics: ['p99'] }, { defaults: { unit: 'ms' } }),
       number('Error rate', { queryType: 'operations', metrics: ['error_rate'] }, { defaults: share }),
+      row('Alerts'),
+      table('Alerts', { queryType: 'alerts', metrics: ['states'] }, { width: 24, height: 6 }),
       row('Performance'),
       series('Performance, with 95 % interval and share of labels', { queryType: 'performance' }, { width: 16 }),
       series('Predictions and labels', { queryType: 'volume' }, { width: 8 }),

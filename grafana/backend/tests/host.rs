@@ -59,6 +59,13 @@ fn fill(monitor: &Monitor, model: &str, start: i64) {
     let features = names.map(|name| Field { name: name.into(), kind: Kind::Numeric }).to_vec();
     let schema = Schema { features, task: Task::Binary, positive_class: None, tags: vec![] };
     monitor.create_model(model, Declaration::default(), Some(schema)).unwrap();
+    write(monitor, model, ("1", start));
+    let name = ReferenceName { model: model.into(), version: None, name: "default".into() };
+    monitor.pin_reference(name, start, start + HOURS / 2 * HOUR_MICROS).unwrap();
+}
+
+/// Writes the predictions and labels of a version.
+fn write(monitor: &Monitor, model: &str, (version, start): (&str, i64)) {
     for hour in 0..HOURS {
         let rows: Vec<i64> = (0..200).collect();
         let value = |row: i64| {
@@ -66,7 +73,7 @@ fn fill(monitor: &Monitor, model: &str, start: i64) {
             (row % 50) as f64 + shift + (hour % 3) as f64
         };
         let class = |row: i64| if (row + hour) % 5 == 0 { "fraud" } else { "honest" };
-        let id = |row: &i64| format!("{hour}-{row}");
+        let id = |row: &i64| format!("{version}-{hour}-{row}");
         let batch = PredictionBatch {
             ids: Ids::from_iter(rows.iter().map(id)),
             times: rows.iter().map(|row| start + hour * HOUR_MICROS + row * 1_000_000).collect(),
@@ -79,7 +86,7 @@ fn fill(monitor: &Monitor, model: &str, start: i64) {
                 Column::nulls(false, rows.len()),
             ],
         };
-        monitor.write_predictions(model, "1", batch).unwrap().wait().unwrap();
+        monitor.write_predictions(model, version, batch).unwrap().wait().unwrap();
         let labelled: Vec<i64> = rows.iter().copied().filter(|row| row % 4 == 0).collect();
         let truth = |row: &i64| Some(if row % 12 == 0 { "fraud" } else { "honest" });
         let labels = LabelBatch {
@@ -89,8 +96,6 @@ fn fill(monitor: &Monitor, model: &str, start: i64) {
         };
         monitor.write_labels(model, labels).unwrap().wait().unwrap();
     }
-    let name = ReferenceName { model: model.into(), version: None, name: "default".into() };
-    monitor.pin_reference(name, start, start + HOURS / 2 * HOUR_MICROS).unwrap();
 }
 
 impl Bench {
@@ -198,7 +203,7 @@ impl Bench {
         response.frames.into_iter().map(read).collect()
     }
 
-    fn refused(&self, query: Value) -> DataResponse {
+    fn response(&self, query: Value) -> DataResponse {
         self.ask(self.context(), &[query]).remove("Q0").unwrap()
     }
 
@@ -444,6 +449,38 @@ fn alerts_are_a_table_of_states_and_events_that_annotate() {
     assert_eq!(bench.frames(before)[0].num_rows(), 0);
 }
 
+/// Every query of the dashboards that come with the plugin is answered, with something to show.
+#[test]
+fn dashboards_ask_what_is_answered() {
+    let bench = Bench::start();
+    write(&bench.monitor, "fraud", ("2", 0));
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/dashboards");
+    let mut asked = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = [("$model", "fraud"), ("$feature", "amount"), ("$by", "version")]
+            .iter()
+            .fold(text, |text, (name, value)| text.replace(name, value));
+        let dashboard: Value = serde_json::from_str(&text.replace("$baseline", "1")).unwrap();
+        let annotation = &dashboard["annotations"]["list"][0]["target"];
+        assert_eq!(bench.response(annotation.clone()).error, "", "{}", path.display());
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for query in panel["targets"].as_array().into_iter().flatten() {
+                let answer = bench.response(query.clone());
+                let told = format!("{}: {}: {}", path.display(), panel["title"], answer.error);
+                assert!(answer.error.is_empty(), "{told}");
+                let rows = answer.frames.into_iter().map(|frame| read(frame).num_rows());
+                // No rules are in force, so that there are no alerts.
+                let has_rows = query["queryType"] != "alerts";
+                assert_eq!(rows.sum::<usize>() > 0, has_rows, "{told}: rows to show");
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 25, "{asked}");
+}
+
 #[test]
 fn what_goes_wrong_is_a_sentence_that_says_what_to_do() {
     let bench = Bench::start();
@@ -458,7 +495,7 @@ fn what_goes_wrong_is_a_sentence_that_says_what_to_do() {
         (json!({ "model": "fraud", "queryType": "operations", "metrics": ["p101"] }), "p99"),
         (json!({ "queryType": "alerts", "metrics": ["past"] }), "states and events"),
     ] {
-        let refused = bench.refused(query.clone());
+        let refused = bench.response(query.clone());
         assert!(refused.error.contains(want), "{query}: {}", refused.error);
         assert_eq!(refused.error_source, "downstream", "{query}");
         assert!(refused.frames.is_empty() && refused.status >= 400, "{query}");

@@ -1,10 +1,10 @@
 import React, { useEffect, useState } from 'react';
 
 import { QueryEditorProps, SelectableValue } from '@grafana/data';
-import { Alert, Button, InlineField, InlineFieldRow, InlineSwitch, Input, MultiSelect, Select } from '@grafana/ui';
+import { Alert, Box, Button, InlineField, InlineFieldRow, InlineSwitch, Input, MultiSelect, Select } from '@grafana/ui';
 
 import type { DriftlineDataSource } from '../datasource';
-import { metricsFor, OPERATORS, QUERY_TYPES, USUAL, WINDOWS } from '../menus';
+import { labelOf, metricsFor, OPERATORS, QUERY_TYPES, USUAL, WINDOWS } from '../menus';
 import { sentence } from '../sentence';
 import { DriftlineOptions, DriftlineQuery, Model, QueryType, Where } from '../types';
 import { groupings } from '../variables';
@@ -48,6 +48,17 @@ function messageOf(error: unknown): string {
   return known?.data?.message ?? known?.message ?? 'the server cannot be asked';
 }
 
+/** What stands in the place of a model. */
+function modelHint(models: Loaded<string[]>, isNeeded: boolean): string {
+  if (models.loading) {
+    return 'Loading…';
+  }
+  if (models.value?.length === 0) {
+    return 'The server has no model yet';
+  }
+  return isNeeded ? 'Choose a model' : 'all';
+}
+
 /** The editor of a query: menus filled from the server, and a sentence of what will be computed. */
 export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) {
   const type: QueryType = query.queryType ?? 'drift';
@@ -85,7 +96,7 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
             isLoading={models.loading}
             allowCustomValue
             isClearable={type === 'alerts'}
-            placeholder={models.value?.length === 0 ? 'The server has no model yet' : hasRows ? 'Choose a model' : 'all'}
+            placeholder={modelHint(models, hasRows)}
             options={options(models.value ?? [])}
             value={picked(query.model)}
             onChange={(chosen) => change({ model: chosen?.value, version: '', features: [], reference: '' })}
@@ -99,7 +110,7 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
               isClearable
               allowCustomValue
               isLoading={model.loading}
-              placeholder="all together"
+              placeholder={model.loading ? 'Loading…' : 'all together'}
               options={options(known?.versions ?? [])}
               value={picked(query.version)}
               onChange={(chosen) => change({ version: chosen?.value ?? '' })}
@@ -109,11 +120,11 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
       </InlineFieldRow>
       <InlineFieldRow>
         {metrics.length > 0 && (
-          <InlineField label={type === 'drift' ? 'Statistics' : 'Metrics'} labelWidth={LABEL}>
+          <InlineField label={type === 'drift' ? 'Statistics' : type === 'alerts' ? 'Show' : 'Metrics'} labelWidth={LABEL}>
             <MultiSelect
               aria-label="Metrics"
               width={40}
-              placeholder={(USUAL[type] ?? []).join(', ')}
+              placeholder={(USUAL[type] ?? []).map((name) => labelOf(type, name)).join(', ')}
               options={metrics}
               value={(query.metrics ?? []).map((name) => metrics.find((one) => one.value === name) ?? { value: name, label: name })}
               onChange={(chosen) => change({ metrics: chosen.map((one) => one.value as string) })}
@@ -127,7 +138,7 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
               width={46}
               allowCustomValue
               isLoading={model.loading}
-              placeholder={type === 'distribution' ? 'Choose features' : 'all'}
+              placeholder={model.loading ? 'Loading…' : type === 'distribution' ? 'Choose features' : 'all'}
               options={options([...(known?.features.map((one) => one.name) ?? []), 'score', 'prediction'])}
               value={pickedAll(query.features)}
               onChange={(chosen) => change({ features: chosen.map((one) => one.value as string) })}
@@ -197,12 +208,11 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
       )}
       {hasWindows && (
         <InlineFieldRow>
-          <InlineField label="Window" labelWidth={LABEL}>
+          <InlineField label="Window" labelWidth={LABEL} disabled={!!query.whole}>
             <Select
               aria-label="Window"
               width={40}
               allowCustomValue
-              disabled={!!query.whole}
               options={WINDOWS}
               value={WINDOWS.find((one) => one.value === (query.window || 'auto')) ?? picked(query.window)}
               onChange={(chosen) => change({ window: chosen.value })}
@@ -245,20 +255,24 @@ function Conditions({ columns, filters, onChange }: ConditionsProps) {
               onChange={(chosen) => set(place, { column: chosen.value ?? '' })}
             />
           </InlineField>
-          <Select
-            aria-label={`Operator of condition ${place + 1}`}
-            width={16}
-            options={OPERATORS}
-            value={filter.operator || '='}
-            onChange={(chosen) => set(place, { operator: chosen.value ?? '=' })}
-          />
-          {!filter.operator?.startsWith('is') && (
-            <Input
-              aria-label={`Value of condition ${place + 1}`}
-              width={24}
-              defaultValue={filter.value}
-              onBlur={(event) => set(place, { value: event.currentTarget.value })}
+          <InlineField>
+            <Select
+              aria-label={`Operator of condition ${place + 1}`}
+              width={16}
+              options={OPERATORS}
+              value={filter.operator || '='}
+              onChange={(chosen) => set(place, { operator: chosen.value ?? '=' })}
             />
+          </InlineField>
+          {!filter.operator?.startsWith('is') && (
+            <InlineField>
+              <Input
+                aria-label={`Value of condition ${place + 1}`}
+                width={24}
+                defaultValue={filter.value}
+                onBlur={(event) => set(place, { value: event.currentTarget.value })}
+              />
+            </InlineField>
           )}
           <Button
             aria-label={`Remove condition ${place + 1}`}
@@ -268,14 +282,16 @@ function Conditions({ columns, filters, onChange }: ConditionsProps) {
           />
         </InlineFieldRow>
       ))}
-      <Button
-        icon="plus"
-        variant="secondary"
-        size="sm"
-        onClick={() => onChange([...filters, { column: '', operator: '=', value: '' }])}
-      >
-        Condition
-      </Button>
+      <Box marginBottom={1}>
+        <Button
+          icon="plus"
+          variant="secondary"
+          size="sm"
+          onClick={() => onChange([...filters, { column: '', operator: '=', value: '' }])}
+        >
+          Condition
+        </Button>
+      </Box>
     </>
   );
 }
