@@ -222,14 +222,20 @@ fn no_alert_is_lost_or_told_as_another_by_a_server_that_is_killed() {
     assert!(flaps.len() <= 1, "{flaps:?}");
 
     let monitor = Monitor::open(dir.path()).unwrap();
-    let request = HistoryRequest { limit: 1_000, ..HistoryRequest::default() };
-    let page = monitor.alerts().history(&request).unwrap();
-    let fired = |rule: &str| {
-        let firing = |entry: &&driftline::alerting::HistoryEntry| {
-            entry.event.rule == rule && entry.event.state == AlertState::Firing
-        };
-        page.entries.iter().filter(firing).count()
-    };
+    let states = vec![AlertState::Firing];
+    let mut request = HistoryRequest { limit: 1_000, states, ..HistoryRequest::default() };
+    let mut history: BTreeMap<String, usize> = BTreeMap::new();
+    loop {
+        let page = monitor.alerts().history(&request).unwrap();
+        for entry in page.entries {
+            *history.entry(entry.event.rule).or_default() += 1;
+        }
+        request.before = page.next;
+        if request.before.is_none() {
+            break;
+        }
+    }
+    let fired = |rule: &str| history.get(rule).copied().unwrap_or(0);
     for rule in &all {
         assert_eq!(fired(rule), 1, "{rule} is in the history once");
     }
