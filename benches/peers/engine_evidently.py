@@ -40,7 +40,12 @@ class Files:
         self.reference = self.dataset(pq.read_table(reference, columns=data.features))
 
     def dataset(self, table):
-        return Dataset.from_pandas(table.to_pandas(), data_definition=self.definition)
+        frame = table.to_pandas()
+        for name in self.data.features:
+            # Whole numbers are integers in a user's frame, and numpy gives those bins of their own.
+            if (np.isfinite(frame[name]) & (frame[name] % 1 == 0)).all():
+                frame[name] = frame[name].astype("int64")
+        return Dataset.from_pandas(frame, data_definition=self.definition)
 
     def drift(self, method, window):
         within = (ds.field("ts") >= at(window[0])) & (ds.field("ts") < at(window[1]))
