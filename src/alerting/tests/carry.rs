@@ -18,6 +18,9 @@ use crate::alerting::{
     sender::{Delivered, Failure, Sender},
 };
 
+/// How often a test looks for what is to come before it fails.
+const LOOKS_MAX: usize = 300;
+
 /// What a sender does with a notice.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fate {
@@ -119,7 +122,10 @@ fn what_fails_is_tried_again_before_what_follows_it_and_others_go_on() {
         if fails { Fate::Fail } else { Fate::Take }
     });
     let mut seen = Vec::new();
-    while seen.iter().filter(|(feature, _, _)| feature == "a").count() < 5 {
+    for _ in 0..LOOKS_MAX {
+        if seen.iter().filter(|(feature, _, _)| feature == "a").count() == 5 {
+            break;
+        }
         seen.extend(told.recv_timeout(Duration::from_millis(100)));
         // The clock goes on, so that what waits becomes due.
         world.clock.fetch_add(10 * 1_000_000, Ordering::SeqCst);
@@ -182,7 +188,10 @@ fn what_is_refused_is_a_dead_letter_until_somebody_wants_it_sent_or_dropped() {
 fn what_fails_for_too_long_is_given_up() {
     let world = fired();
     let (service, told) = start(&world, |_| Fate::Fail);
-    while world.alerts().outbox().expect("reads").pending > 0 {
+    for _ in 0..LOOKS_MAX {
+        if world.alerts().outbox().expect("reads").pending == 0 {
+            break;
+        }
         world.clock.fetch_add(12 * HOUR, Ordering::SeqCst);
         let _ = told.recv_timeout(Duration::from_millis(300));
     }
