@@ -128,28 +128,12 @@ impl RuleSet {
     fn check(&self, top: &Map<String, Value>, mistakes: &mut Vec<Mistake>) {
         let channels = names(top, "channel", mistakes);
         let rules = names(top, "rule", mistakes);
+        check_named(top, &channels, &rules, mistakes);
         for rule in &self.rules {
             let mut wrong = |key: &str, value: &str, problem: String| {
                 let place = format!("rule {:?}", rule.name);
-                let value = if value.is_empty() { String::new() } else { format!("{value:?}") };
-                mistakes.push(Mistake::new(place, key, value, problem));
+                mistakes.push(Mistake::new(place, key, format!("{value:?}"), problem));
             };
-            for name in rule.channels.iter().filter(|name| !channels.contains(name.as_str())) {
-                let near = near_misses(name, channels.iter().copied());
-                let text =
-                    format!("is no channel of the file{near}; add a [[channel]] of that name");
-                wrong("channels", name, text);
-            }
-            let members = rule.subject.members().iter().map(|name| ("all_of or any_of", name));
-            let inhibitors = rule.inhibited_by.iter().map(|name| ("inhibited_by", name));
-            for (key, name) in members.chain(inhibitors) {
-                if name == &rule.name {
-                    wrong(key, name, "is the rule itself; name others".to_owned());
-                } else if !rules.contains(name.as_str()) {
-                    let near = near_misses(name, rules.iter().copied());
-                    wrong(key, name, format!("is no rule of the file{near}"));
-                }
-            }
             for (key, text) in [("summary", &rule.summary), ("description", &rule.description)] {
                 if let Some(Err(problem)) = text.as_ref().map(|text| template::check(rule, text)) {
                     wrong(key, text.as_deref().unwrap_or_default(), problem);
@@ -350,6 +334,42 @@ fn names<'a>(
         }
     }
     names
+}
+
+/// Whether the channels and rules that rules name are there, also of rules that are wrong in themselves.
+fn check_named(
+    top: &Map<String, Value>,
+    channels: &BTreeSet<&str>,
+    rules: &BTreeSet<&str>,
+    mistakes: &mut Vec<Mistake>,
+) {
+    let tables = top.get("rule").and_then(Value::as_array).into_iter().flatten();
+    for (place, table) in (1..).zip(tables) {
+        let own = table.get("name").and_then(Value::as_str);
+        let text = own.map_or_else(|| format!("rule {place}"), |own| format!("rule {own:?}"));
+        for key in ["channels", "all_of", "any_of", "inhibited_by"] {
+            let named = table.get(key).and_then(Value::as_array).into_iter().flatten();
+            for name in named.filter_map(Value::as_str) {
+                let problem = if key == "channels" {
+                    (!channels.contains(name)).then(|| {
+                        let near = near_misses(name, channels.iter().copied());
+                        format!("is no channel of the file{near}; add a [[channel]] of that name")
+                    })
+                } else if own == Some(name) {
+                    Some("is the rule itself; name others".to_owned())
+                } else {
+                    (!rules.contains(name)).then(|| {
+                        let near = near_misses(name, rules.iter().copied());
+                        format!("is no rule of the file{near}")
+                    })
+                };
+                if let Some(problem) = problem {
+                    let mistake = Mistake::new(text.clone(), key, format!("{name:?}"), problem);
+                    mistakes.push(Mistake { entry: Some(place), ..mistake });
+                }
+            }
+        }
+    }
 }
 
 /// The places of rules, each after those that it names; else the names of rules in a circle.

@@ -221,7 +221,7 @@ fn all_mistakes_of_a_file_are_told_at_once() {
         .replace("[\"ops\"]", "[\"opps\"]");
     let Mistakes(mistakes) = RuleSet::parse(&text, Syntax::Toml).expect_err("wrong");
     let keys: Vec<&str> = mistakes.iter().map(|mistake| mistake.key.as_str()).collect();
-    assert_eq!(keys, ["when", "window", "severity", "cooldwn"]);
+    assert_eq!(keys, ["when", "window", "severity", "cooldwn", "channels"]);
     assert!(mistakes.iter().all(|mistake| mistake.place == "rule \"amount-drift\""));
     assert_eq!(mistakes[1].value, "\"a day\"");
     assert!(mistakes[3].problem.contains("did you mean \"cooldown\"?"), "{}", mistakes[3]);
