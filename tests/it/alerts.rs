@@ -521,7 +521,7 @@ fn mistakes_over_the_wire_have_violations(desk: &Desk) {
         let source = Some(v1::check_rules_request::Source::Toml(toml.clone()));
         let checked = service.check_rules(v1::CheckRulesRequest { source }).await.unwrap();
         let lines: Vec<_> = checked.into_inner().mistakes.iter().map(|one| one.line).collect();
-        assert_eq!(lines, [Some(8)]);
+        assert_eq!(lines, [Some(8), Some(10)]);
         let all = v1::DropDeadLettersRequest::default();
         let status = service.drop_dead_letters(all).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "nothing is dropped by mistake");
