@@ -459,10 +459,16 @@ fn dashboards_ask_what_is_answered() {
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
-        let text = [("$model", "fraud"), ("$feature", "amount"), ("$by", "version")]
-            .iter()
-            .fold(text, |text, (name, value)| text.replace(name, value));
-        let dashboard: Value = serde_json::from_str(&text.replace("$baseline", "1")).unwrap();
+        let variables = [
+            ("$model", "fraud"),
+            ("$feature", "amount"),
+            ("$by", "version"),
+            ("$baseline", "1"),
+            ("$metric", "accuracy"),
+            ("$window", "1h"),
+        ];
+        let filled = variables.iter().fold(text, |text, (name, value)| text.replace(name, value));
+        let dashboard: Value = serde_json::from_str(&filled).unwrap();
         let annotation = &dashboard["annotations"]["list"][0]["target"];
         assert_eq!(bench.response(annotation.clone()).error, "", "{}", path.display());
         for panel in dashboard["panels"].as_array().unwrap() {
