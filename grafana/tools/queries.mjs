@@ -1,0 +1,20 @@
+// @ts-check
+// Writes the queries of all dashboards as lines for tools/host: `node tools/queries.mjs NAME=VALUE..`, where the
+// names are those of variables, such as model=fraud-demo. A name of a line is DASHBOARD.PANEL.LETTER.
+import { dashboards } from './dashboards.mjs';
+
+const values = process.argv.slice(2).map((one) => one.split('='));
+/** @param {unknown} query */
+const filled = (query) =>
+  JSON.parse(values.reduce((text, [name, value]) => text.replaceAll(`$${name}`, value ?? ''), JSON.stringify(query)));
+
+for (const [name, { panels, annotations }] of Object.entries(dashboards)) {
+  for (const { id, targets } of panels) {
+    for (const target of targets ?? []) {
+      console.log(JSON.stringify({ name: `${name}.${id}.${target.refId}`, query: filled(target) }));
+    }
+  }
+  for (const [at, { target }] of (annotations?.list ?? []).entries()) {
+    console.log(JSON.stringify({ name: `${name}.annotation${at}.A`, query: filled(target) }));
+  }
+}
