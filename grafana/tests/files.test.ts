@@ -1,6 +1,8 @@
 // @vitest-environment node
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
+import { parse } from 'yaml';
+
 import manifest from '../src/plugin.json';
 import { dashboards, text } from '../tools/dashboards.mjs';
 
@@ -87,6 +89,24 @@ test('panels lie side by side and none over another', () => {
           one.x + one.w <= other.x || other.x + other.w <= one.x || one.y + one.h <= other.y || other.y + other.h <= one.y;
         expect(apart).toBe(true);
       }
+    }
+  }
+});
+
+test('what is provisioned by file fits together', () => {
+  const read = (path: string) => parse(readFileSync(`provisioning/${path}/driftline.yaml`, 'utf8'));
+  const [source] = read('datasources').datasources;
+  expect(source.type).toBe(manifest.id);
+  expect(read('dashboards').providers[0].options.path).toBe(`/var/lib/grafana/plugins/${manifest.id}/dashboards`);
+  const rules = read('alerting').groups.flatMap((group: any) => group.rules);
+  expect(rules.length).toBeGreaterThan(0);
+  for (const { data, condition } of rules) {
+    const letters = data.map((one: any) => one.refId);
+    expect(letters).toContain(condition);
+    for (const { refId, datasourceUid, model } of data) {
+      expect([source.uid, '__expr__']).toContain(datasourceUid);
+      expect(model.refId).toBe(refId);
+      expect([undefined, ...letters]).toContain(model.expression);
     }
   }
 });
