@@ -12,9 +12,10 @@ import { model } from './dashboards/model.mjs';
 import { operations } from './dashboards/operations.mjs';
 import { performance } from './dashboards/performance.mjs';
 import { quality } from './dashboards/quality.mjs';
+import { series } from './dashboards/series.mjs';
 import { summary } from './dashboards/summary.mjs';
 
-export const dashboards = { summary, fleet, model, performance, drift, quality, operations, comparison, alerts };
+export const dashboards = { summary, fleet, model, performance, drift, quality, operations, comparison, series, alerts };
 
 /** @param {object} one */
 export const text = (one) => `${JSON.stringify(one, null, 2)}\n`;

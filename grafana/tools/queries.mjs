@@ -1,26 +1,28 @@
 // @ts-check
 // Writes the queries of all dashboards, and those of provisioned rules, as lines for tools/host:
-// `node tools/queries.mjs NAME=VALUE..`, where the names are those of variables, such as model=fraud-demo. A name of
-// a line is DASHBOARD.PANEL.LETTER.
+// `node tools/queries.mjs NAME=VALUE..`, where the names are those of variables that list something, such as
+// model=fraud-demo; others have the values that dashboards begin with. A name of a line is DASHBOARD.PANEL.LETTER.
 import { readFileSync } from 'node:fs';
 
 import { parse } from 'yaml';
 
 import { dashboards } from './dashboards.mjs';
+import { withValues } from './values.mjs';
 
-const values = process.argv.slice(2).map((one) => one.split('='));
-/** @param {unknown} query */
-const filled = (query) =>
-  JSON.parse(values.reduce((text, [name, value]) => text.replaceAll(`$${name}`, value ?? ''), JSON.stringify(query)));
+/** @import { Variable } from './dashboards/types' */
 
-for (const [name, { panels, annotations }] of Object.entries(dashboards)) {
+const given = Object.fromEntries(process.argv.slice(2).map((one) => one.split('=')));
+/** @param {unknown} query @param {Variable[]} variables */
+const filled = (query, variables) => withValues(query, variables, given);
+
+for (const [name, { panels, annotations, templating }] of Object.entries(dashboards)) {
   for (const { id, targets } of panels) {
     for (const target of targets ?? []) {
-      console.log(JSON.stringify({ name: `${name}.${id}.${target.refId}`, query: filled(target) }));
+      console.log(JSON.stringify({ name: `${name}.${id}.${target.refId}`, query: filled(target, templating.list) }));
     }
   }
   for (const [at, { target }] of (annotations?.list ?? []).entries()) {
-    console.log(JSON.stringify({ name: `${name}.annotation${at}.A`, query: filled(target) }));
+    console.log(JSON.stringify({ name: `${name}.annotation${at}.A`, query: filled(target, templating.list) }));
   }
 }
 

@@ -5,7 +5,7 @@ import { count, milliseconds, share } from './looks.mjs';
 import { series, table } from './panels.mjs';
 
 const SIDES = /** @type {const} */ ({ by: '$by', window: '1d' });
-const NAMED = { displayName: '${__field.labels.${by}}' };
+const NAMED = { displayName: '${__field.labels.__values}' };
 const HIDDEN = /** @type {const} */ ({ custom: { hideFrom: { viz: true, legend: true, tooltip: true } } });
 
 export const comparison = dashboard(

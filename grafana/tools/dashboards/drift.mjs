@@ -2,7 +2,7 @@
 // Which feature moved, when, and how its values look before and after.
 import { dashboard, FEATURE, MODEL, WINDOW } from './frame.mjs';
 import { drift as look, share, statistics } from './looks.mjs';
-import { panel, PSI, row, series } from './panels.mjs';
+import { heatmap, panel, PSI, row, series } from './panels.mjs';
 
 export const drift = dashboard(
   'drift',
@@ -10,15 +10,15 @@ export const drift = dashboard(
   'Which feature moved, when, and how its values look before and after.',
   [MODEL, FEATURE, WINDOW],
   [
-    panel('status-history', 'PSI by feature and window', { queryType: 'drift', window: '$window' }, {
+    heatmap('PSI by feature', { queryType: 'drift', window: '$window', format: 'heatmap' }, {
       width: 24,
       height: 10,
-      description: 'A cell is a feature in a window, which stands at its end: 0.1 is worth a look, 0.2 is drift.',
-      defaults: { ...look, color: { mode: 'thresholds' }, decimals: 2, custom: { fillOpacity: 80, lineWidth: 0 } },
-      options: { showValue: 'never', rowHeight: 0.9, legend: { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] } },
+      description: 'A cell is a feature in a window that ends where the cell does: 0.1 is worth a look, 0.2 is drift.',
+      // Past a clear drift all is one colour.
+      options: { color: { mode: 'scheme', scheme: 'RdYlGn', reverse: false, steps: 64, scale: 'linear', exponent: 0.5, fill: 'red', min: 0, max: 0.3 } },
     }),
     row('$feature'),
-    panel('barchart', 'Values of $feature: reference and this time', { queryType: 'distribution', features: ['$feature'] }, {
+    panel('barchart', 'Values of $feature: reference and this time', { queryType: 'distribution', features: ['$feature'], format: 'table' }, {
       height: 9,
       description: 'Shares of values by bin or category, in the reference and in the time of the dashboard.',
       defaults: { unit: 'percentunit', decimals: 1, min: 0 },
@@ -32,6 +32,14 @@ export const drift = dashboard(
       height: 9,
       description: 'How far the feature moved from the reference, by several measures.',
       defaults: { ...look, displayName: '${__field.name}', links: [] },
+    }),
+    heatmap('Values of $feature over time', { queryType: 'distribution', features: ['$feature'], window: '$window', format: 'heatmap' }, {
+      height: 9,
+      description: 'A row is a bin or a category, its colour the share of values that it holds in a window.',
+      options: {
+        cellValues: { unit: 'percentunit' },
+        color: { mode: 'scheme', scheme: 'Blues', reverse: false, steps: 64, scale: 'linear', exponent: 0.5, fill: 'blue', min: 0 },
+      },
     }),
     series('Mean and range of $feature', { queryType: 'quality', features: ['$feature'], metrics: ['mean', 'min', 'max'], window: '$window' }, {
       description: 'Of a feature of categories there are none.',

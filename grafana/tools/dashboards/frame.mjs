@@ -2,11 +2,10 @@
 // What all dashboards have: variables, annotations, the way from one to another.
 import { laidOut, SOURCE } from './panels.mjs';
 
-/** @import { Unplaced, Variable, Written } from './types' */
-/** @import { VariableQuery } from '../../src/types' */
+/** @import { Listed, Unplaced, Variable, Written } from './types' */
 
 /**
- * @param {string} name @param {string} label @param {Omit<VariableQuery, 'refId'>} asked
+ * @param {string} name @param {string} label @param {Listed} asked
  * @param {Partial<Variable>} [more]
  * @returns {Variable}
  */
@@ -32,7 +31,7 @@ export const FEATURE = variable('feature', 'Feature', { of: 'features', model: '
  * @param {string} name @param {string} label @param {string[]} values
  * @returns {Variable}
  */
-const choice = (name, label, values) => ({
+export const choice = (name, label, values) => ({
   type: 'custom',
   name,
   label,
@@ -49,16 +48,22 @@ export const METRIC = choice('metric', 'Metric', [
 ]);
 
 /**
- * Firings of alerts, as regions in each graph: of the model, or of all where several are shown.
+ * What happened, in each graph: firings of alerts as regions, new references and versions as lines. Of the model, or
+ * of all where several are shown.
  * @param {string | undefined} model
  */
-const firings = (model) => ({
-  name: 'Alerts',
-  datasource: SOURCE,
-  enable: true,
-  iconColor: 'red',
-  target: { refId: 'Anno', queryType: 'alerts', metrics: ['events'], ...(model ? { model } : {}) },
-});
+const marks = (model) =>
+  [
+    ['Alerts', 'events', 'red'],
+    ['References', 'references', 'blue'],
+    ['Versions', 'versions', 'purple'],
+  ].map(([name, metric, iconColor]) => ({
+    name,
+    datasource: SOURCE,
+    enable: true,
+    iconColor,
+    target: { refId: 'Anno', queryType: 'alerts', metrics: [metric], ...(model ? { model } : {}) },
+  }));
 
 /**
  * The address of another dashboard at the same time and for the same server.
@@ -99,7 +104,7 @@ export function dashboard(name, title, description, variables, panels) {
     time: { from: 'now-30d', to: 'now' },
     timezone: 'utc',
     refresh: '5m',
-    annotations: { list: [firings(first?.name === 'model' && !first.multi ? '$model' : undefined)] },
+    annotations: { list: marks(first?.name === 'model' && !first.multi ? '$model' : undefined) },
     templating: {
       list: [{ type: 'datasource', name: 'source', label: 'Driftline', query: SOURCE.type }, ...variables],
     },

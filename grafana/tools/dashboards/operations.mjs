@@ -68,11 +68,11 @@ export const operations = dashboard(
     row('Groups'),
     series('p95 latency by $by', { queryType: 'operations', metrics: ['p95'], by: '$by', window: '$window' }, {
       description: 'For each value of a column.',
-      defaults: { ...milliseconds, displayName: '${__field.labels.${by}}' },
+      defaults: { ...milliseconds, displayName: '${__field.labels.__values}' },
     }),
     series('Errors by $by', { queryType: 'operations', metrics: ['error_rate'], by: '$by', window: '$window' }, {
       description: 'The share of calls that failed, for each value of a column.',
-      defaults: { ...rate, displayName: '${__field.labels.${by}}' },
+      defaults: { ...rate, displayName: '${__field.labels.__values}' },
     }),
   ]
 );

@@ -103,6 +103,28 @@ export const number = (title, query, settings = {}) =>
   });
 
 /**
+ * Rows of colours over time.
+ * @param {string} title @param {Asked} query @param {Settings<'heatmap'>} settings
+ */
+export const heatmap = (title, query, settings) =>
+  panel('heatmap', title, query, {
+    ...settings,
+    options: {
+      calculate: false,
+      cellGap: 1,
+      showValue: 'never',
+      legend: { show: true },
+      tooltip: { mode: 'single', yHistogram: false, showColorScale: true },
+      yAxis: { axisPlacement: 'left' },
+      rowsFrame: { layout: 'auto' },
+      // Nothing is filtered out: 0 is a value.
+      filterValues: {},
+      exemplars: { color: 'rgba(255,0,255,0.7)' },
+      ...settings.options,
+    },
+  });
+
+/**
  * Rows of one window, or of alerts.
  * @param {string} title @param {Asked} query @param {Settings<'table'>} [settings]
  */

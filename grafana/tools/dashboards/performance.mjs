@@ -1,6 +1,6 @@
 // @ts-check
 // How good the model is, and how much of the truth is known yet.
-import { dashboard, METRIC, MODEL, variable, WINDOW } from './frame.mjs';
+import { choice, dashboard, METRIC, MODEL, variable, WINDOW } from './frame.mjs';
 import { count, least, METRIC_ONLY, performance as look, share } from './looks.mjs';
 import { number, row, series } from './panels.mjs';
 
@@ -8,7 +8,13 @@ export const performance = dashboard(
   'performance',
   'performance',
   'How good the model is, and how much of the truth is known yet.',
-  [MODEL, METRIC, WINDOW, variable('by', 'Groups by', { of: 'columns', model: '$model' }, { sort: 0 })],
+  [
+    MODEL,
+    METRIC,
+    WINDOW,
+    choice('delay', 'Known after', ['2d', '1d', '4d', '7d', '14d']),
+    variable('by', 'Groups by', { of: 'columns', model: '$model' }, { sort: 0 }),
+  ],
   [
     number('$metric', { queryType: 'performance', metrics: ['$metric'] }, {
       description: 'Of all predictions of this time whose truth is known by now.',
@@ -35,7 +41,20 @@ export const performance = dashboard(
       height: 9,
       description: 'A point stands at the end of its window. Labels that come later change windows that are past.',
     }),
-    row('Labels'),
+    row('Label delay'),
+    look('$metric by the time at which labels came', { metrics: ['$metric'], window: '$window', timeOf: 'label' }, {
+      description: 'What was known of the model at a time: of the labels that came in a window, whenever their predictions were made.',
+    }),
+    series('$metric as known soon, and by now', [
+      { queryType: 'performance', metrics: ['$metric'], window: '$window', asOf: '$delay' },
+      { queryType: 'performance', metrics: ['$metric'], window: '$window' },
+    ], {
+      description: 'Of each window by the labels that had come some time after its end, and by all that have come since. A gap is what the first labels did not tell.',
+      defaults: { decimals: 3 },
+      overrides: {
+        '/ (lower|upper)|coverage/': { custom: { hideFrom: { viz: true, legend: true, tooltip: true } } },
+      },
+    }),
     series('Share of predictions whose truth is known', { queryType: 'performance', window: '$window', metrics: ['$metric'] }, {
       description: 'The last windows wait for their labels: what they say may change.',
       defaults: { ...share, displayName: 'share of labels', custom: { fillOpacity: 20 } },
@@ -52,7 +71,7 @@ export const performance = dashboard(
     series('$metric by $by', { queryType: 'performance', metrics: ['$metric'], by: '$by', window: '$window' }, {
       width: 16,
       description: 'The metric for each value of a column.',
-      defaults: { decimals: 3, displayName: '${__field.labels.${by}}' },
+      defaults: { decimals: 3, displayName: '${__field.labels.__values}' },
       overrides: {
         '/ (lower|upper)|coverage/': { custom: { hideFrom: { viz: true, legend: true, tooltip: true } } },
       },

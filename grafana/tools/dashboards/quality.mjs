@@ -2,7 +2,7 @@
 // Whether columns come filled, in range, and with the categories that the model knows.
 import { dashboard, MODEL, TO_FEATURE, WINDOW } from './frame.mjs';
 import { count, rate } from './looks.mjs';
-import { series } from './panels.mjs';
+import { number, row, series } from './panels.mjs';
 
 /** @import { Field } from './types' */
 
@@ -20,6 +20,18 @@ export const quality = dashboard(
       description: 'How many predictions came: a gap here is a gap in all below.',
       defaults: { ...count, custom: { fillOpacity: 15 } },
     }),
+    row('What came in'),
+    ...[
+      ['Rows taken', 'accepted', 'Predictions that were stored, of those that came in this time: by the time at which they came.'],
+      ['Duplicates', 'duplicate_rate', 'The share of rows that were there already.'],
+      ['Refused', 'refused_rate', 'The share of rows that broke a rule.'],
+      ['Labels', 'labels', 'Labels that came in this time.'],
+      ['Predictions came after', 'delay_p95', 'Nineteen of twenty predictions came within so long of when they were made.'],
+      ['Labels came after', 'label_delay_p95', 'Nineteen of twenty labels came within so long of when they were known.'],
+    ].map(([title, metric, description]) =>
+      number(title ?? '', { queryType: 'quality', metrics: [metric ?? ''] }, { width: 4, description })
+    ),
+    row('Columns'),
     series('Share of nulls', { queryType: 'quality', metrics: ['null_rate'], window: '$window' }, {
       description: 'By column. A line leads to its feature.',
       defaults: of,

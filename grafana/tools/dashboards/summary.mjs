@@ -65,20 +65,26 @@ export const summary = dashboard(
       defaults: drift,
     }),
     series('Predictions by day', { queryType: 'volume', window: '1d', metrics: ['predictions', 'labelled'] }, {
-      width: 8,
-      height: 6,
+      width: 6,
+      height: 7,
       description: 'Predictions, and those of them whose truth is known.',
       defaults: { ...count, custom: { fillOpacity: 15 } },
     }),
+    series('Business metrics by day', { queryType: 'series', metrics: ['sum'], window: '1d' }, {
+      width: 6,
+      height: 7,
+      description: 'Sums of the metric series of the model: what it is worth, what it costs.',
+      defaults: { displayName: '${__field.labels.series}', links: [link('Metric series', to('series', { model: '${model}' }))] },
+    }),
     series('Errors by day', { queryType: 'operations', window: '1d', metrics: ['error_rate'] }, {
-      width: 8,
-      height: 6,
+      width: 6,
+      height: 7,
       description: 'The share of calls that failed.',
       defaults: { ...rate, displayName: 'error rate' },
     }),
     alerts('Alerts', { queryType: 'alerts', metrics: ['states'] }, {
-      width: 8,
-      height: 6,
+      width: 6,
+      height: 7,
       transformations: [firing()],
       defaults: { noValue: 'Nothing fires' },
       overrides: {

@@ -40,7 +40,13 @@ export type Kind = keyof Kinds;
 export type Field<K extends Kind> = Omit<Json<FieldConfig>, 'custom'> & { custom?: Json<Kinds[K]['field']> };
 
 /** A query without what all have. */
-export type Asked = Omit<DriftlineQuery, 'refId' | 'datasource'>;
+export type Asked = Omit<DriftlineQuery, 'refId' | 'datasource' | 'queryType'> & {
+  queryType?: DriftlineQuery['queryType'] | 'series';
+  format?: 'auto' | 'series' | 'heatmap' | 'table';
+  timeOf?: 'prediction' | 'label';
+  asOf?: string;
+  step?: string;
+};
 
 /** Settings of a panel beside its title and queries. */
 export interface Settings<K extends Kind> {
@@ -70,8 +76,10 @@ export type Unplaced = Json<Panel> & {
   /** Of a row that is collapsed. */
   panels?: Unplaced[];
 };
+/** What a variable lists. */
+export type Listed = Omit<VariableQuery, 'refId' | 'of'> & { of: VariableQuery['of'] | 'series' };
 /** A variable, with a query of ours. */
-export type Variable = Omit<Json<VariableModel>, 'query'> & { name: string; query?: string | VariableQuery };
+export type Variable = Omit<Json<VariableModel>, 'query'> & { name: string; query?: string | (Listed & { refId: string }) };
 /** A dashboard as it is written. */
 export type Written = Omit<Json<Dashboard>, 'panels' | 'templating'> & {
   uid: string;
