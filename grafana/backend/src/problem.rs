@@ -42,6 +42,13 @@ impl Problem {
         Self { text, status: 502, source: Source::Downstream }
     }
 
+    /// The server was too slow.
+    pub(crate) fn late() -> Self {
+        let text = "the server did not answer in time. Ask for fewer features, a shorter time or \
+                    longer windows, or raise the timeout in the data source's settings";
+        Self { text: text.to_owned(), status: 504, source: Source::Downstream }
+    }
+
     /// Why this is so, as Grafana names it.
     pub(crate) fn source_name(&self) -> &'static str {
         match self.source {
@@ -76,12 +83,7 @@ impl From<Status> for Problem {
                 ),
                 429,
             ),
-            Code::DeadlineExceeded | Code::Cancelled => (
-                "the server did not answer in time. Ask for fewer features, a shorter time or \
-                 longer windows, or raise the timeout in the data source's settings"
-                    .to_owned(),
-                504,
-            ),
+            Code::DeadlineExceeded | Code::Cancelled => return Self::late(),
             Code::Unavailable => (
                 format!(
                     "the server cannot be reached or is too busy ({said}). Is `driftline serve` \
