@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "no test file uses all of it")]
 
 pub mod plugin;
+pub mod proxy;
+pub mod served;
 
 use std::{
     collections::HashMap,

@@ -16,8 +16,8 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tonic::{Status, transport::Channel};
 
-/// Bytes of an answer that Grafana takes: the 16 MiB of its plugins' library.
-const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// Bytes of an answer that a test takes; the library by which Grafana talks to plugins has no bound.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
 
 /// A running plugin, killed when dropped.
 pub struct Plugin {

@@ -67,9 +67,8 @@ fn main() -> ExitCode {
             }));
         }
     }
-    let of_alerts = sides.clone();
     trials.push(Trial::test("alerts", move || {
-        alerts::states_and_events(of_alerts.get_or_init(Sides::start));
+        alerts::states_and_events(sides.get_or_init(Sides::start));
         Ok(())
     }));
     let conclusion = libtest_mimic::run(&arguments, trials);
