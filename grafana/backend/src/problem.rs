@@ -37,6 +37,11 @@ impl Problem {
         Self { text: text.into(), status: 500, source: Source::Plugin }
     }
 
+    /// The server was too slow.
+    pub(crate) fn late() -> Self {
+        Self { text: TOO_LATE.to_owned(), status: 504, source: Source::Downstream }
+    }
+
     /// Why this is so, as Grafana names it.
     pub(crate) fn source_name(&self) -> &'static str {
         match self.source {
@@ -81,7 +86,7 @@ impl From<Status> for Problem {
                 ),
                 429,
             ),
-            Code::DeadlineExceeded | Code::Cancelled => (TOO_LATE.to_owned(), 504),
+            Code::DeadlineExceeded | Code::Cancelled => return Self::late(),
             Code::Unavailable => (
                 format!(
                     "the server cannot be reached or is too busy ({said}). Is `driftline serve` \
