@@ -109,19 +109,31 @@ fn encode(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// The data of an answer that must be one, by GET and by POST alike.
+/// An answer that must be one, by GET and by POST alike.
 fn get(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
-    let params: Vec<String> =
-        params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-    let params = params.join("&");
+    let answer = peek(server, path, params);
+    if !path.starts_with("label/") {
+        let params = form(params);
+        let (status, body) = ask(server, "POST", &format!("/api/v1/{path}"), &params);
+        assert_eq!(status, 200, "{path} {params}: {body}");
+        assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), answer);
+    }
+    answer
+}
+
+/// An answer that must be one, by GET alone: of what may change meanwhile.
+fn peek(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
+    let params = form(params);
     let (status, body) = ask(server, "GET", &format!("/api/v1/{path}?{params}"), "");
     assert_eq!(status, 200, "{path} {params}: {body}");
-    if !path.starts_with("label/") {
-        assert_eq!(ask(server, "POST", &format!("/api/v1/{path}"), &params), (200, body.clone()));
-    }
     let answer: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(answer["status"], "success");
     answer
+}
+
+fn form(params: &[(&str, &str)]) -> String {
+    let params = params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    params.collect::<Vec<_>>().join("&")
 }
 
 fn instant(server: &Server, query: &str, time: i64) -> Vec<(Value, f64)> {
@@ -460,10 +472,10 @@ fn rules_and_their_alerts_are_told_as_prometheus_does() {
     // The service judges the newest window.
     let began = std::time::Instant::now();
     let alerts = loop {
-        let healthy = get(&server, "rules", &[("rule_name[]", "amount-drift")])["data"]["groups"]
+        let healthy = peek(&server, "rules", &[("rule_name[]", "amount-drift")])["data"]["groups"]
             [0]["rules"][0]["health"]
             == "ok";
-        let alerts = get(&server, "alerts", &[])["data"]["alerts"].as_array().unwrap().clone();
+        let alerts = peek(&server, "alerts", &[])["data"]["alerts"].as_array().unwrap().clone();
         if healthy && !alerts.is_empty() {
             break alerts;
         }

@@ -2,11 +2,14 @@
 //! what reads its frames.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub mod plugin;
+pub mod proxy;
+pub mod served;
+
 use std::{
     collections::HashMap,
-    io::{BufRead as _, BufReader, Cursor},
+    io::Cursor,
     net::{Ipv4Addr, SocketAddr},
-    process::{Child, Command, Stdio},
     sync::Arc,
     thread::JoinHandle,
 };
@@ -29,7 +32,8 @@ use driftline_storage::{
 };
 use serde_json::{Value, json};
 use tokio::{runtime::Runtime, sync::oneshot};
-use tonic::transport::Channel;
+
+use self::plugin::Plugin;
 
 /// Hours of data.
 pub const HOURS: i64 = 24;
@@ -42,9 +46,7 @@ pub struct Bench {
     pub address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    plugin: Child,
-    pub channel: Channel,
-    pub runtime: Runtime,
+    pub plugin: Plugin,
     _directory: tempfile::TempDir,
 }
 
@@ -114,28 +116,12 @@ impl Bench {
             });
         });
         let address = told.recv().unwrap();
-        let mut plugin = Command::new(env!("CARGO_BIN_EXE_gpx_driftline"))
-            .env("grafana_plugin_type", "datasource")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(plugin.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let parts: Vec<&str> = line.trim().split('|').collect();
-        assert_eq!(parts[..3], ["1", "2", "tcp"], "{line}");
-        assert_eq!(parts[4], "grpc", "{line}");
-        let runtime = Runtime::new().unwrap();
-        let channel = runtime
-            .block_on(Channel::from_shared(format!("http://{}", parts[3])).unwrap().connect())
-            .unwrap();
         Self {
             monitor,
             address,
             stop: Some(stop),
             thread: Some(thread),
-            plugin,
-            channel,
-            runtime,
+            plugin: Plugin::start(),
             _directory: directory,
         }
     }
@@ -182,8 +168,8 @@ impl Bench {
         let queries = queries.iter().enumerate().map(query).collect();
         let request =
             QueryDataRequest { plugin_context: context, queries, ..QueryDataRequest::default() };
-        let mut client = DataClient::new(self.channel.clone());
-        self.runtime.block_on(client.query_data(request)).unwrap().into_inner().responses
+        let mut client = DataClient::new(self.plugin.channel.clone());
+        self.plugin.runtime.block_on(client.query_data(request)).unwrap().into_inner().responses
     }
 
     /// The frames of one query.
@@ -219,8 +205,8 @@ impl Bench {
             body: body.to_vec(),
             ..CallResourceRequest::default()
         };
-        let mut client = ResourceClient::new(self.channel.clone());
-        let answer = self.runtime.block_on(async {
+        let mut client = ResourceClient::new(self.plugin.channel.clone());
+        let answer = self.plugin.runtime.block_on(async {
             let mut stream = client.call_resource(request).await.unwrap().into_inner();
             stream.message().await.unwrap().unwrap()
         });
@@ -228,17 +214,16 @@ impl Bench {
     }
 
     pub fn health(&self, context: Option<PluginContext>) -> (HealthStatus, String) {
-        let mut client = DiagnosticsClient::new(self.channel.clone());
+        let mut client = DiagnosticsClient::new(self.plugin.channel.clone());
         let request = CheckHealthRequest { plugin_context: context };
-        let answer = self.runtime.block_on(client.check_health(request)).unwrap().into_inner();
+        let answer =
+            self.plugin.runtime.block_on(client.check_health(request)).unwrap().into_inner();
         (answer.status(), answer.message)
     }
 }
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        let _ = self.plugin.kill();
-        let _ = self.plugin.wait();
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
