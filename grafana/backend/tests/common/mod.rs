@@ -2,6 +2,7 @@
 //! what reads its frames.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub mod frames;
 pub mod plugin;
 pub mod proxy;
 pub mod served;
