@@ -190,10 +190,20 @@ impl Bench {
     }
 
     pub fn resource(&self, path: &str) -> (i32, Value) {
+        self.call_resource("GET", path, &[])
+    }
+
+    /// Posts JSON to a resource.
+    pub fn post(&self, path: &str, body: &Value) -> (i32, Value) {
+        self.call_resource("POST", path, body.to_string().as_bytes())
+    }
+
+    fn call_resource(&self, method: &str, path: &str, body: &[u8]) -> (i32, Value) {
         let request = CallResourceRequest {
             plugin_context: self.context(),
             path: path.to_owned(),
-            method: "GET".to_owned(),
+            method: method.to_owned(),
+            body: body.to_vec(),
             ..CallResourceRequest::default()
         };
         let mut client = ResourceClient::new(self.plugin.channel.clone());
@@ -226,6 +236,16 @@ pub fn read(bytes: Vec<u8>) -> RecordBatch {
     let mut reader = FileReader::try_new(Cursor::new(bytes), None).unwrap();
     let schema = reader.schema();
     reader.next().unwrap_or_else(|| Ok(RecordBatch::new_empty(schema))).unwrap()
+}
+
+/// What a frame says of itself: `type`, `notices`, `stats` and the like.
+pub fn meta(frame: &RecordBatch) -> Value {
+    serde_json::from_str(&frame.schema().metadata()["meta"]).unwrap()
+}
+
+/// The names of the fields of a frame.
+pub fn names(frame: &RecordBatch) -> Vec<String> {
+    frame.schema().fields().iter().map(|field| field.name().clone()).collect()
 }
 
 /// The values of the field with this name and label, with its times in microseconds.
