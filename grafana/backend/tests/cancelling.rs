@@ -1,5 +1,5 @@
 //! A query that the host gives up is given up at the server too, and one that takes too long ends.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 

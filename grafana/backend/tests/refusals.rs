@@ -1,5 +1,5 @@
 //! What cannot be shown is a sentence that says what would work, or a frame that says what it lacks.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
