@@ -11,8 +11,7 @@ import {
   GrafanaTheme2,
   TimeRange,
 } from '@grafana/data';
-import { BigValue, BigValueColorMode, BigValueGraphMode, BigValueTextMode, TimeSeries } from '@grafana/ui';
-import { TableNG } from '@grafana/ui/unstable';
+import { BigValue, BigValueColorMode, BigValueGraphMode, BigValueTextMode, Table, TimeSeries } from '@grafana/ui';
 
 interface Props {
   panel: any;
@@ -41,7 +40,7 @@ export function Drawn(props: Props) {
     case 'heatmap':
       return <Heatmap {...props} />;
     default:
-      return <TableNG data={frames[0]!} width={props.width} height={props.height} sortBy={panel.options.sortBy} enableVirtualization={false} />;
+      return <Table data={frames[0]!} width={props.width} height={props.height} initialSortBy={panel.options.sortBy} />;
   }
 }
 
@@ -102,7 +101,11 @@ function Bars({ panel, frames: [frame], width, height, theme }: Props) {
   const values = numbers(frame);
   const names = frame.fields.find((field) => field.type === FieldType.string);
   const most = Math.max(...values.flatMap((field) => field.values.map((value) => value ?? 0)));
-  const [left, below] = [48, 56];
+  const { xTickLabelRotation: turn = 0, xTickLabelMaxLength: letters = 40 } = panel.options;
+  const [left, below] = [48, turn ? 96 : 56];
+  const tick = (x: number, y: number): React.SVGProps<SVGTextElement> =>
+    turn ? { textAnchor: 'end', transform: `translate(${x + 4}, ${y}) rotate(${turn})` } : { textAnchor: 'middle', x, y: y + 2 };
+  const cut = (name: string) => (name.length > letters ? `${name.slice(0, letters)}…` : name);
   const each = (width - left) / frame.length;
   const tall = height - below;
   const colorOf = (field: Field) => field.display?.(1).color ?? theme.colors.primary.main;
@@ -125,8 +128,8 @@ function Bars({ panel, frames: [frame], width, height, theme }: Props) {
             const x = left + each * row + (each - wide * values.length) / 2 + wide * at;
             return <rect key={at} x={x} y={tall - size} width={wide - 1} height={size} fill={colorOf(field)} />;
           })}
-          <text {...text} x={left + each * (row + 0.5)} y={tall + 16} textAnchor="middle">
-            {names?.display?.(names.values[row]).text ?? names?.values[row]}
+          <text {...text} {...tick(left + each * (row + 0.5), tall + 14)}>
+            {cut(names?.display?.(names.values[row]).text ?? names?.values[row])}
           </text>
         </g>
       ))}
@@ -166,7 +169,13 @@ function Heatmap({ panel, frames: [frame], width, height, theme, range }: Props)
     return scheme === 'Blues' ? `hsl(210 70% ${94 - 64 * part}%)` : `hsl(${120 - 120 * part} 65% 48%)`;
   };
   const text = { fill: theme.colors.text.secondary, fontSize: 12, fontFamily: theme.typography.fontFamily };
-  const name = (row: Field) => row.labels?.le ? `below ${Number(Number(row.labels.le).toPrecision(4))}`.replace('below Infinity', 'above') : getFieldDisplayName(row, frame, [frame]);
+  const name = (row: Field) => {
+    const end = row.labels?.le;
+    if (end === undefined) {
+      return getFieldDisplayName(row, frame, [frame]);
+    }
+    return end === '+Inf' ? 'above' : `below ${Number(Number(end).toPrecision(4))}`;
+  };
   return (
     <svg width={width} height={height}>
       {rows.map((row, at) => {

@@ -18,14 +18,15 @@ import { withValues } from '../tools/values.mjs';
 /** Pictures that the README shows or names. */
 const KEPT = [
   'query-drift-dark',
-  'query-performance-light',
+  'query-label-delay-light',
+  'query-series-dark',
   'query-comparison-light',
   'query-empty-dark',
   'query-loading-light',
   'query-error-light',
   'query-alerts-dark',
   'annotation-dark',
-  'variable-features-dark',
+  'variable-values-dark',
   'settings-filled-light',
   'settings-wrong-dark',
 ];

@@ -1,7 +1,7 @@
 // @ts-check
 // What fires, what fired, and how often.
 import { dashboard, MODEL_OR_ALL } from './frame.mjs';
-import { alerts as states, count, counts, inState, without } from './looks.mjs';
+import { alerts as states, count, counts, inState } from './looks.mjs';
 import { panel, table } from './panels.mjs';
 
 /** @import { Settings } from './types' */
@@ -49,8 +49,10 @@ export const alerts = dashboard('alerts', 'alerts', 'What fires, what fired, and
       '/^(time|until)$/': { custom: { width: 170 } },
       '/^(severity|state|value)$/': { custom: { width: 90 } },
       value: { decimals: 3 },
-      text: { custom: { width: 520 } },
+      text: { custom: { width: 440 } },
     },
-    transformations: [without('title', 'tags'), { id: 'renameByRegex', options: { regex: '^timeEnd$', renamePattern: 'until' } }],
+    transformations: [
+      { id: 'organize', options: { excludeByName: { title: true, tags: true }, indexByName: {}, renameByName: { timeEnd: 'until' } } },
+    ],
   }),
 ]);

@@ -42,6 +42,7 @@ export const drift = dashboard(
       },
     }),
     series('Mean and range of $feature', { queryType: 'quality', features: ['$feature'], metrics: ['mean', 'min', 'max'], window: '$window' }, {
+      height: 9,
       description: 'Of a feature of categories there are none.',
       defaults: { displayName: '${__field.name}' },
     }),

@@ -81,9 +81,9 @@ export const summary = dashboard(
     alerts('What fires', {}, {
       width: 6,
       height: 7,
-      description: 'Rules that are breached now, with the value and since when.',
+      description: 'Rules that are breached now, with the value that they judged.',
       defaults: { noValue: 'Nothing fires' },
-      transformations: [only('firing'), without('model', 'version', 'severity', 'state', 'metric', 'condition', 'note')],
+      transformations: [only('firing'), without('model', 'version', 'severity', 'state', 'since', 'metric', 'condition', 'note')],
     }),
   ]
 );
