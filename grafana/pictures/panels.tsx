@@ -102,7 +102,7 @@ function Bars({ panel, frames: [frame], width, height, theme }: Props) {
   const names = frame.fields.find((field) => field.type === FieldType.string);
   const most = Math.max(...values.flatMap((field) => field.values.map((value) => value ?? 0)));
   const { xTickLabelRotation: turn = 0, xTickLabelMaxLength: letters = 40 } = panel.options;
-  const [left, below] = [48, turn ? 96 : 56];
+  const [left, below] = [48, turn ? 124 : 56];
   const tick = (x: number, y: number): React.SVGProps<SVGTextElement> =>
     turn ? { textAnchor: 'end', transform: `translate(${x + 4}, ${y}) rotate(${turn})` } : { textAnchor: 'middle', x, y: y + 2 };
   const cut = (name: string) => (name.length > letters ? `${name.slice(0, letters)}…` : name);
