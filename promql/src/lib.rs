@@ -55,7 +55,7 @@ mod query;
 
 pub use error::{Error, ErrorKind, Result};
 pub use labels::{Labels, NAME, escape};
-pub use query::{Answer, Data, Query, Sample, parse_duration, read_selector};
+pub use query::{Answer, Data, Query, Sample, format, parse_duration, read_selector};
 pub use selector::{Matcher, Operator, Selector};
 pub use series::{Points, Series};
 pub use source::{Notes, Source};

@@ -8,7 +8,7 @@ use crate::{
     expr::Expr,
     labels::Labels,
     limits,
-    read::{parse, read},
+    read::{check_depth, parse, read},
     selector::Selector,
     source::{Notes, Source},
 };
@@ -147,6 +147,17 @@ pub fn read_selector(text: &str) -> Result<Selector> {
             Err(Error::bad_data(text))
         }
     }
+}
+
+/// A query as it is written well: over several lines where one would be long. Also of functions that are
+/// not evaluated.
+///
+/// # Errors
+/// `BadData` for one that does not parse, is too long or nests too deeply.
+pub fn format(text: &str) -> Result<String> {
+    let parsed = parse(text)?;
+    check_depth(&parsed)?;
+    Ok(parsed.prettify())
 }
 
 /// Reads a duration as PromQL writes it, such as `1h30m`, in milliseconds.

@@ -82,6 +82,12 @@ fn tokens(text: &str) -> usize {
 /// # Errors
 /// `BadData` for what there is not.
 pub(crate) fn read(parsed: &Parsed) -> Result<Expr> {
+    check_depth(parsed)?;
+    part(parsed)
+}
+
+/// Refuses what nests deeper than a thread has stack for.
+pub(crate) fn check_depth(parsed: &Parsed) -> Result<()> {
     let levels = levels(parsed);
     if levels > limits::DEPTH_MAX {
         let most = limits::DEPTH_MAX;
@@ -89,7 +95,7 @@ pub(crate) fn read(parsed: &Parsed) -> Result<Expr> {
             format!("a query of {levels} levels of parts in parts, at most {most}; ask in parts");
         return Err(Error::bad_data(text));
     }
-    part(parsed)
+    Ok(())
 }
 
 /// Levels of parts in parts.

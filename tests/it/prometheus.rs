@@ -110,7 +110,7 @@ fn encode(text: &str) -> String {
 }
 
 /// The data of an answer that must be one, by GET and by POST alike.
-fn get(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
+pub fn get(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
     let params: Vec<String> =
         params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     let params = params.join("&");
@@ -122,6 +122,15 @@ fn get(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
     let answer: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(answer["status"], "success");
     answer
+}
+
+/// The expressions of a page: the lines of its blocks of PromQL.
+pub fn promql_of(page: &str) -> Vec<&str> {
+    let blocks = page.split("```promql\n").skip(1);
+    blocks
+        .flat_map(|block| block.split("```").next().unwrap_or_default().lines())
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+        .collect()
 }
 
 fn instant(server: &Server, query: &str, time: i64) -> Vec<(Value, f64)> {
