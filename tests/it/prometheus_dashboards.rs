@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     program::{Server, Target, run},
-    prometheus::{get, promql_of},
+    prometheus::{get, look, promql_of},
 };
 
 /// Days that dashboards show.
@@ -82,7 +82,7 @@ fn served(dir: &Path) -> Server {
     run(&target, &["rules", "apply", rules.to_str().unwrap()]);
     let server = Server::start(&dir.join("db"));
     let began = Instant::now();
-    while get(&server, "alerts", &[])["data"]["alerts"].as_array().unwrap().is_empty() {
+    while look(&server, "alerts", &[])["data"]["alerts"].as_array().unwrap().is_empty() {
         assert!(began.elapsed() < Duration::from_secs(120), "nothing fires");
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -171,15 +171,16 @@ fn every_expression_of_dashboards_rules_and_documents_answers() {
     let rules: Vec<&str> =
         rules.lines().filter_map(|line| line.trim().strip_prefix("expr: ")).collect();
     assert!(rules.len() >= 10);
+    let time = now().to_string();
     for rule in &rules {
-        get(&server, "query", &[("query", rule)]);
+        get(&server, "query", &[("query", rule), ("time", &time)]);
     }
     let page = fs::read_to_string(root().join("docs/prometheus.md")).unwrap();
     let examples = promql_of(&page);
     assert!(examples.len() >= 10, "{examples:?}");
     for example in examples {
         let query = example.replace("\"fraud\"", "\"fraud-demo\"");
-        get(&server, "query", &[("query", &query)]);
+        get(&server, "query", &[("query", &query), ("time", &time)]);
     }
     assert!(failed.is_empty(), "{} of {asked} do not answer:\n{}", failed.len(), failed.join("\n"));
 }
