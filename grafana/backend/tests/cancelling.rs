@@ -13,7 +13,6 @@ use std::{
 use common::Bench;
 use driftline_grafana::pluginv2::{
     DataQuery, DataSourceInstanceSettings, PluginContext, QueryDataRequest, TimeRange,
-    data_client::DataClient,
 };
 use serde_json::json;
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
@@ -107,9 +106,9 @@ fn request(address: &str, seconds: u64) -> QueryDataRequest {
 #[test]
 fn a_panel_that_is_left_takes_its_queries_from_the_server() {
     let bench = Bench::start();
-    bench.runtime.block_on(async {
+    bench.plugin.runtime.block_on(async {
         let (address, mut told) = slow().await;
-        let mut client = DataClient::new(bench.channel.clone());
+        let mut client = bench.plugin.data();
         let asked = tokio::spawn(async move { client.query_data(request(&address, 600)).await });
         for _ in 0..2 {
             assert_eq!(timeout(PATIENCE, told.recv()).await.unwrap(), Some(Seen::Begun));
@@ -127,9 +126,9 @@ fn a_panel_that_is_left_takes_its_queries_from_the_server() {
 #[test]
 fn a_query_that_takes_too_long_says_so_and_is_dropped() {
     let bench = Bench::start();
-    bench.runtime.block_on(async {
+    bench.plugin.runtime.block_on(async {
         let (address, mut told) = slow().await;
-        let mut client = DataClient::new(bench.channel.clone());
+        let mut client = bench.plugin.data();
         let answer = timeout(PATIENCE, client.query_data(request(&address, 1))).await.unwrap();
         for (name, response) in answer.unwrap().into_inner().responses {
             assert!(
