@@ -1,7 +1,7 @@
 //! The monitor: storage and queries as one synchronous object. The embedder, the CLI and the server
 //! all hold this and nothing deeper.
 
-use std::{ops::ControlFlow, path::Path, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc, time::SystemTime};
 
 use driftline_query::{
     AgreementReport, AgreementRequest, ArrivalsReport, ArrivalsRequest, CompareReport,
@@ -15,8 +15,8 @@ use driftline_query::{
 use driftline_storage::{
     Arrivals, Damage, Db, Declaration, Error, Ids, LabelBatch, LabelReceipt, ModelRecord,
     ModelStats, Options, Pending, PredictionBatch, PredictionReceipt, Producer, Reference,
-    ReferenceRows, ReferenceSource, Result, Retention, Schema, SeriesPoint, Stats, Touched,
-    Verified, VersionRecord,
+    ReferenceRows, ReferenceSource, Result, Retention, Schema, SeriesPoint, Stats, TimeRange,
+    Touched, Verified, VersionRecord,
 };
 
 use crate::alerting::Alerts;
@@ -313,6 +313,26 @@ impl Monitor {
             rows: record.row_count,
             is_default: default.record.id == record.id,
         })
+    }
+
+    /// The event times that the stored predictions of each version lie between, from the earliest to
+    /// just after the latest; versions without one are left out. Rows that were deleted count until
+    /// maintenance has taken them.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn version_times(&self, model: &str) -> Result<BTreeMap<String, TimeRange>> {
+        let mut times = BTreeMap::<String, TimeRange>::new();
+        for part in self.db.snapshot(model, None)?.parts {
+            let range = part.range();
+            if range.start >= range.end {
+                continue;
+            }
+            let known = times.entry(part.version().to_owned()).or_insert(range);
+            known.start = known.start.min(range.start);
+            known.end = known.end.max(range.end);
+        }
+        Ok(times)
     }
 
     /// How far features moved from a reference.

@@ -1,4 +1,4 @@
-import { QueryType } from './types';
+import { DriftlineQuery, Format, QueryType } from './types';
 
 /** An entry of a menu. */
 export interface Entry {
@@ -18,6 +18,7 @@ export const QUERY_TYPES: Array<Entry & { value: QueryType }> = [
   { value: 'predictions', label: 'Predictions', description: 'What was predicted: the share of each class or bin' },
   { value: 'compare', label: 'Comparison', description: 'How versions, variants or groups differ' },
   { value: 'alerts', label: 'Alerts', description: 'States of alerts now, and what became of them' },
+  { value: 'series', label: 'Metric series', description: 'Named numbers over time, such as business value or training loss' },
 ];
 
 const entries = (list: Array<[string, string]>): Entry[] => list.map(([value, label]) => ({ value, label }));
@@ -42,6 +43,11 @@ export const METRICS: Partial<Record<QueryType, Entry[]>> = {
     ['mann_whitney', 'Mann-Whitney'],
     ['energy', 'Energy distance'],
     ['mean_shift', 'Shift of the mean'],
+    ['variance_ratio', 'Ratio of variances'],
+    ['quantile_shift', 'Shift of the median'],
+    ['null_rate_change', 'Change of the share of nulls'],
+    ['new_category_share', 'Share of new categories'],
+    ['out_of_range_share', 'Share outside the range'],
   ]),
   performance: entries([
     ['accuracy', 'Accuracy'],
@@ -80,6 +86,30 @@ export const METRICS: Partial<Record<QueryType, Entry[]>> = {
     ['max', 'Maximum'],
     ['mean', 'Mean'],
     ['std', 'Standard deviation'],
+    ['accepted', 'Rows that came'],
+    ['duplicates', 'Duplicates that came'],
+    ['duplicate_rate', 'Share of duplicates'],
+    ['refused', 'Refused rows'],
+    ['refused_rate', 'Share of refused rows'],
+    ['ignored', 'Rows with unknown columns'],
+    ['labels', 'Labels that came'],
+    ['delay_p50', 'Delay of rows, median'],
+    ['delay_p95', 'Delay of rows, p95'],
+    ['label_delay_p50', 'Delay of labels, median'],
+    ['label_delay_p95', 'Delay of labels, p95'],
+  ]),
+  series: entries([
+    ['mean', 'Mean'],
+    ['sum', 'Sum'],
+    ['min', 'Minimum'],
+    ['max', 'Maximum'],
+    ['last', 'Last'],
+    ['first', 'First'],
+    ['std', 'Standard deviation'],
+    ['rate', 'Change per second'],
+    ['count', 'Points'],
+    ['q0.5', 'Median'],
+    ['q0.95', '95th percentile'],
   ]),
   operations: entries([
     ['p50', 'Latency p50'],
@@ -98,6 +128,8 @@ export const METRICS: Partial<Record<QueryType, Entry[]>> = {
   alerts: entries([
     ['states', 'States now'],
     ['events', 'What became of them'],
+    ['references', 'References made'],
+    ['versions', 'Versions first seen'],
   ]),
   compare: entries([
     ['accuracy', 'Accuracy'],
@@ -116,13 +148,20 @@ export const METRICS: Partial<Record<QueryType, Entry[]>> = {
 /** What a query measures where nothing is chosen; the back end has the same. */
 export const USUAL: Partial<Record<QueryType, string[]>> = {
   drift: ['psi'],
-  performance: ['accuracy'],
   quality: ['null_rate'],
   operations: ['p50', 'p95', 'p99'],
   volume: ['predictions', 'labelled'],
-  compare: ['accuracy'],
   alerts: ['states'],
+  series: ['mean'],
 };
+
+/** What is measured where nothing is chosen. Of performance and comparisons the server knows by the task. */
+export function usual(type: QueryType, task?: string): string[] {
+  if (type === 'performance' || type === 'compare') {
+    return task === 'regression' ? ['mae', 'rmse'].slice(0, type === 'compare' ? 1 : 2) : ['accuracy'];
+  }
+  return USUAL[type] ?? [];
+}
 
 /** A metric as its menu has it, or as it is named if the menu has not. */
 export function labelOf(type: QueryType, name: string): string {
@@ -150,6 +189,58 @@ export const WINDOWS: Entry[] = entries([
   ['6h', '6 hours'],
   ['1d', '1 day'],
   ['7d', '1 week'],
+]);
+
+/** Times between the ends of windows; a window is a whole multiple of one. */
+export const STEPS: Entry[] = entries([
+  ['', 'as long as a window'],
+  ['5m', '5 minutes'],
+  ['15m', '15 minutes'],
+  ['1h', '1 hour'],
+  ['6h', '6 hours'],
+  ['1d', '1 day'],
+]);
+
+const FORMATS: Array<Entry & { value: Format }> = [
+  { value: 'auto', label: 'What suits the query' },
+  { value: 'series', label: 'Series', description: 'Of one window a number for each' },
+  { value: 'heatmap', label: 'Heatmap', description: 'A row of colours for each series' },
+  { value: 'table', label: 'Table' },
+];
+
+/** The forms that a query can have. */
+export function formatsFor(query: DriftlineQuery): Array<Entry & { value: Format }> {
+  // A heatmap is over time.
+  return query.whole ? FORMATS.filter((one) => one.value !== 'heatmap') : FORMATS;
+}
+
+/** Whether a query is about one window: a distribution is over time only as series or as a heatmap. */
+export function isWhole(query: DriftlineQuery): boolean {
+  const isOverTime = query.format === 'series' || query.format === 'heatmap';
+  return !!query.whole || (query.queryType === 'distribution' && !isOverTime);
+}
+
+/** Which time windows of performance are of. */
+export const TIMES: Entry[] = [
+  { value: 'prediction', label: 'predictions', description: 'How good predictions of a time were' },
+  { value: 'label', label: 'labels', description: 'How good predictions were whose labels came at a time' },
+];
+
+/** Which labels count. */
+export const LABELS_KNOWN: Entry[] = entries([
+  ['', 'all that have come'],
+  ['1d', '1 day after each window'],
+  ['7d', '7 days after each window'],
+  ['30d', '30 days after each window'],
+  ['-1d', '1 day before the end of the panel'],
+]);
+
+/** What stands for several classes. */
+export const CLASSES: Entry[] = entries([
+  ['*', 'each class'],
+  ['macro', 'macro: mean over classes'],
+  ['micro', 'micro: over all predictions'],
+  ['weighted', 'weighted: by the size of classes'],
 ]);
 
 /** Operators of conditions. */

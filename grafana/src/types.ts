@@ -11,7 +11,11 @@ export type QueryType =
   | 'volume'
   | 'compare'
   | 'alerts'
-  | 'predictions';
+  | 'predictions'
+  | 'series';
+
+/** The form of the frames; auto is what suits the query. */
+export type Format = 'auto' | 'series' | 'heatmap' | 'table';
 
 /** A condition on rows, such as country = DE. */
 export interface Where {
@@ -25,6 +29,7 @@ export interface DriftlineQuery extends DataQuery {
   queryType?: QueryType;
   model?: string;
   version?: string;
+  /** Features, or names of metric series. */
   features?: string[];
   metrics?: string[];
   class?: string;
@@ -32,9 +37,16 @@ export interface DriftlineQuery extends DataQuery {
   filters?: Where[];
   by?: string;
   window?: string;
+  /** Time between the ends of windows; empty means the length of a window. */
+  step?: string;
   whole?: boolean;
   exact?: boolean;
   baseline?: string;
+  format?: Format;
+  /** Of performance, which time windows are of. */
+  timeOf?: 'prediction' | 'label';
+  /** Of performance, which labels count: 7d after each window, -1d before the end of the panel, or an instant. */
+  asOf?: string;
 }
 
 /** Settings that are no secret. */
@@ -68,6 +80,15 @@ export interface Model {
 
 /** What fills a variable of a dashboard. */
 export interface VariableQuery extends DataQuery {
-  of: 'models' | 'versions' | 'features' | 'references' | 'columns';
+  of: 'models' | 'versions' | 'features' | 'categories' | 'references' | 'columns' | 'values' | 'series';
   model?: string;
+  /** Of values, whose. */
+  column?: string;
+}
+
+/** The metric series of a model. */
+export interface SeriesOf {
+  series: string[];
+  versions: string[];
+  tags: string[];
 }

@@ -42,6 +42,16 @@ test('variables are replaced, and one with several values gives several features
   expect(made.applyTemplateVariables({ refId: 'A', features: ['$all'] }, {}).features).toEqual([]);
 });
 
+test('alerts of all models are asked of none', () => {
+  const { made } = source();
+  const model = (model: string, queryType?: DriftlineQuery['queryType']) =>
+    made.applyTemplateVariables({ refId: 'A', model, queryType }, {}).model;
+  expect(model('$all', 'alerts')).toBe('');
+  expect(model('$features', 'alerts')).toBe('');
+  expect(model('$model', 'alerts')).toBe('fraud');
+  expect(model('fraud', 'alerts')).toBe('fraud');
+});
+
 test('only what can be answered is sent', () => {
   const { made } = source();
   expect(made.filterQuery({ refId: 'A' })).toBe(false);
@@ -85,7 +95,29 @@ test('variables list what belongs to a model', async () => {
   expect(getResource).toHaveBeenCalledWith('models/fraud');
   expect(await ask({ of: 'columns' })).toEqual(['version', 'variant', 'country']);
   expect(await ask({ of: 'references' })).toEqual(['training']);
+  expect(await ask({ of: 'categories' })).toEqual(['country']);
   expect((await made.metricFindQuery('versions(fraud)')).map((one) => one.text)).toEqual(['1']);
+});
+
+test('values of a column are slices for variables, in the time of the dashboard', async () => {
+  const { made } = source(() => ({ series: ['revenue'] }));
+  const postResource = vi.fn((_path: string, _body: unknown) => Promise.resolve({ values: ['DE', 'FR'] }));
+  made.postResource = postResource as any;
+  const range: any = { from: { valueOf: () => 1 }, to: { valueOf: () => 2 } };
+  const request: any = { targets: [{ refId: 'v', of: 'values', model: '$model', column: 'country' }], range };
+  const { data } = await new Promise<any>((done) => made.variables.query(request).subscribe(done));
+  expect(data).toEqual([
+    { text: 'DE', value: 'DE' },
+    { text: 'FR', value: 'FR' },
+  ]);
+  const asked = { model: 'fraud', version: '', column: 'country', from: 1, to: 2 };
+  expect(postResource).toHaveBeenLastCalledWith('values', asked);
+  await made.metricFindQuery('values(fraud, country)');
+  expect(postResource).toHaveBeenLastCalledWith('values', { ...asked, from: undefined, to: undefined });
+  expect((await made.metricFindQuery('series(fraud)')).map((one) => one.text)).toEqual(['revenue']);
+  // No column, no question.
+  expect(await made.metricFindQuery('values(fraud)')).toEqual([]);
+  expect(postResource).toHaveBeenCalledTimes(2);
 });
 
 test('annotations ask for events of alerts at first', () => {

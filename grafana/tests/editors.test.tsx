@@ -26,6 +26,8 @@ function editor(query: Partial<DriftlineQuery>, source: object = {}) {
     uid: 'x',
     listModels: () => Promise.resolve(['fraud', 'churn']),
     model: () => Promise.resolve(MODEL),
+    valuesOf: () => Promise.resolve([]),
+    seriesOf: () => Promise.resolve({ series: ['revenue'], versions: ['3'], tags: ['region'] }),
     ...source,
   };
   const props: any = { datasource, query: { refId: 'A', ...query }, onChange, onRunQuery };
@@ -93,6 +95,59 @@ test('one window needs no length', async () => {
   cleanup();
   editor({ model: 'fraud' });
   expect((await screen.findByLabelText<HTMLInputElement>('Window')).disabled).toBe(false);
+});
+
+test('a distribution has windows only over time', async () => {
+  editor({ model: 'fraud', queryType: 'distribution' });
+  expect(screen.queryByLabelText('Window')).toBeNull();
+  cleanup();
+  editor({ model: 'fraud', queryType: 'distribution', format: 'heatmap', window: '7d', step: '1d' });
+  for (const label of ['Window', 'Step', 'Show as']) {
+    expect(await screen.findByLabelText(label)).toBeTruthy();
+  }
+  expect(screen.getByLabelText('What will be computed').textContent).toBe(
+    'The distribution of all features against the default reference, model fraud, in windows of 7d that end every 1d, as a heatmap.'
+  );
+});
+
+test('performance says which labels count', async () => {
+  const { onChange } = editor({ model: 'fraud', queryType: 'performance', asOf: '2026-01-31T00:00:00Z', timeOf: 'label' });
+  expect(screen.getByLabelText('What will be computed').textContent).toContain(
+    'by the time at which labels came, with labels as known at 2026-01-31T00:00:00Z'
+  );
+  fireEvent.keyDown(await screen.findByLabelText('Labels known'), { key: 'ArrowDown' });
+  fireEvent.click(await screen.findByText('7 days after each window'));
+  expect(onChange.mock.lastCall?.[0].asOf).toBe('7d');
+});
+
+test('values of columns are offered, and any other may be written', async () => {
+  const valuesOf = vi.fn(({ column }) => Promise.resolve(column === 'variant' ? ['a', 'b'] : ['cat']));
+  const query = { model: 'fraud', queryType: 'compare' as const, by: 'variant' };
+  const { onChange } = editor(query, { valuesOf });
+  const against = screen.getByLabelText<HTMLInputElement>('Against');
+  fireEvent.focus(against);
+  await waitFor(() => expect([...(against.list?.options ?? [])].map((one) => one.value)).toEqual(['a', 'b']));
+  expect(valuesOf).toHaveBeenCalledWith({ model: 'fraud', version: undefined, column: 'variant' }, undefined);
+  fireEvent.change(against, { target: { value: 'c' } });
+  fireEvent.blur(against);
+  expect(onChange.mock.lastCall?.[0].baseline).toBe('c');
+});
+
+test('metric series have names, tags and versions of their own', async () => {
+  editor({ model: 'fraud', queryType: 'series' });
+  fireEvent.keyDown(await screen.findByLabelText('Series'), { key: 'ArrowDown' });
+  expect(await screen.findByText('revenue')).toBeTruthy();
+  expect(screen.queryByLabelText('Features')).toBeNull();
+  fireEvent.keyDown(screen.getByLabelText('By'), { key: 'ArrowDown' });
+  expect(await screen.findByText('region')).toBeTruthy();
+  expect(screen.getByLabelText('What will be computed').textContent).toMatch(/^Mean of all metric series, model fraud/);
+});
+
+test('features do not become names of series when the type changes', async () => {
+  const { onChange } = editor({ model: 'fraud', features: ['amount'], by: 'country' });
+  fireEvent.keyDown(await screen.findByLabelText('Query'), { key: 'ArrowDown' });
+  fireEvent.click(await screen.findByText('Metric series'));
+  expect(onChange.mock.lastCall?.[0]).toMatchObject({ queryType: 'series', features: [], by: '' });
 });
 
 test('alerts need no model and have no windows, features or conditions', async () => {

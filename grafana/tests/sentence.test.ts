@@ -1,4 +1,4 @@
-import { METRICS, metricsFor, QUERY_TYPES, USUAL } from '../src/menus';
+import { formatsFor, isWhole, METRICS, metricsFor, QUERY_TYPES, usual, USUAL } from '../src/menus';
 import { sentence } from '../src/sentence';
 
 test('a query is told in words', () => {
@@ -37,4 +37,25 @@ test('metrics are those of the task', () => {
   expect(names('regression')).not.toContain('accuracy');
   expect(names('binary')).not.toContain('rmse');
   expect(names(undefined).length).toBe(METRICS.performance?.length);
+});
+
+test('what is usual follows the task', () => {
+  expect(usual('performance', 'regression')).toEqual(['mae', 'rmse']);
+  expect(usual('performance')).toEqual(['accuracy']);
+  expect(sentence({ refId: 'A', model: 'price', queryType: 'performance' }, 'regression')).toMatch(/^MAE, RMSE of/);
+});
+
+test('windows, steps and labels are told', () => {
+  const query = { refId: 'A', model: 'm', queryType: 'performance' as const, window: '7d', step: '1d' };
+  expect(sentence(query)).toContain('in windows of 7d that end every 1d');
+  expect(sentence({ ...query, asOf: '7d' })).toContain('with labels as known 7d after each window');
+  expect(sentence({ ...query, asOf: '-1d' })).toContain('with labels as known 1d before the end of the panel');
+});
+
+test('a heatmap is over time', () => {
+  const values = (whole: boolean) => formatsFor({ refId: 'A', whole }).map((one) => one.value);
+  expect(values(false)).toContain('heatmap');
+  expect(values(true)).not.toContain('heatmap');
+  expect(isWhole({ refId: 'A', queryType: 'distribution' })).toBe(true);
+  expect(isWhole({ refId: 'A', queryType: 'distribution', format: 'heatmap' })).toBe(false);
 });

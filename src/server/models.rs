@@ -61,7 +61,10 @@ impl ModelService for Models {
         let about = About::model(&name);
         let work = move |shared: &Shared| {
             let model = shared.monitor.model(&name)?;
-            Ok(v1::GetModelResponse { model: Some(wire::model::write_model(&model)) })
+            let times = shared.monitor.version_times(&name)?;
+            let mut model = wire::model::write_model(&model);
+            wire::model::write_version_times(&mut model, &times);
+            Ok(v1::GetModelResponse { model: Some(model) })
         };
         self.0.run(about, work).await.map(Response::new)
     }

@@ -6,7 +6,7 @@ use driftline_proto::v1;
 use driftline_query::ReferenceName;
 use driftline_storage::{
     Declaration, Error, Field, Kind, ModelKind, ModelRecord, ReferenceSource, Result, Retention,
-    Schema, Task, VersionRecord,
+    Schema, Task, TimeRange, VersionRecord,
 };
 
 use super::time;
@@ -108,6 +108,8 @@ pub(crate) fn write_model(model: &ModelRecord) -> v1::Model {
         name: name.clone(),
         schema: record.schema.as_deref().map(write_schema),
         declaration: record.declaration.as_ref().map(write_declaration),
+        first_time: None,
+        last_time: None,
     };
     v1::Model {
         name: model.name.clone(),
@@ -117,6 +119,15 @@ pub(crate) fn write_model(model: &ModelRecord) -> v1::Model {
         versions: model.versions.iter().map(version).collect(),
         retention: Some(write_retention(&model.retention)),
         slices: model.slices.clone(),
+    }
+}
+
+/// Adds to a model the times that the predictions of its versions lie between.
+pub(crate) fn write_version_times(model: &mut v1::Model, times: &BTreeMap<String, TimeRange>) {
+    for version in &mut model.versions {
+        let Some(range) = times.get(&version.name) else { continue };
+        version.first_time = Some(time::timestamp(range.start));
+        version.last_time = Some(time::timestamp(range.end - 1));
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::{
     collections::HashMap,
-    error::Error as _,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
 };
 
 use driftline_proto::v1::{
@@ -11,48 +11,74 @@ use driftline_proto::v1::{
     query_service_client::QueryServiceClient,
 };
 use tonic::{
-    Request, Status,
-    metadata::{Ascii, MetadataValue},
-    service::{Interceptor, interceptor::InterceptedService},
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+    body::Body,
+    codegen::{
+        BoxFuture, Service,
+        http::{HeaderValue, Request, Response, StatusCode, header::AUTHORIZATION},
+    },
+    transport::{Channel, Endpoint},
 };
 
-use crate::{limits, problem::Problem, settings::Settings};
+use crate::{
+    certificates::{tls, unfit},
+    limits,
+    problem::Problem,
+    settings::Settings,
+    unreachable::Unreachable,
+};
 
-/// Sends the token along.
+/// Calls over one connection. Each brings the token, and one that fails says why and where.
 #[derive(Debug, Clone)]
-pub(crate) struct Authorised(Option<MetadataValue<Ascii>>);
+pub(crate) struct Calls {
+    channel: Channel,
+    token: Option<HeaderValue>,
+    address: Arc<str>,
+}
 
-impl Interceptor for Authorised {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(token) = &self.0 {
-            request.metadata_mut().insert("authorization", token.clone());
+impl Service<Request<Body>> for Calls {
+    type Response = Response<Body>;
+    type Error = Unreachable;
+    type Future = BoxFuture<Self::Response, Self::Error>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.channel.poll_ready(context).map_err(|error| Unreachable::of(&self.address, &error))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if let Some(token) = &self.token {
+            request.headers_mut().insert(AUTHORIZATION, token.clone());
         }
-        Ok(request)
+        let (call, address) = (self.channel.call(request), self.address.clone());
+        Box::pin(async move {
+            let answer = call.await.map_err(|error| Unreachable::of(&address, &error))?;
+            // gRPC tells its own errors beside a status of 200.
+            match answer.status() {
+                StatusCode::OK => Ok(answer),
+                status => Err(Unreachable::foreign(&address, status.as_u16())),
+            }
+        })
     }
 }
 
-type Service = InterceptedService<Channel, Authorised>;
-
 /// A server.
 #[derive(Debug, Clone)]
-pub(crate) struct Downstream(Service);
+pub(crate) struct Downstream(Calls);
 
 impl Downstream {
     /// Its queries.
-    pub(crate) fn queries(&self) -> QueryServiceClient<Service> {
+    pub(crate) fn queries(&self) -> QueryServiceClient<Calls> {
         let limit = limits::ANSWER_BYTES_MAX;
         QueryServiceClient::new(self.0.clone()).max_decoding_message_size(limit)
     }
 
     /// Its alerts.
-    pub(crate) fn alerts(&self) -> AlertServiceClient<Service> {
+    pub(crate) fn alerts(&self) -> AlertServiceClient<Calls> {
         let limit = limits::ANSWER_BYTES_MAX;
         AlertServiceClient::new(self.0.clone()).max_decoding_message_size(limit)
     }
 
     /// Its models.
-    pub(crate) fn models(&self) -> ModelServiceClient<Service> {
+    pub(crate) fn models(&self) -> ModelServiceClient<Calls> {
         let limit = limits::ANSWER_BYTES_MAX;
         ModelServiceClient::new(self.0.clone()).max_decoding_message_size(limit)
     }
@@ -99,37 +125,20 @@ async fn connect(settings: &Settings) -> Result<Downstream, Problem> {
         .timeout(settings.timeout)
         .tcp_nodelay(true);
     if address.starts_with("https://") {
-        let mut tls = ClientTlsConfig::new().with_webpki_roots();
-        if let Some(authorities) = &settings.authorities {
-            tls = tls.ca_certificate(Certificate::from_pem(authorities));
-        }
-        if let Some(name) = &settings.server_name {
-            tls = tls.domain_name(name);
-        }
-        if let Some((certificate, key)) = &settings.identity {
-            tls = tls.identity(Identity::from_pem(certificate, key));
-        }
-        endpoint = endpoint.tls_config(tls).map_err(|error| {
-            Problem::asked(format!("the certificates in the settings do not read: {error}"))
-        })?;
+        endpoint = endpoint.tls_config(tls(settings)?).map_err(|error| unfit(&error))?;
     }
     let token = match &settings.token {
         None => None,
-        Some(token) => Some(format!("Bearer {token}").parse().map_err(|_| {
-            Problem::asked(
-                "the token in the settings has characters that no token has; set it anew",
-            )
-        })?),
-    };
-    let channel = endpoint.connect().await.map_err(|error| {
-        // The outer errors only say that something failed.
-        let mut cause = error.to_string();
-        let mut source = error.source();
-        while let Some(inner) = source {
-            cause = inner.to_string();
-            source = inner.source();
+        Some(token) => {
+            let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
+                Problem::asked(
+                    "the token in the settings has characters that no token has; set it anew",
+                )
+            })?;
+            value.set_sensitive(true);
+            Some(value)
         }
-        Problem::unreachable(address, &cause)
-    })?;
-    Ok(Downstream(InterceptedService::new(channel, Authorised(token))))
+    };
+    let channel = endpoint.connect().await.map_err(|error| Unreachable::of(address, &error))?;
+    Ok(Downstream(Calls { channel, token, address: address.as_str().into() }))
 }

@@ -111,9 +111,9 @@ pub struct Frame {
     pub kind: Option<&'static str>,
     /// Sentences that a panel shows beside the data.
     pub notices: Vec<(Gravity, String)>,
-    /// What was computed, in words: the query inspector shows it.
+    /// What was computed, in words and as commands: the query inspector shows it.
     pub executed: String,
-    /// What the answer was read from.
+    /// What the answer was read from, as counts by name: the query inspector shows them.
     pub reads: Map<String, Value>,
     /// The columns.
     pub fields: Vec<Field>,
@@ -144,6 +144,12 @@ impl Frame {
             meta.insert("executedQueryString".to_owned(), json!(self.executed));
         }
         if !self.reads.is_empty() {
+            let stat = |(name, count): (&String, &Value)| {
+                let unit = if name.ends_with("bytes") { "decbytes" } else { "short" };
+                json!({ "displayName": name, "value": count, "unit": unit })
+            };
+            let stats: Vec<Value> = self.reads.iter().map(stat).collect();
+            meta.insert("stats".to_owned(), json!(stats));
             meta.insert("custom".to_owned(), json!({ "reads": self.reads }));
         }
         let notice = |(gravity, text): &(Gravity, String)| {

@@ -9,9 +9,11 @@
 pub mod limits;
 
 mod wire;
+mod unreachable;
 mod problem;
 mod frame;
 mod settings;
+mod certificates;
 mod downstream;
 mod model_query;
 mod windows;

@@ -14,10 +14,24 @@ pub const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
 pub const CONNECTIONS_MAX: usize = 64;
 /// Windows of one query where the panel states no room: as many as a wide screen has points for.
 pub const WINDOWS_DEFAULT: i64 = 500;
-/// Windows of one query: Grafana's own bound on points of a series.
-pub const WINDOWS_MAX: i64 = 11_000;
+/// Windows of one query, overlapping ones together: as many as the server computes of windows that do
+/// not overlap, a year of hours.
+pub const WINDOWS_MAX: i64 = 8_784;
+/// Windows that overlap at an instant, each asked for with those that lie whole lengths from it by a
+/// query of its own: a window of an hour every minute.
+pub const OVERLAP_MAX: i64 = 60;
+/// Windows that are asked for one by one, because each has labels as they were known at another instant.
+pub const WINDOWS_APART_MAX: usize = 500;
 /// Series of one query: a panel with more cannot be read, and a browser chokes on it.
 pub const SERIES_MAX: usize = 1_000;
+/// Features of one query: the most that a model has.
+pub const FEATURES_MAX: usize = 2_000;
+/// Rows of a table: more cannot be read, and a browser chokes on them.
+pub const TABLE_ROWS_MAX: usize = 100_000;
+/// Commands that the query inspector shows of a query that asks several times.
+pub const COMMANDS_SHOWN: usize = 3;
+/// Models whose references and versions are asked for where none is chosen.
+pub const MARKED_MODELS_MAX: usize = 100;
 /// Queries of one request that are asked of the server at a time.
 pub const QUERIES_AT_A_TIME: usize = 8;
 /// Entries of a menu.

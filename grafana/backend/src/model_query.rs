@@ -3,7 +3,7 @@
 use driftline_proto::v1;
 use serde::Deserialize;
 
-use crate::problem::Problem;
+use crate::{limits, problem::Problem};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -28,6 +28,34 @@ pub(crate) enum QueryType {
     Alerts,
     /// What was predicted, by class or value.
     Predictions,
+    /// Metric series: business values, training losses and the like.
+    Series,
+}
+
+/// The form of the frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Format {
+    /// What suits the query: series over windows, and of one window numbers, or of drift a table.
+    #[default]
+    Auto,
+    /// Series over windows; numbers of one window.
+    Series,
+    /// A row of colours for each series.
+    Heatmap,
+    /// Rows with a column for each label and metric.
+    Table,
+}
+
+/// Which time the windows of performance are of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum TimeOf {
+    /// That of predictions.
+    #[default]
+    Prediction,
+    /// That at which labels became known.
+    Label,
 }
 
 /// A condition on rows, such as `country = DE`.
@@ -54,7 +82,7 @@ pub(crate) struct ModelQuery {
     pub(crate) model: String,
     /// One version; empty means all.
     pub(crate) version: String,
-    /// Features; none means all.
+    /// Features, or names of metric series; none means all.
     pub(crate) features: Vec<String>,
     /// Statistics of drift, metrics of performance, figures of columns, percentiles, by query type;
     /// none means the usual one.
@@ -69,8 +97,17 @@ pub(crate) struct ModelQuery {
     pub(crate) by: String,
     /// Length of a window such as `1h`; empty or `auto` means one that suits the panel.
     pub(crate) window: String,
+    /// Time between the ends of windows such as `1d`; empty means the length of a window.
+    pub(crate) step: String,
     /// One window over the whole time of the panel.
     pub(crate) whole: bool,
+    /// The form of the frames.
+    pub(crate) format: Format,
+    /// Of performance, which time windows are of.
+    pub(crate) time_of: TimeOf,
+    /// Of performance, which labels count: an instant by RFC 3339, `-1d` before the end of the panel, or
+    /// `7d` after the end of each window; empty means all that have come.
+    pub(crate) as_of: String,
     /// Whether rows are read for exact values.
     pub(crate) exact: bool,
     /// Of comparisons, the value that others are compared with.
@@ -90,7 +127,30 @@ impl ModelQuery {
         if query.model.is_empty() && !is_of_all {
             return Err(Problem::asked("choose a model"));
         }
+        let (features, most) = (query.features.len(), limits::FEATURES_MAX);
+        if features > most {
+            return Err(Problem::asked(format!(
+                "{features} features are more than the {most} that a model can have; leave the field \
+                 empty for all"
+            )));
+        }
         Ok(query)
+    }
+
+    /// Whether there is one window: what alerts say has times and no windows, and a distribution has some
+    /// only over time.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole
+            || match self.query_type {
+                QueryType::Alerts => true,
+                QueryType::Distribution => !self.is_over_time(),
+                _ => false,
+            }
+    }
+
+    /// Whether a distribution is asked for over time.
+    pub(crate) fn is_over_time(&self) -> bool {
+        !self.whole && matches!(self.format, Format::Series | Format::Heatmap)
     }
 
     /// The conditions as the server takes them.

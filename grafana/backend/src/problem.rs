@@ -1,6 +1,10 @@
 //! What can go wrong with a query, as a sentence that says what to do.
 
+use std::error::Error as _;
+
 use tonic::{Code, Status};
+
+use crate::unreachable::{TOO_LATE, Unreachable};
 
 /// Whose fault a problem is, which Grafana tells apart in its own alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,13 +37,9 @@ impl Problem {
         Self { text: text.into(), status: 500, source: Source::Plugin }
     }
 
-    /// The server cannot be reached.
-    pub(crate) fn unreachable(address: &str, why: &str) -> Self {
-        let text = format!(
-            "cannot reach the Driftline server at {address}: {why}. Is `driftline serve` running \
-             there, and is the gRPC port in the data source's settings right?"
-        );
-        Self { text, status: 502, source: Source::Downstream }
+    /// The server was too slow.
+    pub(crate) fn late() -> Self {
+        Self { text: TOO_LATE.to_owned(), status: 504, source: Source::Downstream }
     }
 
     /// Why this is so, as Grafana names it.
@@ -51,8 +51,18 @@ impl Problem {
     }
 }
 
+impl From<Unreachable> for Problem {
+    fn from(unreachable: Unreachable) -> Self {
+        let Unreachable { text, status } = unreachable;
+        Self { text, status, source: Source::Downstream }
+    }
+}
+
 impl From<Status> for Problem {
     fn from(status: Status) -> Self {
+        if let Some(unreachable) = status.source().and_then(|e| e.downcast_ref::<Unreachable>()) {
+            return unreachable.clone().into();
+        }
         let said = status.message();
         let (text, code) = match status.code() {
             Code::Unauthenticated => (
@@ -76,12 +86,7 @@ impl From<Status> for Problem {
                 ),
                 429,
             ),
-            Code::DeadlineExceeded | Code::Cancelled => (
-                "the server did not answer in time. Ask for fewer features, a shorter time or \
-                 longer windows, or raise the timeout in the data source's settings"
-                    .to_owned(),
-                504,
-            ),
+            Code::DeadlineExceeded | Code::Cancelled => return Self::late(),
             Code::Unavailable => (
                 format!(
                     "the server cannot be reached or is too busy ({said}). Is `driftline serve` \

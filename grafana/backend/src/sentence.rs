@@ -1,18 +1,21 @@
 //! What a query computes, in words: shown under the editor and by the query inspector.
 
-use crate::model_query::{ModelQuery, QueryType};
+use crate::model_query::{Format, ModelQuery, QueryType, TimeOf};
 
 /// The metrics that a query has where none is chosen.
 pub(crate) fn usual(kind: QueryType) -> &'static [&'static str] {
     match kind {
         QueryType::Drift => &["psi"],
-        QueryType::Performance => &["accuracy"],
         QueryType::Quality => &["null_rate"],
         QueryType::Operations => &["p50", "p95", "p99"],
-        QueryType::Compare => &["accuracy"],
+        QueryType::Series => &["mean"],
         QueryType::Volume => &["predictions", "labelled"],
         QueryType::Alerts => &["states"],
-        QueryType::Distribution | QueryType::Predictions => &[],
+        // Of performance and comparisons the server knows what is usual of the task.
+        QueryType::Performance
+        | QueryType::Compare
+        | QueryType::Distribution
+        | QueryType::Predictions => &[],
     }
 }
 
@@ -35,7 +38,10 @@ pub(crate) fn sentence(query: &ModelQuery) -> String {
         "" => "the default reference".to_owned(),
         name => format!("reference {name}"),
     };
-    let metrics = metrics(query).join(", ");
+    let metrics = match metrics(query) {
+        names if names.is_empty() => "the usual metrics of its task".to_owned(),
+        names => names.join(", "),
+    };
     let features = list(&query.features);
     let what = match query.query_type {
         QueryType::Drift => format!("{metrics} of {features} against {reference}"),
@@ -47,6 +53,10 @@ pub(crate) fn sentence(query: &ModelQuery) -> String {
         QueryType::Compare => format!("{metrics} of each {} against {}", query.by, query.baseline),
         QueryType::Alerts => format!("{metrics} of alerts"),
         QueryType::Predictions => "what was predicted".to_owned(),
+        QueryType::Series => match query.features.as_slice() {
+            [] => format!("{metrics} of all metric series"),
+            names => format!("{metrics} of the metric series {}", names.join(", ")),
+        },
     };
     let mut text = what;
     if !query.model.is_empty() {
@@ -67,13 +77,47 @@ pub(crate) fn sentence(query: &ModelQuery) -> String {
     if !query.by.is_empty() && query.query_type != QueryType::Compare {
         text.push_str(&format!(", by {}", query.by));
     }
-    match (query.whole, query.window.as_str()) {
+    if query.query_type == QueryType::Performance {
+        text.push_str(&labels_known(query));
+    }
+    match (query.is_whole(), query.window.as_str()) {
         (true, _) => text.push_str(", over the whole time"),
         (false, "" | "auto") => text.push_str(", in windows that suit the panel"),
         (false, window) => text.push_str(&format!(", in windows of {window}")),
     }
+    if !query.is_whole() && !query.step.is_empty() {
+        text.push_str(&format!(" that end every {}", query.step));
+    }
     if query.exact {
         text.push_str(", exactly from rows");
+    }
+    match query.format {
+        Format::Heatmap => text.push_str(", as a heatmap"),
+        Format::Table => text.push_str(", as a table"),
+        Format::Auto | Format::Series => {}
+    }
+    text
+}
+
+/// Which labels count, and which time windows are of.
+fn labels_known(query: &ModelQuery) -> String {
+    let mut text = String::new();
+    if query.time_of == TimeOf::Label {
+        text.push_str(", by the time at which labels came");
+    }
+    match query.as_of.trim() {
+        "" => {}
+        before if before.starts_with('-') => {
+            let length = before.trim_start_matches('-');
+            text.push_str(&format!(", labels as known {length} before the end"));
+        }
+        instant if instant.contains('T') => {
+            text.push_str(&format!(", labels as known at {instant}"))
+        }
+        delay => {
+            let length = delay.trim_start_matches('+');
+            text.push_str(&format!(", labels as known {length} after each window"));
+        }
     }
     text
 }

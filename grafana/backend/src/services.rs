@@ -79,8 +79,11 @@ impl GrpcController for Services {
 impl Services {
     async fn query(&self, context: Option<&PluginContext>, query: &DataQuery) -> DataResponse {
         let frames = async {
-            let server = self.0.connections.to(&Settings::of(context)?).await?;
-            let frames = answer(&server, query).await?;
+            let settings = Settings::of(context)?;
+            let server = self.0.connections.to(&settings).await?;
+            // A query may ask the server several times; the timeout is that of all together.
+            let frames = tokio::time::timeout(settings.timeout, answer(&server, query)).await;
+            let frames = frames.map_err(|_| Problem::late())??;
             frames.iter().map(|frame| frame.encode(&query.ref_id)).collect::<Result<Vec<_>, _>>()
         };
         match frames.await {

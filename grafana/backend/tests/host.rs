@@ -2,277 +2,23 @@
 //! gRPC, against a real server.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::{
-    collections::HashMap,
-    io::{BufRead as _, BufReader, Cursor},
-    net::{Ipv4Addr, SocketAddr},
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    thread::JoinHandle,
-};
+mod common;
 
-use arrow_array::{Array as _, Float64Array, RecordBatch, StringArray, TimestampNanosecondArray};
-use arrow_ipc::reader::FileReader;
+use std::process::Command;
+
+use arrow_array::Float64Array;
+use common::{Bench, HOSTILE, HOURS, field, fill, hourly, hours, read, texts, write};
 use driftline::{
-    Monitor,
     alerting::{AlertFilter, Apply},
     alerts::{RuleSet, Syntax},
     now_micros,
-    server::{Server, ServerOptions},
 };
-use driftline_grafana::pluginv2::{
-    CallResourceRequest, CheckHealthRequest, DataQuery, DataResponse, DataSourceInstanceSettings,
-    PluginContext, QueryDataRequest, TimeRange, check_health_response::HealthStatus,
-    data_client::DataClient, diagnostics_client::DiagnosticsClient,
-    resource_client::ResourceClient,
-};
+use driftline_grafana::pluginv2::check_health_response::HealthStatus;
 use driftline_query::{
-    DriftRequest, Method, OperationsRequest, PerformanceRequest, QualityRequest, ReferenceName,
-    Scope,
+    DriftRequest, Method, OperationsRequest, PerformanceRequest, QualityRequest,
 };
-use driftline_storage::{
-    Column, Declaration, Field, HOUR_MICROS, Ids, Kind, LabelBatch, PredictionBatch, Schema, Task,
-};
+use driftline_storage::{HOUR_MICROS, SeriesPoint};
 use serde_json::{Value, json};
-use tokio::{runtime::Runtime, sync::oneshot};
-use tonic::transport::Channel;
-
-const HOURS: i64 = 24;
-/// A name that breaks what does not escape it.
-const HOSTILE: &str = "a\"b{c}";
-
-/// A server with a model of 24 hours, whose features move after twelve; a plugin beside it.
-struct Bench {
-    monitor: Arc<Monitor>,
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-    plugin: Child,
-    channel: Channel,
-    runtime: Runtime,
-    _directory: tempfile::TempDir,
-}
-
-/// Writes a model of 24 hours from `start` on.
-fn fill(monitor: &Monitor, model: &str, start: i64) {
-    let names = ["amount", HOSTILE];
-    let features = names.map(|name| Field { name: name.into(), kind: Kind::Numeric }).to_vec();
-    let schema = Schema { features, task: Task::Binary, positive_class: None, tags: vec![] };
-    monitor.create_model(model, Declaration::default(), Some(schema)).unwrap();
-    write(monitor, model, ("1", start));
-    let name = ReferenceName { model: model.into(), version: None, name: "default".into() };
-    monitor.pin_reference(name, start, start + HOURS / 2 * HOUR_MICROS).unwrap();
-}
-
-/// Writes the predictions and labels of a version.
-fn write(monitor: &Monitor, model: &str, (version, start): (&str, i64)) {
-    for hour in 0..HOURS {
-        let rows: Vec<i64> = (0..200).collect();
-        let value = |row: i64| {
-            let shift = if hour < HOURS / 2 { 0.0 } else { 30.0 };
-            (row % 50) as f64 + shift + (hour % 3) as f64
-        };
-        let class = |row: i64| if (row + hour) % 5 == 0 { "fraud" } else { "honest" };
-        let id = |row: &i64| format!("{version}-{hour}-{row}");
-        let batch = PredictionBatch {
-            ids: Ids::from_iter(rows.iter().map(id)),
-            times: rows.iter().map(|row| start + hour * HOUR_MICROS + row * 1_000_000).collect(),
-            columns: vec![
-                Column::Numeric(rows.iter().map(|row| value(*row)).collect()),
-                Column::Numeric(rows.iter().map(|row| value(*row) * 2.0).collect()),
-                Column::nulls(true, rows.len()),
-                Column::categories(rows.iter().map(|row| Some(class(*row)))),
-                Column::Numeric(rows.iter().map(|row| (row % 40) as f64).collect()),
-                Column::nulls(false, rows.len()),
-            ],
-        };
-        monitor.write_predictions(model, version, batch).unwrap().wait().unwrap();
-        let labelled: Vec<i64> = rows.iter().copied().filter(|row| row % 4 == 0).collect();
-        let truth = |row: &i64| Some(if row % 12 == 0 { "fraud" } else { "honest" });
-        let labels = LabelBatch {
-            ids: Ids::from_iter(labelled.iter().map(id)),
-            times: labelled.iter().map(|_| start + HOURS * HOUR_MICROS).collect(),
-            truths: Column::categories(labelled.iter().map(truth)),
-        };
-        monitor.write_labels(model, labels).unwrap().wait().unwrap();
-    }
-}
-
-impl Bench {
-    fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let monitor = Arc::new(Monitor::open(directory.path()).unwrap());
-        fill(&monitor, "fraud", 0);
-        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let options = ServerOptions { grpc_addr: free, http_addr: None, gauge_window: None };
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (tell, told) = std::sync::mpsc::channel();
-        let served = monitor.clone();
-        let thread = std::thread::spawn(move || {
-            Runtime::new().unwrap().block_on(async move {
-                let server = Server::bind(served, options).await.unwrap();
-                tell.send(server.addresses().grpc_addr).unwrap();
-                let stopped = async move {
-                    let _ = stopped.await;
-                };
-                server.run(stopped).await.unwrap();
-            });
-        });
-        let address = told.recv().unwrap();
-        let mut plugin = Command::new(env!("CARGO_BIN_EXE_gpx_driftline"))
-            .env("grafana_plugin_type", "datasource")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(plugin.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let parts: Vec<&str> = line.trim().split('|').collect();
-        assert_eq!(parts[..3], ["1", "2", "tcp"], "{line}");
-        assert_eq!(parts[4], "grpc", "{line}");
-        let runtime = Runtime::new().unwrap();
-        let channel = runtime
-            .block_on(Channel::from_shared(format!("http://{}", parts[3])).unwrap().connect())
-            .unwrap();
-        Self {
-            monitor,
-            address,
-            stop: Some(stop),
-            thread: Some(thread),
-            plugin,
-            channel,
-            runtime,
-            _directory: directory,
-        }
-    }
-
-    fn context_to(&self, address: &str) -> Option<PluginContext> {
-        let settings = DataSourceInstanceSettings {
-            json_data: json!({ "address": address }).to_string().into_bytes(),
-            ..DataSourceInstanceSettings::default()
-        };
-        Some(PluginContext {
-            data_source_instance_settings: Some(settings),
-            ..PluginContext::default()
-        })
-    }
-
-    fn context(&self) -> Option<PluginContext> {
-        self.context_to(&format!("http://{}", self.address))
-    }
-
-    fn ask(
-        &self,
-        context: Option<PluginContext>,
-        queries: &[Value],
-    ) -> HashMap<String, DataResponse> {
-        self.ask_since(0, context, queries)
-    }
-
-    /// Asks of the 24 hours from `start` on.
-    fn ask_since(
-        &self,
-        start: i64,
-        context: Option<PluginContext>,
-        queries: &[Value],
-    ) -> HashMap<String, DataResponse> {
-        let from = start / 1_000;
-        let range = TimeRange { from_epoch_ms: from, to_epoch_ms: from + HOURS * 3_600_000 };
-        let query = |(place, json): (usize, &Value)| DataQuery {
-            ref_id: format!("Q{place}"),
-            max_data_points: 1_000,
-            time_range: Some(range),
-            json: json.to_string().into_bytes(),
-            ..DataQuery::default()
-        };
-        let queries = queries.iter().enumerate().map(query).collect();
-        let request =
-            QueryDataRequest { plugin_context: context, queries, ..QueryDataRequest::default() };
-        let mut client = DataClient::new(self.channel.clone());
-        self.runtime.block_on(client.query_data(request)).unwrap().into_inner().responses
-    }
-
-    /// The frames of one query.
-    fn frames(&self, query: Value) -> Vec<RecordBatch> {
-        self.frames_since(0, query)
-    }
-
-    fn frames_since(&self, start: i64, query: Value) -> Vec<RecordBatch> {
-        let mut responses = self.ask_since(start, self.context(), &[query]);
-        let response = responses.remove("Q0").unwrap();
-        assert_eq!(response.error, "");
-        response.frames.into_iter().map(read).collect()
-    }
-
-    fn response(&self, query: Value) -> DataResponse {
-        self.ask(self.context(), &[query]).remove("Q0").unwrap()
-    }
-
-    fn resource(&self, path: &str) -> (i32, Value) {
-        let request = CallResourceRequest {
-            plugin_context: self.context(),
-            path: path.to_owned(),
-            method: "GET".to_owned(),
-            ..CallResourceRequest::default()
-        };
-        let mut client = ResourceClient::new(self.channel.clone());
-        let answer = self.runtime.block_on(async {
-            let mut stream = client.call_resource(request).await.unwrap().into_inner();
-            stream.message().await.unwrap().unwrap()
-        });
-        (answer.code, serde_json::from_slice(&answer.body).unwrap())
-    }
-
-    fn health(&self, context: Option<PluginContext>) -> (HealthStatus, String) {
-        let mut client = DiagnosticsClient::new(self.channel.clone());
-        let request = CheckHealthRequest { plugin_context: context };
-        let answer = self.runtime.block_on(client.check_health(request)).unwrap().into_inner();
-        (answer.status(), answer.message)
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let _ = self.plugin.kill();
-        let _ = self.plugin.wait();
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
-}
-
-fn read(bytes: Vec<u8>) -> RecordBatch {
-    let mut reader = FileReader::try_new(Cursor::new(bytes), None).unwrap();
-    let schema = reader.schema();
-    reader.next().unwrap_or_else(|| Ok(RecordBatch::new_empty(schema))).unwrap()
-}
-
-/// The values of the field with this name and label, with its times in microseconds.
-fn field(frame: &RecordBatch, name: &str, label: Option<(&str, &str)>) -> Vec<(i64, Option<f64>)> {
-    let schema = frame.schema();
-    let is_it = |place: &usize| {
-        let field = schema.field(*place);
-        let labels = field.metadata().get("labels").map_or("{}", String::as_str);
-        let labels: HashMap<String, String> = serde_json::from_str(labels).unwrap();
-        let fits = label.is_none_or(|(key, value)| labels.get(key).is_some_and(|v| v == value));
-        field.metadata()["name"] == name && fits
-    };
-    let place = (0..schema.fields().len()).find(is_it).unwrap_or_else(|| panic!("no {name}"));
-    let values = frame.column(place).as_any().downcast_ref::<Float64Array>().unwrap();
-    let times = frame.column(0).as_any().downcast_ref::<TimestampNanosecondArray>().unwrap();
-    let value = |row: usize| (!values.is_null(row)).then(|| values.value(row));
-    (0..frame.num_rows()).map(|row| (times.value(row) / 1_000, value(row))).collect()
-}
-
-fn hourly() -> Scope {
-    Scope {
-        model: "fraud".into(),
-        from: 0,
-        to: HOURS * HOUR_MICROS,
-        step: Some(HOUR_MICROS),
-        ..Scope::default()
-    }
-}
 
 #[test]
 fn frames_have_the_values_of_the_database() {
@@ -358,20 +104,6 @@ fn one_window_is_a_table_and_a_distribution_a_histogram() {
     assert!((sum - 1.0).abs() < 1e-12);
 }
 
-/// The values of the field with this name, as texts.
-fn texts(frame: &RecordBatch, name: &str) -> Vec<Option<String>> {
-    let values = frame.column_by_name(name).unwrap_or_else(|| panic!("no {name}"));
-    let values = values.as_any().downcast_ref::<StringArray>().unwrap();
-    values.iter().map(|value| value.map(str::to_owned)).collect()
-}
-
-/// The times of the field with this name, in hours since `start`.
-fn hours(frame: &RecordBatch, name: &str, start: i64) -> Vec<Option<i64>> {
-    let values = frame.column_by_name(name).unwrap_or_else(|| panic!("no {name}"));
-    let values = values.as_any().downcast_ref::<TimestampNanosecondArray>().unwrap();
-    values.iter().map(|time| time.map(|nanos| (nanos / 1_000 - start) / HOUR_MICROS)).collect()
-}
-
 /// Fires until the features move, and for each feature once they have.
 const RULES: &str = r#"
 [[rule]]
@@ -454,17 +186,35 @@ fn alerts_are_a_table_of_states_and_events_that_annotate() {
 fn dashboards_ask_what_is_answered() {
     let bench = Bench::start();
     write(&bench.monitor, "fraud", ("2", 0));
+    let point = |hour: i64| SeriesPoint {
+        name: "worth".to_owned(),
+        time: hour * HOUR_MICROS,
+        value: 1.0,
+        ..SeriesPoint::default()
+    };
+    let points: Vec<SeriesPoint> = (0..HOURS).map(point).collect();
+    bench.monitor.write_series(None, "fraud", "1", &points).unwrap().wait().unwrap();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/dashboards");
     let mut asked = 0;
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
-        let text = [("$model", "fraud"), ("$feature", "amount"), ("$by", "version")]
-            .iter()
-            .fold(text, |text, (name, value)| text.replace(name, value));
-        let dashboard: Value = serde_json::from_str(&text.replace("$baseline", "1")).unwrap();
-        let annotation = &dashboard["annotations"]["list"][0]["target"];
-        assert_eq!(bench.response(annotation.clone()).error, "", "{}", path.display());
+        let variables = [
+            ("$model", "fraud"),
+            ("$feature", "amount"),
+            ("$by", "version"),
+            ("$baseline", "1"),
+            ("$metric", "accuracy"),
+            ("$window", "1h"),
+            ("$series", "worth"),
+            ("$delay", "2d"),
+        ];
+        let filled = variables.iter().fold(text, |text, (name, value)| text.replace(name, value));
+        let dashboard: Value = serde_json::from_str(&filled).unwrap();
+        for annotation in dashboard["annotations"]["list"].as_array().unwrap() {
+            let answer = bench.response(annotation["target"].clone());
+            assert_eq!(answer.error, "", "{}", path.display());
+        }
         for panel in dashboard["panels"].as_array().unwrap() {
             for query in panel["targets"].as_array().into_iter().flatten() {
                 let answer = bench.response(query.clone());
@@ -478,7 +228,7 @@ fn dashboards_ask_what_is_answered() {
             }
         }
     }
-    assert!(asked > 25, "{asked}");
+    assert!(asked > 80, "{asked}");
 }
 
 #[test]

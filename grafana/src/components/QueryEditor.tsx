@@ -1,52 +1,33 @@
-import React, { useEffect, useState } from 'react';
+import React from 'react';
 
-import { QueryEditorProps, SelectableValue } from '@grafana/data';
-import { Alert, Box, Button, InlineField, InlineFieldRow, InlineSwitch, Input, MultiSelect, Select } from '@grafana/ui';
+import { QueryEditorProps } from '@grafana/data';
+import { Alert, InlineField, InlineFieldRow, InlineSwitch, MultiSelect, Select } from '@grafana/ui';
 
 import type { DriftlineDataSource } from '../datasource';
-import { labelOf, metricsFor, OPERATORS, QUERY_TYPES, USUAL, WINDOWS } from '../menus';
+import {
+  CLASSES,
+  formatsFor,
+  isWhole,
+  labelOf,
+  LABELS_KNOWN,
+  metricsFor,
+  QUERY_TYPES,
+  STEPS,
+  TIMES,
+  usual,
+  WINDOWS,
+} from '../menus';
 import { sentence } from '../sentence';
-import { DriftlineOptions, DriftlineQuery, Model, QueryType, Where } from '../types';
+import { DriftlineOptions, DriftlineQuery, Model, QueryType, SeriesOf } from '../types';
 import { groupings } from '../variables';
+import { Conditions } from './Conditions';
+import { LABEL, options, picked } from './entries';
+import { Loaded, useLoaded } from './loaded';
+import { Values } from './Values';
 
 type Props = QueryEditorProps<DriftlineDataSource, DriftlineQuery, DriftlineOptions>;
 
-const LABEL = 14;
-const options = (names: string[]): Array<SelectableValue<string>> => names.map((value) => ({ value, label: value }));
-/** What is chosen, also if it is in no menu: a variable, a length of one's own, a feature that is gone. */
-const picked = (value?: string): SelectableValue<string> | null => (value ? { value, label: value } : null);
 const pickedAll = (values?: string[]) => options(values ?? []);
-
-/** What a menu is filled with. */
-interface Loaded<T> {
-  value?: T;
-  error?: string;
-  loading: boolean;
-}
-
-/** Asks for what a menu needs, again when `key` changes; an answer that comes too late is dropped. */
-function useLoaded<T>(ask: () => Promise<T> | undefined, key: string): Loaded<T> {
-  const [loaded, setLoaded] = useState<Loaded<T>>({ loading: true });
-  useEffect(() => {
-    let current = true;
-    const asked = ask();
-    setLoaded({ loading: !!asked });
-    asked?.then(
-      (value) => current && setLoaded({ value, loading: false }),
-      (error) => current && setLoaded({ error: messageOf(error), loading: false })
-    );
-    return () => {
-      current = false;
-    };
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- `key` stands for what `ask` depends on.
-  }, [key]);
-  return loaded;
-}
-
-function messageOf(error: unknown): string {
-  const known = error as { data?: { message?: string }; message?: string };
-  return known?.data?.message ?? known?.message ?? 'the server cannot be asked';
-}
 
 /** What stands in the place of a model. */
 function modelHint(models: Loaded<string[]>, isNeeded: boolean): string {
@@ -59,23 +40,45 @@ function modelHint(models: Loaded<string[]>, isNeeded: boolean): string {
   return isNeeded ? 'Choose a model' : 'all';
 }
 
+/** The query with another type, without what the other one does not have. */
+function ofType(query: DriftlineQuery, queryType: QueryType): Partial<DriftlineQuery> {
+  const isOther = (query.queryType === 'series') !== (queryType === 'series');
+  return { queryType, metrics: [], class: '', ...(isOther ? { features: [], by: '', filters: [] } : {}) };
+}
+
 /** The editor of a query: menus filled from the server, and a sentence of what will be computed. */
-export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) {
+export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: Props) {
   const type: QueryType = query.queryType ?? 'drift';
   const models = useLoaded(() => datasource.listModels(), datasource.uid);
   const model = useLoaded<Model>(() => (query.model ? datasource.model(query.model) : undefined), query.model ?? '');
+  const isSeries = type === 'series';
+  const series = useLoaded<SeriesOf>(
+    () => (isSeries && query.model ? datasource.seriesOf(query.model) : undefined),
+    isSeries ? (query.model ?? '') : ''
+  );
+  /** The values of a column of the model in the time of the panel. */
+  const valuesOf = (column?: string) =>
+    query.model && column
+      ? datasource.valuesOf({ model: query.model, version: query.version, column }, range)
+      : undefined;
   const change = (more: Partial<DriftlineQuery>) => {
     onChange({ ...query, ...more });
     onRunQuery();
   };
   const known = model.value;
   const hasFeatures = type === 'drift' || type === 'quality' || type === 'distribution';
-  const hasReference = hasFeatures;
+  const hasReference = hasFeatures || type === 'predictions';
   // Alerts have a model at most.
   const hasRows = type !== 'alerts';
-  const hasWindows = hasRows && type !== 'distribution';
+  const hasWindows = hasRows && (type !== 'distribution' || !isWhole(query));
+  const hasExact = type !== 'volume' && type !== 'predictions' && type !== 'distribution' && !isSeries;
+  const columns = isSeries
+    ? ['version', 'step', ...(series.value?.tags ?? [])]
+    : known
+      ? [...known.tags, ...known.features.map((one) => one.name)]
+      : [];
   const metrics = metricsFor(type, known?.task);
-  const error = models.error ?? model.error;
+  const error = models.error ?? model.error ?? series.error;
   return (
     <>
       {error && <Alert severity="error" title={error} />}
@@ -86,7 +89,7 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
             width={26}
             options={QUERY_TYPES}
             value={type}
-            onChange={(chosen) => change({ queryType: chosen.value as QueryType, metrics: [] })}
+            onChange={(chosen) => change(ofType(query, chosen.value as QueryType))}
           />
         </InlineField>
         <InlineField label="Model" labelWidth={LABEL} disabled={models.loading}>
@@ -111,7 +114,7 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
               allowCustomValue
               isLoading={model.loading}
               placeholder={model.loading ? 'Loading…' : 'all together'}
-              options={options(known?.versions ?? [])}
+              options={options((isSeries ? series.value?.versions : known?.versions) ?? [])}
               value={picked(query.version)}
               onChange={(chosen) => change({ version: chosen?.value ?? '' })}
             />
@@ -124,7 +127,8 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
             <MultiSelect
               aria-label="Metrics"
               width={40}
-              placeholder={(USUAL[type] ?? []).map((name) => labelOf(type, name)).join(', ')}
+              allowCustomValue
+              placeholder={usual(type, known?.task).map((name) => labelOf(type, name)).join(', ')}
               options={metrics}
               value={(query.metrics ?? []).map((name) => metrics.find((one) => one.value === name) ?? { value: name, label: name })}
               onChange={(chosen) => change({ metrics: chosen.map((one) => one.value as string) })}
@@ -145,6 +149,20 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
             />
           </InlineField>
         )}
+        {isSeries && (
+          <InlineField label="Series" labelWidth={LABEL}>
+            <MultiSelect
+              aria-label="Series"
+              width={46}
+              allowCustomValue
+              isLoading={series.loading}
+              placeholder={series.loading ? 'Loading…' : 'all'}
+              options={options(series.value?.series ?? [])}
+              value={pickedAll(query.features)}
+              onChange={(chosen) => change({ features: chosen.map((one) => one.value as string) })}
+            />
+          </InlineField>
+        )}
         {hasReference && (
           <InlineField label="Reference" labelWidth={LABEL}>
             <Select
@@ -160,13 +178,15 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
           </InlineField>
         )}
         {(type === 'performance' || type === 'compare') && (
-          <InlineField label="Class" labelWidth={LABEL} tooltip="A class, or macro, micro or weighted; empty means the positive one">
-            <Input
-              aria-label="Class"
-              width={20}
-              defaultValue={query.class}
+          <InlineField label="Class" labelWidth={LABEL} tooltip="Empty means all rows, of shares of a class the positive one, of several classes their mean">
+            <Values
+              label="Class"
+              width={24}
+              value={query.class}
               placeholder={known?.positiveClass ?? 'overall'}
-              onBlur={(event) => change({ class: event.currentTarget.value })}
+              first={type === 'performance' ? CLASSES : []}
+              ask={() => valuesOf('prediction')}
+              onChange={(chosen) => change({ class: chosen })}
             />
           </InlineField>
         )}
@@ -182,7 +202,7 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
               isClearable
               allowCustomValue
               placeholder={type === 'compare' ? 'Choose' : 'none'}
-              options={options(known ? groupings(known) : [])}
+              options={options(isSeries ? columns : known ? groupings(known) : [])}
               value={picked(query.by)}
               onChange={(chosen) => change({ by: chosen?.value ?? '' })}
             />
@@ -190,108 +210,102 @@ export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) 
         )}
         {type === 'compare' && (
           <InlineField label="Against" labelWidth={LABEL} tooltip="The value that the others are compared with">
-            <Input
-              aria-label="Against"
-              width={20}
-              defaultValue={query.baseline}
-              onBlur={(event) => change({ baseline: event.currentTarget.value })}
+            <Values
+              label="Against"
+              width={24}
+              value={query.baseline}
+              ask={() => valuesOf(query.by)}
+              onChange={(chosen) => change({ baseline: chosen })}
             />
           </InlineField>
         )}
       </InlineFieldRow>
       {hasRows && (
         <Conditions
-          columns={known ? [...known.tags, ...known.features.map((one) => one.name)] : []}
+          columns={columns}
+          valuesOf={valuesOf}
           filters={query.filters ?? []}
           onChange={(filters) => change({ filters })}
         />
       )}
-      {hasWindows && (
+      {type === 'performance' && (
         <InlineFieldRow>
-          <InlineField label="Window" labelWidth={LABEL} disabled={!!query.whole}>
+          <InlineField label="Time of" labelWidth={LABEL} tooltip="Which time windows are of">
             <Select
-              aria-label="Window"
-              width={40}
-              allowCustomValue
-              options={WINDOWS}
-              value={WINDOWS.find((one) => one.value === (query.window || 'auto')) ?? picked(query.window)}
-              onChange={(chosen) => change({ window: chosen.value })}
+              aria-label="Time of"
+              width={24}
+              options={TIMES}
+              value={query.timeOf ?? 'prediction'}
+              onChange={(chosen) => change({ timeOf: chosen.value as DriftlineQuery['timeOf'] })}
             />
           </InlineField>
-          <InlineField label="One window" tooltip="The whole time of the panel as one window: a table with p-values, or numbers">
-            <InlineSwitch aria-label="One window" value={!!query.whole} onChange={() => change({ whole: !query.whole })} />
-          </InlineField>
-          <InlineField label="Exact" tooltip="Reads rows in the place of partials: slower, with p-values of all tests">
-            <InlineSwitch aria-label="Exact" value={!!query.exact} onChange={() => change({ exact: !query.exact })} />
+          <InlineField
+            label="Labels known"
+            labelWidth={LABEL}
+            tooltip="Which labels count: 7d, those that came until 7 days after the end of each window; -1d, until a day before the end of the panel; or an instant such as 2026-01-31T00:00:00Z"
+          >
+            <Select
+              aria-label="Labels known"
+              width={40}
+              allowCustomValue
+              options={LABELS_KNOWN}
+              value={LABELS_KNOWN.find((one) => one.value === (query.asOf ?? '')) ?? picked(query.asOf)}
+              onChange={(chosen) => change({ asOf: chosen.value })}
+            />
           </InlineField>
         </InlineFieldRow>
       )}
-      <p aria-label="What will be computed">{sentence(query)}</p>
-    </>
-  );
-}
-
-interface ConditionsProps {
-  columns: string[];
-  filters: Where[];
-  onChange: (filters: Where[]) => void;
-}
-
-/** Conditions that rows have to meet, all of them. */
-function Conditions({ columns, filters, onChange }: ConditionsProps) {
-  const set = (place: number, more: Partial<Where>) =>
-    onChange(filters.map((one, at) => (at === place ? { ...one, ...more } : one)));
-  return (
-    <>
-      {filters.map((filter, place) => (
-        <InlineFieldRow key={place}>
-          <InlineField label={place === 0 ? 'Where' : 'and'} labelWidth={LABEL}>
-            <Select
-              aria-label={`Column of condition ${place + 1}`}
-              width={26}
-              allowCustomValue
-              options={options(columns)}
-              value={picked(filter.column)}
-              onChange={(chosen) => set(place, { column: chosen.value ?? '' })}
-            />
-          </InlineField>
-          <InlineField>
-            <Select
-              aria-label={`Operator of condition ${place + 1}`}
-              width={16}
-              options={OPERATORS}
-              value={filter.operator || '='}
-              onChange={(chosen) => set(place, { operator: chosen.value ?? '=' })}
-            />
-          </InlineField>
-          {!filter.operator?.startsWith('is') && (
-            <InlineField>
-              <Input
-                aria-label={`Value of condition ${place + 1}`}
-                width={24}
-                defaultValue={filter.value}
-                onBlur={(event) => set(place, { value: event.currentTarget.value })}
-              />
+      {hasRows && (
+        <InlineFieldRow>
+          {hasWindows && (
+            <>
+              <InlineField label="Window" labelWidth={LABEL} disabled={!!query.whole}>
+                <Select
+                  aria-label="Window"
+                  width={40}
+                  allowCustomValue
+                  options={WINDOWS}
+                  value={WINDOWS.find((one) => one.value === (query.window || 'auto')) ?? picked(query.window)}
+                  onChange={(chosen) => change({ window: chosen.value })}
+                />
+              </InlineField>
+              <InlineField
+                label="Step"
+                labelWidth={LABEL}
+                disabled={!!query.whole}
+                tooltip="Time between the ends of windows. A step that is shorter makes windows overlap: 7 days every day. The window must be a whole number of steps long, and the server is asked once for each of these"
+              >
+                <Select
+                  aria-label="Step"
+                  width={24}
+                  allowCustomValue
+                  options={STEPS}
+                  value={STEPS.find((one) => one.value === (query.step ?? '')) ?? picked(query.step)}
+                  onChange={(chosen) => change({ step: chosen.value })}
+                />
+              </InlineField>
+              <InlineField label="One window" tooltip="The whole time of the panel as one window: a table with p-values, or numbers">
+                <InlineSwitch aria-label="One window" value={!!query.whole} onChange={() => change({ whole: !query.whole })} />
+              </InlineField>
+            </>
+          )}
+          {hasExact && (
+            <InlineField label="Exact" tooltip="Reads rows in the place of partials: slower, with p-values of all tests">
+              <InlineSwitch aria-label="Exact" value={!!query.exact} onChange={() => change({ exact: !query.exact })} />
             </InlineField>
           )}
-          <Button
-            aria-label={`Remove condition ${place + 1}`}
-            icon="trash-alt"
-            variant="secondary"
-            onClick={() => onChange(filters.filter((_, at) => at !== place))}
-          />
+          <InlineField label="Show as" labelWidth={LABEL} tooltip="The form of the frames; choose the panel that draws it">
+            <Select
+              aria-label="Show as"
+              width={28}
+              options={formatsFor(query)}
+              value={query.format ?? 'auto'}
+              onChange={(chosen) => change({ format: chosen.value })}
+            />
+          </InlineField>
         </InlineFieldRow>
-      ))}
-      <Box marginBottom={1}>
-        <Button
-          icon="plus"
-          variant="secondary"
-          size="sm"
-          onClick={() => onChange([...filters, { column: '', operator: '=', value: '' }])}
-        >
-          Condition
-        </Button>
-      </Box>
+      )}
+      <p aria-label="What will be computed">{sentence(query, known?.task)}</p>
     </>
   );
 }

@@ -4,12 +4,14 @@ use driftline_proto::v1::{self, ComparisonMetric};
 use serde_json::json;
 
 use super::{
-    ask::{Ask, end_of},
+    ask::{Ask, Form, end_of},
+    notices::{Costs, Notices},
     points::{Labels, Points},
 };
 use crate::{
     downstream::Downstream,
     frame::{Field, Frame, Gravity, Values},
+    model_query::Format,
     problem::Problem,
 };
 
@@ -47,25 +49,35 @@ pub(crate) async fn frames(server: &Downstream, ask: &Ask<'_>) -> Result<Vec<Fra
     }
     let measures: Result<Vec<_>, Problem> =
         query.metrics.iter().map(|name| measure(name)).collect();
-    let request = v1::QueryComparisonRequest {
-        scope: ask.scope(),
-        baseline: Some(query.baseline.clone()),
-        measures: measures?,
-        class_name: Some(query.class.clone()).filter(|class| !class.is_empty()),
-        exact: query.exact,
-        ..Default::default()
+    let measures = measures?;
+    let call = |scope| {
+        let request = v1::QueryComparisonRequest {
+            scope: Some(scope),
+            baseline: Some(query.baseline.clone()),
+            measures: measures.clone(),
+            class_name: Some(query.class.clone()).filter(|class| !class.is_empty()),
+            exact: query.exact,
+            ..Default::default()
+        };
+        let mut queries = server.queries();
+        async move { queries.query_comparison(request).await }
     };
-    let answer = server.queries().query_comparison(request).await?.into_inner();
-    let mut frame = match ask.windows.step {
-        Some(_) => series(&answer)?,
-        None => table(&answer),
+    let answers = ask.each(call).await?;
+    let windows: Vec<&v1::ComparisonWindow> =
+        answers.iter().flat_map(|answer| &answer.windows).collect();
+    let mut frame = match query.format {
+        Format::Auto if !ask.is_series() => table(&windows),
+        _ => series(&windows, ask)?,
     };
-    let mut warnings: Vec<&String> =
-        answer.windows.iter().flat_map(|window| &window.warnings).collect();
+    let mut warnings: Vec<&String> = windows.iter().flat_map(|window| &window.warnings).collect();
     warnings.sort_unstable();
     warnings.dedup();
     // Windows say much the same: a few tell enough.
     frame.notices.extend(warnings.into_iter().take(5).map(|text| (Gravity::Warning, text.clone())));
+    let mut notices = Notices::default();
+    windows.iter().for_each(|window| notices.missing(&window.missing));
+    notices.tell(&mut frame);
+    Costs::of(&answers, |_| (0, None)).tell(&mut frame);
     Ok(vec![frame])
 }
 
@@ -81,9 +93,11 @@ fn results(
     pairs.filter_map(|(comparison, place)| Some((comparison, comparison.results.get(place)?)))
 }
 
-fn series(answer: &v1::QueryComparisonResponse) -> Result<Frame, Problem> {
-    let mut points = Points::default();
-    for window in &answer.windows {
+fn series(windows: &[&v1::ComparisonWindow], ask: &Ask<'_>) -> Result<Frame, Problem> {
+    let mut points = Points::new(ask.form());
+    // A heatmap has one number in a cell.
+    let shown = if ask.form() == Form::Heatmap { 1 } else { 3 };
+    for window in windows {
         let Some(time) = end_of(window.window.as_ref()) else { continue };
         for (comparison, result) in results(window) {
             let labels = Labels::from([
@@ -96,17 +110,17 @@ fn series(answer: &v1::QueryComparisonResponse) -> Result<Frame, Problem> {
                 ("lower", result.lower),
                 ("upper", result.upper),
             ];
-            for (name, value) in values {
+            for (name, value) in values.into_iter().take(shown) {
                 points.add(time, (name, labels.clone()), &[("unit", json!("none"))], value)?;
             }
         }
     }
-    Ok(points.frame("comparison", true))
+    points.frame("comparison")
 }
 
-fn table(answer: &v1::QueryComparisonResponse) -> Frame {
+fn table(windows: &[&v1::ComparisonWindow]) -> Frame {
     let rows: Vec<(&v1::Comparison, &v1::ComparisonResult)> =
-        answer.windows.iter().flat_map(results).collect();
+        windows.iter().flat_map(|window| results(window)).collect();
     let text = |of: &dyn Fn(&v1::Comparison, &v1::ComparisonResult) -> String| {
         Values::Text(rows.iter().map(|(one, result)| Some(of(one, result))).collect())
     };

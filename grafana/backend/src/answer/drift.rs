@@ -1,16 +1,18 @@
-//! Drift, distributions and what was predicted.
+//! How far features moved.
 
 use driftline_proto::v1::{self, DriftMethod};
 use serde_json::json;
 
 use super::{
-    ask::{Ask, end_of, group_of},
-    notices::{Notices, reads},
-    points::{Labels, Points},
+    ask::{Ask, end_of},
+    notices::{Costs, Notices},
+    points::{self, Labels, Points},
 };
 use crate::{
     downstream::Downstream,
     frame::{Field, Frame, Values},
+    limits,
+    model_query::{Format, ModelQuery},
     problem::Problem,
     sentence::metrics,
 };
@@ -28,9 +30,10 @@ pub(crate) fn name_of(method: DriftMethod) -> String {
     method.as_str_name().trim_start_matches("DRIFT_METHOD_").to_lowercase()
 }
 
-fn request(ask: &Ask<'_>, methods: Vec<i32>) -> v1::QueryDriftRequest {
+/// The request of a run of windows.
+pub(crate) fn request(ask: &Ask<'_>, scope: v1::Scope, methods: Vec<i32>) -> v1::QueryDriftRequest {
     v1::QueryDriftRequest {
-        scope: ask.scope(),
+        scope: Some(scope),
         methods,
         features: ask.query.features.clone(),
         reference: ask.reference(),
@@ -39,35 +42,67 @@ fn request(ask: &Ask<'_>, methods: Vec<i32>) -> v1::QueryDriftRequest {
     }
 }
 
-/// An answer and those of its groups, each with its labels.
-fn parts(answer: &v1::QueryDriftResponse) -> Vec<(Labels, &v1::QueryDriftResponse)> {
-    if answer.groups.is_empty() {
-        return vec![(Labels::new(), answer)];
-    }
-    let labels =
-        |group: &v1::QueryDriftResponse| group_of(group.scope.as_ref()).into_iter().collect();
-    answer.groups.iter().map(|group| (labels(group), group)).collect()
+/// Answers with the groups that they have.
+pub(crate) fn parts(answers: &[v1::QueryDriftResponse]) -> Vec<(Labels, &v1::QueryDriftResponse)> {
+    points::parts(answers, |answer| &answer.groups, |answer| answer.scope.as_ref())
 }
 
-/// How far features moved: a series for each feature and statistic, over one window a table with
-/// p-values and verdicts.
+/// What answers cost.
+pub(crate) fn costs(answers: &[v1::QueryDriftResponse]) -> Costs {
+    Costs::of(answers, |answer| (answer.rows_scanned, answer.reads.as_ref()))
+}
+
+/// How far features moved: a series for each feature and statistic; as a table with p-values and
+/// verdicts, which is the usual form of one window.
 pub(crate) async fn frames(server: &Downstream, ask: &Ask<'_>) -> Result<Vec<Frame>, Problem> {
     let methods: Result<Vec<i32>, Problem> =
         metrics(ask.query).iter().map(|name| Ok(method(name)?.into())).collect();
-    let answer = server.queries().query_drift(request(ask, methods?)).await?.into_inner();
+    let methods = methods?;
+    let is_table = is_table(ask.query);
+    let share = (is_table && is_judged(ask.query)).then(v1::DriftShareOptions::default);
+    let call = |scope| {
+        let request = v1::QueryDriftRequest { share, ..request(ask, scope, methods.clone()) };
+        let mut queries = server.queries();
+        async move { queries.query_drift(request).await }
+    };
+    let answers = ask.each(call).await?;
     let mut notices = Notices::default();
-    let mut frame = match ask.windows.step {
-        Some(_) => series(&answer, &mut notices)?,
-        None => table(&answer, &mut notices),
+    let mut frame = if is_table {
+        table(&answers, ask.is_series(), &mut notices)?
+    } else {
+        series(&answers, ask, &mut notices)?
     };
     notices.tell(&mut frame);
-    frame.reads = reads(answer.reads.as_ref(), answer.rows_scanned);
+    costs(&answers).tell(&mut frame);
     Ok(vec![frame])
 }
 
-fn series(answer: &v1::QueryDriftResponse, notices: &mut Notices) -> Result<Frame, Problem> {
-    let mut points = Points::default();
-    for (labels, part) in parts(answer) {
+/// Whether the answer is a table, which has verdicts.
+pub(crate) fn is_table(query: &ModelQuery) -> bool {
+    match query.format {
+        Format::Table => true,
+        Format::Auto => query.whole,
+        Format::Series | Format::Heatmap => false,
+    }
+}
+
+/// Whether each statistic has a threshold that people agree on, or a p-value to decide by: of these the
+/// server says whether a feature drifts.
+pub(crate) fn is_judged(query: &ModelQuery) -> bool {
+    metrics(query).iter().all(|name| match name.as_str() {
+        "psi" | "mean_shift" | "chi2" | "g_test" => true,
+        "ks" | "cvm" | "ad" | "mann_whitney" => query.exact,
+        _ => false,
+    })
+}
+
+fn series(
+    answers: &[v1::QueryDriftResponse],
+    ask: &Ask<'_>,
+    notices: &mut Notices,
+) -> Result<Frame, Problem> {
+    let mut points = Points::new(ask.form());
+    for (labels, part) in parts(answers) {
         for window in &part.windows {
             let Some(time) = end_of(window.window.as_ref()) else { continue };
             notices.window(window.predictions, &window.missing);
@@ -81,7 +116,7 @@ fn series(answer: &v1::QueryDriftResponse, notices: &mut Notices) -> Result<Fram
             }
         }
     }
-    Ok(points.frame("drift", true))
+    points.frame("drift")
 }
 
 /// What a legend shows: the feature and the groups, then the statistic.
@@ -90,149 +125,68 @@ fn display(labels: &Labels, metric: &str) -> String {
     format!("{} {metric}", values.join(" "))
 }
 
-fn table(answer: &v1::QueryDriftResponse, notices: &mut Notices) -> Frame {
-    let mut texts: [Vec<Option<String>>; 4] = Default::default();
-    let mut numbers: [Vec<Option<f64>>; 4] = Default::default();
-    let mut drifted = Vec::new();
-    for (labels, part) in parts(answer) {
+/// A row of the table.
+struct Row<'a> {
+    time: Option<i64>,
+    group: String,
+    predictions: u64,
+    result: &'a v1::DriftResult,
+}
+
+fn table(
+    answers: &[v1::QueryDriftResponse],
+    of_windows: bool,
+    notices: &mut Notices,
+) -> Result<Frame, Problem> {
+    let mut rows = Vec::new();
+    for (labels, part) in parts(answers) {
         let group: Vec<String> =
             labels.iter().map(|(key, value)| format!("{key} = {value}")).collect();
         for window in &part.windows {
             notices.window(window.predictions, &window.missing);
             for result in &window.results {
                 notices.value(None, result.error_bound);
-                let row = [
-                    Some(group.join(", ")),
-                    Some(result.feature.clone()),
-                    Some(name_of(result.method())),
-                    result.undefined.clone(),
-                ];
-                for (column, value) in texts.iter_mut().zip(row) {
-                    column.push(value);
-                }
-                let row = [
-                    result.value,
-                    result.p_value,
-                    result.error_bound,
-                    Some(window.predictions as f64),
-                ];
-                for (column, value) in numbers.iter_mut().zip(row) {
-                    column.push(value.filter(|value| value.is_finite()));
-                }
-                drifted.push(result.verdict.as_ref().and_then(|verdict| verdict.detected));
+                rows.push(Row {
+                    time: end_of(window.window.as_ref()),
+                    group: group.join(", "),
+                    predictions: window.predictions,
+                    result,
+                });
             }
         }
     }
-    let [group, feature, statistic, undefined] = texts;
-    let [value, p_value, error_bound, predictions] = numbers;
-    let mut fields = vec![
-        Field::new("feature", Values::Text(feature)),
-        Field::new("statistic", Values::Text(statistic)),
-        Field::new("value", Values::Number(value)),
-        Field::new("p-value", Values::Number(p_value)),
-        Field::new("error bound", Values::Number(error_bound)),
-        Field::new("predictions", Values::Number(predictions)),
-        Field::new("drifted", Values::Flag(drifted)),
-        Field::new("undefined", Values::Text(undefined)),
-    ];
-    if !answer.groups.is_empty() {
-        fields.insert(0, Field::new("group", Values::Text(group)));
+    if rows.len() > limits::TABLE_ROWS_MAX {
+        return Err(Problem::asked(format!(
+            "the table has {} rows, more than {}; choose some features, longer windows or a shorter \
+             time range",
+            rows.len(),
+            limits::TABLE_ROWS_MAX
+        )));
     }
-    Frame::new("drift", None, fields)
-}
-
-/// What each feature holds, in the reference and now, as shares of the values: a frame for each
-/// feature, of numbers a histogram.
-pub(crate) async fn distributions(
-    server: &Downstream,
-    ask: &Ask<'_>,
-) -> Result<Vec<Frame>, Problem> {
-    if ask.query.features.is_empty() {
-        return Err(Problem::asked("choose the features whose distribution is wanted"));
-    }
-    let mut frames = Vec::new();
-    for feature in &ask.query.features {
-        let mut scope = ask.scope();
-        if let Some(scope) = &mut scope {
-            scope.step = None;
-            scope.group_by.clear();
-        }
-        let feature = feature.clone();
-        let request = v1::QueryDistributionRequest { scope, feature, reference: ask.reference() };
-        let answer = server.queries().query_distribution(request).await?.into_inner();
-        frames.push(histogram(&answer));
-    }
-    Ok(frames)
-}
-
-fn histogram(answer: &v1::QueryDistributionResponse) -> Frame {
-    let counts = |of: fn(&v1::CountPair) -> u64| -> Vec<u64> {
-        answer.bins.iter().map(|bin| bin.count.as_ref().map_or(0, of)).collect()
+    rows.sort_by_key(|row| row.time);
+    let text =
+        |of: &dyn Fn(&Row<'_>) -> Option<String>| Values::Text(rows.iter().map(of).collect());
+    let number = |of: &dyn Fn(&Row<'_>) -> Option<f64>| {
+        let finite = |value: &f64| value.is_finite();
+        Values::Number(rows.iter().map(|row| of(row).filter(finite)).collect())
     };
-    let share = |counts: Vec<u64>| {
-        let sum: u64 = counts.iter().sum();
-        let share = |count: u64| (sum > 0).then(|| count as f64 / sum as f64);
-        Values::Number(counts.into_iter().map(share).collect())
-    };
-    let reference = Field::new("reference", share(counts(|pair| pair.reference)));
-    let current = Field::new("now", share(counts(|pair| pair.current)));
-    let shares = [reference, current].map(|field| {
-        field.configure("unit", "percentunit").label("feature", answer.feature.clone())
-    });
-    let is_numeric = answer.bins.iter().all(|bin| bin.category.is_none());
-    let ends: Vec<Field> = if is_numeric {
-        let end = |of: fn(&v1::DistributionBin) -> Option<f64>| {
-            Values::Number(answer.bins.iter().map(of).collect())
-        };
-        vec![Field::new("xMin", end(|bin| bin.lower)), Field::new("xMax", end(|bin| bin.upper))]
-    } else {
-        let names = answer.bins.iter().map(|bin| bin.category.clone()).collect();
-        vec![Field::new("category", Values::Text(names))]
-    };
-    let fields = ends.into_iter().chain(shares).collect();
-    Frame::new(format!("distribution of {}", answer.feature), None, fields)
-}
-
-/// What was predicted: of classes the share of each by window, of values the share by bin of the
-/// reference.
-pub(crate) async fn predictions(server: &Downstream, ask: &Ask<'_>) -> Result<Vec<Frame>, Problem> {
-    let mut request = request(ask, vec![DriftMethod::Psi.into()]);
-    request.features = vec!["prediction".to_owned()];
-    request.explain = true;
-    let answer = server.queries().query_drift(request).await?.into_inner();
-    let mut notices = Notices::default();
-    let mut points = Points::default();
-    for (labels, part) in parts(&answer) {
-        for window in &part.windows {
-            let Some(time) = end_of(window.window.as_ref()) else { continue };
-            notices.window(window.predictions, &window.missing);
-            let explanations =
-                window.results.iter().filter_map(|result| result.explanation.as_ref());
-            for explanation in explanations {
-                let count =
-                    |bin: &v1::ExplainedBin| bin.count.as_ref().map_or(0, |pair| pair.current);
-                let sum: u64 = explanation.bins.iter().map(count).sum();
-                for bin in &explanation.bins {
-                    let share = (sum > 0).then(|| count(bin) as f64 / sum as f64);
-                    let mut labels = labels.clone();
-                    labels.insert("prediction".to_owned(), bin_name(bin));
-                    let config = [("unit", json!("percentunit"))];
-                    points.add(time, ("share", labels), &config, share)?;
-                }
-            }
-        }
+    let drifted = |row: &Row<'_>| row.result.verdict.as_ref().and_then(|verdict| verdict.detected);
+    let mut fields = Vec::new();
+    if of_windows {
+        fields.push(Field::new("time", Values::Time(rows.iter().map(|row| row.time).collect())));
     }
-    let mut frame = points.frame("predictions", ask.windows.step.is_some());
-    notices.tell(&mut frame);
-    Ok(vec![frame])
-}
-
-fn bin_name(bin: &v1::ExplainedBin) -> String {
-    match (&bin.name, bin.lower, bin.upper) {
-        (Some(name), _, _) => name.clone(),
-        (None, Some(lower), Some(upper)) => format!("{lower} to {upper}"),
-        (None, Some(lower), None) => format!("from {lower}"),
-        (None, None, Some(upper)) => format!("below {upper}"),
-        (None, None, None) => "all".to_owned(),
+    if answers.iter().any(|answer| !answer.groups.is_empty()) {
+        fields.push(Field::new("group", text(&|row| Some(row.group.clone()))));
     }
+    fields.extend([
+        Field::new("feature", text(&|row| Some(row.result.feature.clone()))),
+        Field::new("statistic", text(&|row| Some(name_of(row.result.method())))),
+        Field::new("value", number(&|row| row.result.value)),
+        Field::new("p-value", number(&|row| row.result.p_value)),
+        Field::new("error bound", number(&|row| row.result.error_bound)),
+        Field::new("predictions", number(&|row| Some(row.predictions as f64))),
+        Field::new("drifted", Values::Flag(rows.iter().map(drifted).collect())),
+        Field::new("undefined", text(&|row| row.result.undefined.clone())),
+    ]);
+    Ok(Frame::new("drift", None, fields))
 }

@@ -1,14 +1,19 @@
 //! From queries to frames, a file for each kind of query.
 
-mod alerts;
 mod ask;
+mod notices;
+mod points;
+mod marks;
+mod alerts;
+mod arrivals;
 mod compare;
 mod drift;
-mod notices;
+mod distribution;
 mod operations;
 mod performance;
-mod points;
 mod quality;
+mod series;
+mod command;
 
 use crate::{
     downstream::Downstream,
@@ -28,9 +33,7 @@ use self::ask::Ask;
 /// A sentence that says what to do.
 pub(crate) async fn answer(server: &Downstream, asked: &DataQuery) -> Result<Vec<Frame>, Problem> {
     let query = ModelQuery::read(&asked.json)?;
-    // Events of alerts have times, not windows.
-    let whole = query.whole || query.query_type == QueryType::Alerts;
-    let windows = windows(asked, &query.window, whole)?;
+    let windows = windows(asked, &query)?;
     let ask = Ask::new(&query, windows)?;
     let mut frames = match query.query_type {
         QueryType::Drift => drift::frames(server, &ask).await,
@@ -38,13 +41,17 @@ pub(crate) async fn answer(server: &Downstream, asked: &DataQuery) -> Result<Vec
         QueryType::Volume => performance::volume(server, &ask).await,
         QueryType::Quality => quality::frames(server, &ask).await,
         QueryType::Operations => operations::frames(server, &ask).await,
-        QueryType::Distribution => drift::distributions(server, &ask).await,
-        QueryType::Predictions => drift::predictions(server, &ask).await,
+        QueryType::Distribution => distribution::frames(server, &ask).await,
+        QueryType::Predictions => distribution::predictions(server, &ask).await,
         QueryType::Compare => compare::frames(server, &ask).await,
         QueryType::Alerts => alerts::frames(server, &ask).await,
+        QueryType::Series => series::frames(server, &ask).await,
     }?;
+    let mut told = vec![sentence(&query)];
+    told.extend(command::commands(&ask));
+    let executed = told.join("\n");
     for frame in &mut frames {
-        frame.executed = sentence(&query);
+        frame.executed = executed.clone();
     }
     Ok(frames)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use driftline_proto::v1;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::frame::{Frame, Gravity};
 
@@ -30,6 +30,11 @@ impl Notices {
     pub(crate) fn window(&mut self, predictions: u64, missing: &[v1::MissingRows]) {
         self.windows += 1;
         self.few += u64::from(predictions > 0 && predictions < FEW_SAMPLES);
+        self.missing(missing);
+    }
+
+    /// What a window lacks.
+    pub(crate) fn missing(&mut self, missing: &[v1::MissingRows]) {
         for missing in missing {
             *self.missing.entry(missing.reason.clone()).or_default() += missing.rows;
         }
@@ -86,14 +91,53 @@ impl Notices {
     }
 }
 
-/// What an answer was read from, for the query inspector.
-pub(crate) fn reads(reads: Option<&v1::Reads>, rows_scanned: u64) -> Map<String, Value> {
-    let mut told = Map::new();
-    told.insert("rows".to_owned(), json!(rows_scanned));
-    if let Some(reads) = reads {
-        told.insert("segments".to_owned(), json!(reads.segments));
-        told.insert("partials".to_owned(), json!(reads.partials));
-        told.insert("cells".to_owned(), json!(reads.cells));
+/// What answers were read from and how large they are, for the query inspector.
+#[derive(Debug, Default)]
+pub(crate) struct Costs {
+    queries: u64,
+    answer_bytes: u64,
+    rows: u64,
+    reads: Option<v1::Reads>,
+}
+
+impl Costs {
+    /// The answers with the rows that each was read from, and whatever else it says of that.
+    pub(crate) fn of<'a, T: prost::Message + 'a>(
+        answers: impl IntoIterator<Item = &'a T>,
+        of: impl Fn(&'a T) -> (u64, Option<&'a v1::Reads>),
+    ) -> Self {
+        let mut costs = Self::default();
+        for answer in answers {
+            costs.queries += 1;
+            costs.answer_bytes += answer.encoded_len() as u64;
+            let (rows, reads) = of(answer);
+            costs.rows += rows;
+            if let Some(reads) = reads {
+                let sum = costs.reads.get_or_insert_default();
+                sum.segments += reads.segments;
+                sum.heads += reads.heads;
+                sum.partials += reads.partials;
+                sum.hours += reads.hours;
+                sum.minutes += reads.minutes;
+            }
+        }
+        costs
     }
-    told
+
+    /// Writes them into a frame.
+    pub(crate) fn tell(&self, frame: &mut Frame) {
+        let mut tell = |name: &str, count: u64| {
+            frame.reads.insert(name.to_owned(), json!(count));
+        };
+        tell("queries", self.queries);
+        tell("answer bytes", self.answer_bytes);
+        tell("rows", self.rows);
+        if let Some(reads) = &self.reads {
+            tell("segments", reads.segments);
+            tell("heads", reads.heads);
+            tell("partials", reads.partials);
+            tell("hours", reads.hours);
+            tell("minutes", reads.minutes);
+        }
+    }
 }

@@ -1,17 +1,17 @@
 //! How a model was served: latencies, throughput and errors.
 
 use driftline_proto::v1;
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::{
-    ask::{Ask, end_of, group_of},
-    notices::Notices,
-    points::{Labels, Points},
+    ask::{Ask, end_of},
+    notices::{Costs, Notices},
+    points::{self, Points},
 };
 use crate::{downstream::Downstream, frame::Frame, problem::Problem, sentence::metrics};
 
 /// The percentile of a name such as `p99` or `p99.9`.
-fn percentile(name: &str) -> Option<f64> {
+pub(crate) fn percentile(name: &str) -> Option<f64> {
     let number = name.strip_prefix('p')?.parse::<f64>().ok()?;
     (0.0..=100.0).contains(&number).then_some(number)
 }
@@ -28,21 +28,24 @@ pub(crate) async fn frames(server: &Downstream, ask: &Ask<'_>) -> Result<Vec<Fra
             )));
         }
     }
-    let request = v1::QueryOperationsRequest {
-        scope: ask.scope(),
-        percentiles: names.iter().filter_map(|name| percentile(name)).collect(),
-        exact: ask.query.exact,
-        ..Default::default()
+    let call = |scope| {
+        let request = v1::QueryOperationsRequest {
+            scope: Some(scope),
+            percentiles: names.iter().filter_map(|name| percentile(name)).collect(),
+            exact: ask.query.exact,
+            ..Default::default()
+        };
+        let mut queries = server.queries();
+        async move { queries.query_operations(request).await }
     };
-    let answer = server.queries().query_operations(request).await?.into_inner();
-    let parts: Vec<(Labels, &v1::QueryOperationsResponse)> = if answer.groups.is_empty() {
-        vec![(Labels::new(), &answer)]
-    } else {
-        let labels = |group: &v1::QueryOperationsResponse| group_of(group.scope.as_ref());
-        answer.groups.iter().map(|group| (labels(group).into_iter().collect(), group)).collect()
-    };
+    let answers = ask.each(call).await?;
+    let parts = points::parts(
+        &answers,
+        |answer: &v1::QueryOperationsResponse| &answer.groups,
+        |answer| answer.scope.as_ref(),
+    );
     let mut notices = Notices::default();
-    let mut points = Points::default();
+    let mut points = Points::new(ask.form());
     for (labels, part) in parts {
         for window in &part.windows {
             let Some(time) = end_of(window.window.as_ref()) else { continue };
@@ -54,9 +57,9 @@ pub(crate) async fn frames(server: &Downstream, ask: &Ask<'_>) -> Result<Vec<Fra
             }
         }
     }
-    let mut frame = points.frame("operations", ask.windows.step.is_some());
+    let mut frame = points.frame("operations")?;
     notices.tell(&mut frame);
-    frame.reads = Map::from_iter([("rows".to_owned(), json!(answer.rows_scanned))]);
+    Costs::of(&answers, |answer| (answer.rows_scanned, None)).tell(&mut frame);
     Ok(vec![frame])
 }
 

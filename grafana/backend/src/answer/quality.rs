@@ -4,9 +4,10 @@ use driftline_proto::v1;
 use serde_json::json;
 
 use super::{
-    ask::{Ask, end_of, group_of},
-    notices::{Notices, reads},
-    points::{Labels, Points},
+    arrivals,
+    ask::{Ask, end_of},
+    notices::{Costs, Notices},
+    points::{self, Points},
 };
 use crate::{downstream::Downstream, frame::Frame, problem::Problem, sentence::metrics};
 
@@ -36,31 +37,47 @@ fn figure(column: &v1::ColumnQuality, name: &str) -> Result<(Option<f64>, bool),
     })
 }
 
-/// A series for each column and figure.
+/// A series for each column and figure; figures of what came in have a frame of their own, as their
+/// windows are of arrival time.
 pub(crate) async fn frames(server: &Downstream, ask: &Ask<'_>) -> Result<Vec<Frame>, Problem> {
-    let request = v1::QueryDataQualityRequest {
-        scope: ask.scope(),
-        features: ask.query.features.clone(),
-        reference: ask.reference(),
-        exact: ask.query.exact,
-        ..Default::default()
+    let (of_arrivals, of_columns): (Vec<String>, Vec<String>) =
+        metrics(ask.query).into_iter().partition(|name| arrivals::has(name));
+    let mut frames = Vec::new();
+    if !of_columns.is_empty() {
+        frames.push(columns(server, ask, &of_columns).await?);
+    }
+    if !of_arrivals.is_empty() {
+        frames.push(arrivals::frame(server, ask, &of_arrivals).await?);
+    }
+    Ok(frames)
+}
+
+async fn columns(server: &Downstream, ask: &Ask<'_>, names: &[String]) -> Result<Frame, Problem> {
+    let call = |scope| {
+        let request = v1::QueryDataQualityRequest {
+            scope: Some(scope),
+            features: ask.query.features.clone(),
+            reference: ask.reference(),
+            exact: ask.query.exact,
+            explain: true,
+        };
+        let mut queries = server.queries();
+        async move { queries.query_data_quality(request).await }
     };
-    let answer = server.queries().query_data_quality(request).await?.into_inner();
-    let parts: Vec<(Labels, &v1::QueryDataQualityResponse)> = if answer.groups.is_empty() {
-        vec![(Labels::new(), &answer)]
-    } else {
-        let labels = |group: &v1::QueryDataQualityResponse| group_of(group.scope.as_ref());
-        answer.groups.iter().map(|group| (labels(group).into_iter().collect(), group)).collect()
-    };
-    let names = metrics(ask.query);
+    let answers = ask.each(call).await?;
+    let parts = points::parts(
+        &answers,
+        |answer: &v1::QueryDataQualityResponse| &answer.groups,
+        |answer| answer.scope.as_ref(),
+    );
     let mut notices = Notices::default();
-    let mut points = Points::default();
+    let mut points = Points::new(ask.form());
     for (labels, part) in parts {
         for window in &part.windows {
             let Some(time) = end_of(window.window.as_ref()) else { continue };
             notices.window(window.predictions, &window.missing);
             for column in &window.columns {
-                for name in &names {
+                for name in names {
                     let (value, is_share) = figure(column, name)?;
                     let mut labels = labels.clone();
                     labels.insert("feature".to_owned(), column.feature.clone());
@@ -70,8 +87,8 @@ pub(crate) async fn frames(server: &Downstream, ask: &Ask<'_>) -> Result<Vec<Fra
             }
         }
     }
-    let mut frame = points.frame("quality", ask.windows.step.is_some());
+    let mut frame = points.frame("quality")?;
     notices.tell(&mut frame);
-    frame.reads = reads(answer.reads.as_ref(), answer.rows_scanned);
-    Ok(vec![frame])
+    Costs::of(&answers, |answer| (answer.rows_scanned, answer.reads.as_ref())).tell(&mut frame);
+    Ok(frame)
 }

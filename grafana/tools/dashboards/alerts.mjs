@@ -1,0 +1,67 @@
+// @ts-check
+// What fires, what fired, and how often.
+import { dashboard, MODEL_OR_ALL } from './frame.mjs';
+import { alerts as states, count } from './looks.mjs';
+import { number, panel, table } from './panels.mjs';
+
+/** @import { Settings } from './types' */
+
+/** @param {string} state */
+const only = (state) => ({
+  id: 'filterByValue',
+  options: { type: 'include', match: 'all', filters: [{ fieldName: 'state', config: { id: 'equal', options: { value: state } } }] },
+});
+
+/**
+ * Bars of how many firings there are of each value of a field.
+ * @param {string} title @param {string} by @param {Settings<'barchart'>} settings
+ */
+const firings = (title, by, settings) =>
+  panel('barchart', title, { queryType: 'alerts', metrics: ['events'] }, {
+    height: 7,
+    ...settings,
+    defaults: { ...count, noValue: '0', color: { mode: 'fixed', fixedColor: 'red' }, displayName: 'firings' },
+    overrides: { [by]: { displayName: by } },
+    options: { xField: by, xTickLabelSpacing: 100, barWidth: 0.6, legend: { showLegend: false, displayMode: 'list', placement: 'bottom', calcs: [] } },
+    transformations: [
+      ...(settings.transformations ?? []),
+      {
+        id: 'groupBy',
+        options: {
+          fields: {
+            [by]: { operation: 'groupby', aggregations: [] },
+            title: { operation: 'aggregate', aggregations: ['count'] },
+          },
+        },
+      },
+    ],
+  });
+
+export const alerts = dashboard('alerts', 'alerts', 'What fires, what fired, and how often.', [MODEL_OR_ALL], [
+  ...[
+    ['Firing', 'firing', 'red', 'Alerts whose rule is breached now.'],
+    ['Pending', 'pending', 'orange', 'Alerts whose rule is breached, and not for long enough yet.'],
+    ['No data', 'no data', 'orange', 'Alerts whose windows have nothing to judge.'],
+    ['Inactive', 'inactive', 'green', 'Alerts of which nothing is to be said.'],
+  ].map(([title, state, color, description]) =>
+    number(title ?? '', { queryType: 'alerts', metrics: ['states'] }, {
+      description,
+      defaults: { noValue: '0', color: { mode: 'fixed', fixedColor: color } },
+      options: { reduceOptions: { calcs: ['count'], fields: '/^rule$/', values: false }, colorMode: 'value' },
+      transformations: [only(state ?? '')],
+    })
+  ),
+  states('States now', {}, { height: 9 }),
+  firings('Firings by day', 'time', {
+    description: 'How many firings the server found on each day, by its clock.',
+    // Days, in the time zone of the dashboard.
+    transformations: [{ id: 'formatTime', options: { timeField: 'time', outputFormat: 'YYYY-MM-DD', useTimezone: true } }],
+  }),
+  firings('Firings by rule', 'rule', { description: 'How many firings of this time each rule has.' }),
+  table('What became of alerts', { queryType: 'alerts', metrics: ['events'] }, {
+    width: 24,
+    height: 9,
+    description: 'A row for each firing of this time, from when the server found it to when it ended.',
+    defaults: { noValue: '' },
+  }),
+]);

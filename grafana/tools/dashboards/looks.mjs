@@ -1,0 +1,134 @@
+// @ts-check
+// Looks that panels of several dashboards share.
+import { link, ROW_TO_FEATURE, to, TO_FEATURE } from './frame.mjs';
+import { PSI, series, table, thresholds } from './panels.mjs';
+
+/** @import { Asked, Field, Settings } from './types' */
+
+export const share = /** @type {const} */ ({ unit: 'percentunit', min: 0, max: 1 });
+export const rate = /** @type {const} */ ({ unit: 'percentunit', min: 0 });
+export const count = /** @type {const} */ ({ unit: 'short', min: 0, decimals: 0 });
+export const milliseconds = /** @type {const} */ ({ unit: 'ms', min: 0 });
+
+/** Series of features, each named by its feature, with the bounds of PSI as lines. */
+export const drift = /** @type {Field<'timeseries'>} */ ({
+  displayName: '${__field.labels.feature}',
+  thresholds: PSI,
+  color: { mode: 'palette-classic' },
+  decimals: 3,
+  min: 0,
+  links: [TO_FEATURE],
+  custom: { thresholdsStyle: { mode: 'dashed' } },
+});
+
+/** Colours of states of alerts. */
+const STATES = /** @type {Field<'table'>['mappings']} */ ([
+  {
+    type: 'value',
+    options: {
+      firing: { color: 'red', index: 0 },
+      'no data': { color: 'orange', index: 1 },
+      pending: { color: 'yellow', index: 2 },
+      resolved: { color: 'blue', index: 3 },
+      inactive: { color: 'green', index: 4 },
+    },
+  },
+]);
+const SEVERITIES = /** @type {Field<'table'>['mappings']} */ ([
+  {
+    type: 'value',
+    options: { critical: { color: 'red', index: 0 }, warning: { color: 'orange', index: 1 }, info: { color: 'blue', index: 2 } },
+  },
+]);
+const pill = /** @type {const} */ ({ cellOptions: { type: 'color-text' } });
+
+/**
+ * States of alerts, firing first.
+ * @param {string} title @param {Asked} query @param {Settings<'table'>} [settings]
+ */
+export const alerts = (title, query, settings = {}) =>
+  table(title, { queryType: 'alerts', metrics: ['states'], ...query }, {
+    width: 24,
+    height: 7,
+    description: 'Alerts by rule and feature as they are now. A model or a feature leads to its own dashboard.',
+    ...settings,
+    defaults: { noValue: '', ...settings.defaults },
+    overrides: {
+      state: { mappings: STATES, custom: { ...pill, width: 90 } },
+      severity: { mappings: SEVERITIES, custom: { ...pill, width: 90 } },
+      model: { links: [link('Health of ${__value.text}', to('model', { model: '${__value.text}' }))] },
+      feature: { links: [link('Drift of ${__value.text}', to('drift', { model: '${__data.fields.model}', feature: '${__value.text}' }))] },
+      value: { decimals: 3, custom: { width: 90 } },
+      version: { custom: { width: 80 } },
+      ...settings.overrides,
+    },
+    transformations: [
+      { id: 'organize', options: { excludeByName: { evaluated: true }, indexByName: {}, renameByName: {} } },
+      ...(settings.transformations ?? []),
+    ],
+  });
+
+/**
+ * Statistics of features over the whole time, the largest first.
+ * @param {string} title @param {Asked} query @param {Settings<'table'>} [settings]
+ */
+export const statistics = (title, query, settings = {}) =>
+  table(title, { queryType: 'drift', ...query }, {
+    ...settings,
+    defaults: { noValue: '', ...settings.defaults },
+    overrides: {
+      feature: { links: [ROW_TO_FEATURE] },
+      value: { decimals: 3 },
+      'p-value': { decimals: 4 },
+      predictions: { unit: 'short', decimals: 0 },
+      ...settings.overrides,
+    },
+    options: { sortBy: [{ displayName: 'value', desc: true }], ...settings.options },
+    transformations: [
+      { id: 'organize', options: { excludeByName: { 'error bound': true, drifted: true }, indexByName: {}, renameByName: {} } },
+      ...(settings.transformations ?? []),
+    ],
+  });
+
+/** Of an answer about performance the metric alone: neither the ends of its interval nor the share of labels. */
+export const METRIC_ONLY = '/^(?!coverage)(?!.* (lower|upper)).*$/';
+
+/** Ends of an interval: a band without lines. */
+const band = /** @type {Partial<Field<'timeseries'>>} */ ({
+  color: { mode: 'fixed', fixedColor: 'blue' },
+  custom: { lineWidth: 0, hideFrom: { legend: true, tooltip: false, viz: false } },
+});
+
+/**
+ * Metrics with their intervals as bands, and the share of labels beside them.
+ * @param {string} title @param {Asked} query @param {Settings<'timeseries'>} [settings]
+ */
+export const performance = (title, query, settings = {}) =>
+  series(title, { queryType: 'performance', ...query }, {
+    ...settings,
+    defaults: { decimals: 3, ...settings.defaults },
+    overrides: {
+      [METRIC_ONLY]: { color: { mode: 'fixed', fixedColor: 'blue' } },
+      '/ lower/': { ...band, displayName: 'lower end of 95 %' },
+      '/ upper/': {
+        ...band,
+        displayName: 'upper end of 95 %',
+        custom: { ...band.custom, fillBelowTo: 'lower end of 95 %', fillOpacity: 20 },
+      },
+      '/coverage/': {
+        displayName: 'share of labels',
+        color: { mode: 'fixed', fixedColor: 'orange' },
+        unit: 'percentunit',
+        decimals: 0,
+        min: 0,
+        max: 1,
+        custom: { axisPlacement: 'right', lineStyle: { fill: 'dash', dash: [6, 6] }, lineWidth: 1 },
+      },
+      ...settings.overrides,
+    },
+  });
+
+/** @param {number} yellow @param {number} red */
+export const least = (yellow, red) => thresholds([[null, 'red'], [red, 'yellow'], [yellow, 'green']]);
+/** @param {number} yellow @param {number} red */
+export const most = (yellow, red) => thresholds([[null, 'green'], [yellow, 'yellow'], [red, 'red']]);
