@@ -1,7 +1,6 @@
 // @vitest-environment node
 import { readdirSync, readFileSync } from 'node:fs';
 
-// @ts-expect-error it is no TypeScript
 import { dashboards, text } from '../tools/prometheus-dashboards.mjs';
 
 const FOLDER = 'dashboards-prometheus';

@@ -67,7 +67,9 @@ pub(super) fn metrics(selector: &Selector) -> Vec<Metric> {
             }
             label => metric.labels().contains(&label),
         };
-        let is_meant = !metric.wants_name() || selector.asks(NAME);
+        // Who asks for all metrics, as menus do, does not mean those.
+        let is_of_all = selector.allows(NAME, &Metric::Predictions.name());
+        let is_meant = !metric.wants_name() || !is_of_all;
         // A label that the metric never has is empty.
         is_meant
             && selector.matchers.iter().all(|matcher| has(&matcher.label) || matcher.accepts(""))
