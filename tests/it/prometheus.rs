@@ -109,31 +109,30 @@ fn encode(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// An answer that must be one, by GET and by POST alike.
-pub fn get(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
-    let answer = peek(server, path, params);
-    if !path.starts_with("label/") {
-        let params = form(params);
-        let (status, body) = ask(server, "POST", &format!("/api/v1/{path}"), &params);
-        assert_eq!(status, 200, "{path} {params}: {body}");
-        assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), answer);
-    }
-    answer
-}
-
-/// An answer that must be one, by GET alone: of what may change meanwhile.
-pub fn peek(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
-    let params = form(params);
-    let (status, body) = ask(server, "GET", &format!("/api/v1/{path}?{params}"), "");
-    assert_eq!(status, 200, "{path} {params}: {body}");
+/// The answer to a GET, which must be one: of what may change between two requests.
+pub fn look(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
+    let (status, body) = ask(server, "GET", &format!("/api/v1/{path}?{}", encoded(params)), "");
+    assert_eq!(status, 200, "{path} {params:?}: {body}");
     let answer: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(answer["status"], "success");
     answer
 }
 
-fn form(params: &[(&str, &str)]) -> String {
-    let params = params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
-    params.collect::<Vec<_>>().join("&")
+fn encoded(params: &[(&str, &str)]) -> String {
+    let params: Vec<String> =
+        params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    params.join("&")
+}
+
+/// The answer by GET, and by POST alike.
+pub fn get(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
+    let answer = look(server, path, params);
+    if !path.starts_with("label/") {
+        let (status, body) = ask(server, "POST", &format!("/api/v1/{path}"), &encoded(params));
+        let posted: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &posted), (200, &answer), "{path} {params:?}");
+    }
+    answer
 }
 
 /// The expressions of a page: the lines of its blocks of PromQL.
@@ -159,7 +158,7 @@ fn instant(server: &Server, query: &str, time: i64) -> Vec<(Value, f64)> {
 
 /// Status, type and text of an error.
 fn refuse(server: &Server, path: &str, params: &[(&str, &str)]) -> (u16, String, String) {
-    let (status, body) = ask(server, "GET", &format!("/api/v1/{path}?{}", form(params)), "");
+    let (status, body) = ask(server, "GET", &format!("/api/v1/{path}?{}", encoded(params)), "");
     let answer: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("{body}"));
     assert_eq!(answer["status"], "error", "{body}");
     let text = |field: &str| answer[field].as_str().unwrap().to_owned();
@@ -498,10 +497,10 @@ fn rules_and_their_alerts_are_told_as_prometheus_does() {
     // The service judges the newest window.
     let began = std::time::Instant::now();
     let alerts = loop {
-        let healthy = peek(&server, "rules", &[("rule_name[]", "amount-drift")])["data"]["groups"]
+        let healthy = look(&server, "rules", &[("rule_name[]", "amount-drift")])["data"]["groups"]
             [0]["rules"][0]["health"]
             == "ok";
-        let alerts = peek(&server, "alerts", &[])["data"]["alerts"].as_array().unwrap().clone();
+        let alerts = look(&server, "alerts", &[])["data"]["alerts"].as_array().unwrap().clone();
         if healthy && !alerts.is_empty() {
             break alerts;
         }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     program::{Server, Target, run},
-    prometheus::{get, peek, promql_of},
+    prometheus::{get, look, promql_of},
 };
 
 /// Days that dashboards show.
@@ -82,7 +82,7 @@ fn served(dir: &Path) -> Server {
     run(&target, &["rules", "apply", rules.to_str().unwrap()]);
     let server = Server::start(&dir.join("db"));
     let began = Instant::now();
-    while peek(&server, "alerts", &[])["data"]["alerts"].as_array().unwrap().is_empty() {
+    while look(&server, "alerts", &[])["data"]["alerts"].as_array().unwrap().is_empty() {
         assert!(began.elapsed() < Duration::from_secs(120), "nothing fires");
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -14,6 +14,7 @@ mod performance;
 mod quality;
 mod series;
 mod command;
+mod empty;
 
 use crate::{
     downstream::Downstream,
@@ -47,6 +48,7 @@ pub(crate) async fn answer(server: &Downstream, asked: &DataQuery) -> Result<Vec
         QueryType::Alerts => alerts::frames(server, &ask).await,
         QueryType::Series => series::frames(server, &ask).await,
     }?;
+    empty::tell(server, &ask, &mut frames).await?;
     let mut told = vec![sentence(&query)];
     told.extend(command::commands(&ask));
     let executed = told.join("\n");

@@ -2,6 +2,7 @@
 //! what reads its frames.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub mod frames;
 pub mod plugin;
 pub mod proxy;
 pub mod served;
@@ -168,8 +169,8 @@ impl Bench {
         let queries = queries.iter().enumerate().map(query).collect();
         let request =
             QueryDataRequest { plugin_context: context, queries, ..QueryDataRequest::default() };
-        let mut client = DataClient::new(self.plugin.channel.clone());
-        self.plugin.runtime.block_on(client.query_data(request)).unwrap().into_inner().responses
+        let mut client = DataClient::new(self.channel.clone());
+        self.runtime.block_on(client.query_data(request)).unwrap().into_inner().responses
     }
 
     /// The frames of one query.
@@ -205,8 +206,8 @@ impl Bench {
             body: body.to_vec(),
             ..CallResourceRequest::default()
         };
-        let mut client = ResourceClient::new(self.plugin.channel.clone());
-        let answer = self.plugin.runtime.block_on(async {
+        let mut client = ResourceClient::new(self.channel.clone());
+        let answer = self.runtime.block_on(async {
             let mut stream = client.call_resource(request).await.unwrap().into_inner();
             stream.message().await.unwrap().unwrap()
         });
@@ -214,11 +215,19 @@ impl Bench {
     }
 
     pub fn health(&self, context: Option<PluginContext>) -> (HealthStatus, String) {
-        let mut client = DiagnosticsClient::new(self.plugin.channel.clone());
+        let mut client = DiagnosticsClient::new(self.channel.clone());
         let request = CheckHealthRequest { plugin_context: context };
-        let answer =
-            self.plugin.runtime.block_on(client.check_health(request)).unwrap().into_inner();
+        let answer = self.runtime.block_on(client.check_health(request)).unwrap().into_inner();
         (answer.status(), answer.message)
+    }
+}
+
+/// What is asked of the plugin is asked of the whole.
+impl std::ops::Deref for Bench {
+    type Target = Plugin;
+
+    fn deref(&self) -> &Plugin {
+        &self.plugin
     }
 }
 

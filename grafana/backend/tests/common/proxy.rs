@@ -5,10 +5,6 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -76,22 +72,13 @@ pub struct Options<'a> {
 /// A running proxy, stopped when dropped.
 pub struct Proxy {
     pub address: SocketAddr,
-    calls: Calls,
     _runtime: Runtime,
-}
-
-/// Calls that have begun, and those that were dropped before they were passed on.
-#[derive(Clone, Default)]
-struct Calls {
-    begun: Arc<AtomicUsize>,
-    dropped: Arc<AtomicUsize>,
 }
 
 impl Proxy {
     /// Passes calls on to the server at an address.
     pub fn start(server: SocketAddr, options: &Options<'_>) -> Self {
         let runtime = Runtime::new().unwrap();
-        let calls = Calls::default();
         let mut builder = Server::builder();
         if let Some(authority) = options.authority {
             let signed = authority.sign(NAME);
@@ -106,23 +93,12 @@ impl Proxy {
         let bind = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let listener = runtime.block_on(bind).unwrap();
         let address = listener.local_addr().unwrap();
-        let known = calls.clone();
         runtime.spawn(async move {
             let endpoint = Channel::from_shared(format!("http://{server}")).unwrap();
-            let gate = Gate { channel: endpoint.connect_lazy(), token, delay, calls: known };
+            let gate = Gate { channel: endpoint.connect_lazy(), token, delay };
             builder.serve_with_incoming(gate, TcpIncoming::from(listener)).await.unwrap();
         });
-        Self { address, calls, _runtime: runtime }
-    }
-
-    /// Calls that came.
-    pub fn begun(&self) -> usize {
-        self.calls.begun.load(Ordering::SeqCst)
-    }
-
-    /// Calls that were given up by the client while they waited.
-    pub fn dropped(&self) -> usize {
-        self.calls.dropped.load(Ordering::SeqCst)
+        Self { address, _runtime: runtime }
     }
 }
 
@@ -131,18 +107,6 @@ struct Gate {
     channel: Channel,
     token: Option<&'static str>,
     delay: Duration,
-    calls: Calls,
-}
-
-/// Counts a call that ends before it is passed on.
-struct Waiting(Option<Calls>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        if let Some(calls) = &self.0 {
-            calls.dropped.fetch_add(1, Ordering::SeqCst);
-        }
-    }
 }
 
 impl Gate {
@@ -170,13 +134,10 @@ impl Service<Request<Body>> for Gate {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let mut gate = self.clone();
         Box::pin(async move {
-            gate.calls.begun.fetch_add(1, Ordering::SeqCst);
             if let Err(status) = gate.check(&request) {
                 return Ok(status.into_http());
             }
-            let mut waiting = Waiting(Some(gate.calls));
             tokio::time::sleep(gate.delay).await;
-            waiting.0 = None;
             std::future::poll_fn(|context| gate.channel.poll_ready(context)).await?;
             gate.channel.call(request).await
         })
