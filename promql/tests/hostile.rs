@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use driftline_promql::{
-    Data, ErrorKind, Labels, Notes, Points, Query, Result, Selector, Series, Source, limits,
+    Data, ErrorKind, Labels, Notes, Points, Query, Result, Selector, Series, Source, format, limits,
 };
 use proptest::prelude::*;
 
@@ -321,6 +321,9 @@ proptest! {
                 return Ok(());
             }
         };
+        let written = format(&query).unwrap();
+        prop_assert_eq!(&format(&written).unwrap(), &written, "written well, it stays as it is");
+        prop_assert!(Query::read(&written).is_ok(), "{}", written);
         for answer in [read.instant(&source, 7_777_777), read.range(&source, 0, 9_000_000, 450_000)] {
             match answer {
                 Err(error) => {

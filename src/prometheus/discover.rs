@@ -107,8 +107,11 @@ fn chosen(
     }
     let mut chosen = Vec::new();
     for slicing in slicings(&target.model, selector)? {
-        let is_whole = slicing.by.is_empty() && slicing.condition.is_empty();
-        let grid = if is_whole { metric.grid() } else { metric.grid().max(HOUR_MICROS) };
+        if !slicing.suits(metric) {
+            continue;
+        }
+        let by_hour = !slicing.is_whole() && metric != Metric::Series;
+        let grid = if by_hour { HOUR_MICROS } else { metric.grid() };
         for window in windows.iter().filter(|window| window.micros % grid == 0) {
             chosen.push(vec![
                 (WINDOW, window.text.clone()),

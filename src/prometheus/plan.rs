@@ -1,6 +1,6 @@
 //! From a selector to questions: metrics that one query can answer share it.
 
-use driftline_alerts::Ask as RuleAsk;
+use driftline_alerts::{Ask as RuleAsk, ColumnFigure};
 use driftline_promql::{Labels, NAME, Result, Selector};
 use driftline_query::{
     ArrivalsRequest, DistributionRequest, DriftRequest, Method, Metric as Measure,
@@ -67,7 +67,9 @@ pub(super) fn metrics(selector: &Selector) -> Vec<Metric> {
             }
             label => metric.labels().contains(&label),
         };
-        let is_meant = !metric.wants_name() || selector.asks(NAME);
+        // Who asks for all metrics, as menus do, does not mean those.
+        let is_of_all = selector.allows(NAME, &Metric::Predictions.name());
+        let is_meant = !metric.wants_name() || !is_of_all;
         // A label that the metric never has is empty.
         is_meant
             && selector.matchers.iter().all(|matcher| has(&matcher.label) || matcher.accepts(""))
@@ -98,59 +100,86 @@ pub(super) fn questions(
         left_out(text);
         return Ok(Vec::new());
     }
-    let (windows, quantiles) = (windows(selector)?, quantiles(selector)?);
-    let statistics = statistics(selector)?;
-    let mut questions = Vec::new();
-    let any_of = |series: bool| metrics.iter().any(|metric| (*metric == Metric::Series) == series);
-    let of_rows = if any_of(false) { targets(monitor, selector) } else { Vec::new() };
-    let of_points = if any_of(true) { series_targets(monitor, selector)? } else { Vec::new() };
-    let kinds = |series: bool| {
-        Asked::OF_WINDOWS.into_iter().filter(move |asked| (*asked == Asked::Series) == series)
+    let chosen = Chosen {
+        windows: windows(selector)?,
+        quantiles: quantiles(selector)?,
+        statistics: statistics(selector)?,
     };
-    let all = of_rows.iter().map(|target| (target, false));
-    for (target, series) in all.chain(of_points.iter().map(|target| (target, true))) {
-        let task = target.schema().map(|schema| schema.task);
-        let suits = |metric: &Metric| match metric {
-            Metric::Performance(measure) => task.is_none_or(|task| measure.suits(task)),
-            _ => true,
-        };
-        let suiting: Vec<Metric> = metrics.iter().copied().filter(suits).collect();
-        for slicing in slicings(&target.model, selector)? {
-            let is_whole = slicing.by.is_empty() && slicing.condition.is_empty();
-            for (window, asked) in
-                windows.iter().flat_map(|window| kinds(series).map(move |asked| (window, asked)))
-            {
-                for grid in [MINUTE_MICROS, HOUR_MICROS] {
-                    let of = |metric: &&Metric| {
-                        metric.asked() == asked
-                            && metric.grid() == grid
-                            && (is_whole || metric.is_of_slices() || slicing.by.is_empty())
-                    };
-                    let metrics: Vec<Metric> = suiting.iter().filter(of).copied().collect();
-                    let Some(first) = metrics.first() else { continue };
-                    // Slices are counted by hour; points are read as they are.
-                    let by_hour = !is_whole && asked != Asked::Series;
-                    let grid = if by_hour { HOUR_MICROS } else { grid };
-                    if window.micros % grid != 0 {
-                        left_out(format!(
-                            "{first} has no window {:?}: what it is made of is kept by the hour, choose \
-                             whole hours",
-                            window.text
-                        ));
-                        continue;
-                    }
-                    if asked == Asked::Distribution && !selector.asks(FEATURE) {
-                        left_out(format!("{first} wants a feature, such as feature=\"amount\""));
-                        continue;
-                    }
-                    let slicing = &slicing;
-                    let group = Group { monitor, selector, target, window, grid, metrics, slicing };
-                    group.ask(asked, (&quantiles, &statistics), &mut questions);
-                }
-            }
+    let is_of_points = |metric: &Metric| *metric == Metric::Series;
+    let (of_points, of_rows): (Vec<Metric>, Vec<Metric>) =
+        metrics.into_iter().partition(is_of_points);
+    let mut questions = Vec::new();
+    if !of_rows.is_empty() {
+        for target in targets(monitor, selector) {
+            let of = (monitor, selector, &target);
+            add_questions(of, &of_rows, &chosen, left_out, &mut questions)?;
+        }
+    }
+    if !of_points.is_empty() {
+        for target in series_targets(monitor, selector)? {
+            let of = (monitor, selector, &target);
+            add_questions(of, &of_points, &chosen, left_out, &mut questions)?;
         }
     }
     Ok(questions)
+}
+
+/// What matchers choose.
+struct Chosen {
+    windows: Vec<Window>,
+    quantiles: Vec<(String, f64)>,
+    statistics: Vec<Statistic>,
+}
+
+/// Adds the questions about one version.
+fn add_questions(
+    (monitor, selector, target): (&Monitor, &Selector, &Target),
+    metrics: &[Metric],
+    chosen: &Chosen,
+    left_out: &mut dyn FnMut(String),
+    questions: &mut Vec<Question>,
+) -> Result<()> {
+    let task = target.schema().map(|schema| schema.task);
+    let suits = |metric: &Metric| match metric {
+        Metric::Performance(measure) => task.is_none_or(|task| measure.suits(task)),
+        _ => true,
+    };
+    let suiting: Vec<Metric> = metrics.iter().copied().filter(suits).collect();
+    for slicing in &slicings(&target.model, selector)? {
+        for window in &chosen.windows {
+            for (asked, grid) in kinds() {
+                let of = |metric: &&Metric| {
+                    metric.asked() == asked && metric.grid() == grid && slicing.suits(**metric)
+                };
+                let metrics: Vec<Metric> = suiting.iter().filter(of).copied().collect();
+                let Some(first) = metrics.first() else { continue };
+                // Slices are counted by hour; points are read as they are.
+                let by_hour = !slicing.is_whole() && asked != Asked::Series;
+                let grid = if by_hour { HOUR_MICROS } else { grid };
+                if window.micros % grid != 0 {
+                    left_out(format!(
+                        "{first} has no window {:?}: what it is made of is kept by the hour, choose \
+                         whole hours",
+                        window.text
+                    ));
+                    continue;
+                }
+                if asked == Asked::Distribution && !selector.asks(FEATURE) {
+                    left_out(format!("{first} wants a feature, such as feature=\"amount\""));
+                    continue;
+                }
+                let group = Group { monitor, selector, target, window, grid, metrics, slicing };
+                group.ask(asked, chosen, questions);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is asked in one query: of one kind, with windows that begin at the same times.
+fn kinds() -> impl Iterator<Item = (Asked, i64)> {
+    let grids = |asked| [MINUTE_MICROS, HOUR_MICROS].map(|grid| (asked, grid));
+    Asked::OF_WINDOWS.into_iter().flat_map(grids)
 }
 
 /// Metrics of one kind of query, of one version and window.
@@ -165,12 +194,8 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    fn ask(
-        &self,
-        asked: Asked,
-        (quantiles, statistics): (&[(String, f64)], &[Statistic]),
-        questions: &mut Vec<Question>,
-    ) {
+    fn ask(&self, asked: Asked, chosen: &Chosen, questions: &mut Vec<Question>) {
+        let Chosen { quantiles, statistics, .. } = chosen;
         let features = self.target.features(self.selector);
         let none_is_meant = features.as_ref().is_some_and(Vec::is_empty);
         let of_features = matches!(asked, Asked::Drift | Asked::Quality | Asked::Distribution);
@@ -230,12 +255,11 @@ impl Group<'_> {
                 };
                 let question = self.question(Ask::Rule(RuleAsk::Performance(request)), results);
                 // Labels of slices are laid against rows, also of declared ones.
-                let is_of_all = self.slicing.by.is_empty() && self.slicing.conditions.is_empty();
-                let reads_rows = (!is_of_all && self.slicing.by != "version").then_some(OTHER_ROWS);
+                let is_counted = self.slicing.is_whole() || self.slicing.by == "version";
+                let reads_rows = (!is_counted).then_some(OTHER_ROWS);
                 questions.push(Question { reads_rows, ..question });
             }
             Asked::Quality => {
-                use driftline_alerts::ColumnFigure;
                 let is_of_counts = |metric: &Metric| matches!(metric, Metric::Column(figure) if ColumnFigure::is_of_counts(*figure));
                 let counts_only = self.metrics.iter().all(is_of_counts);
                 let request =

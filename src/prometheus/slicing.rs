@@ -4,7 +4,7 @@ use driftline_promql::{Error, Operator as Compares, Result, Selector};
 use driftline_query::{By, Filter, Operator};
 use driftline_storage::ModelRecord;
 
-use super::{told::told, window::wanted};
+use super::{metric::Metric, told::told, window::wanted};
 
 /// The label of the column whose values are told apart.
 pub(super) const BY: &str = "by";
@@ -27,6 +27,19 @@ pub(super) struct Slicing {
     pub(super) conditions: Vec<Filter>,
     /// Whether partials count it: all rows, versions, and single values of a declared column.
     pub(super) is_counted: bool,
+}
+
+impl Slicing {
+    /// Whether it is all rows together.
+    pub(super) fn is_whole(&self) -> bool {
+        self.by.is_empty() && self.condition.is_empty()
+    }
+
+    /// Whether a metric can be asked of it.
+    pub(super) fn suits(&self, metric: Metric) -> bool {
+        let is_of_bins = metric == Metric::Share && self.by.is_empty();
+        self.is_whole() || metric.is_of_slices() || is_of_bins
+    }
 }
 
 /// The slicings of a model that a selector means: all rows unless a matcher says otherwise. A regular

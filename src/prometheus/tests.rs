@@ -301,10 +301,13 @@ fn points_of_metric_series_are_summed_up_by_window() {
     let names: Vec<&str> = found.series.iter().map(|labels| labels.get("name")).collect();
     assert_eq!(names, ["loss", "value"]);
     // It is meant by its name alone.
-    let without = read_selector("{model=\"m\",version=\"training\"}").expect("reads");
-    let mut found = Discovery::default();
-    discover(&world.monitor, &without, false, &mut found).expect("tells");
-    assert!(found.series.is_empty(), "{found:?}");
+    for all in ["{version=\"training\"}", "{__name__=~\".+\",version=\"training\"}"] {
+        let mut found = Discovery::default();
+        let selector = read_selector(all).expect("reads");
+        discover(&world.monitor, &selector, false, &mut found).expect("tells");
+        assert!(found.series.is_empty(), "{found:?}");
+    }
+    assert_eq!(world.by("name", "{__name__=~\"driftline_ser.+\"}").len(), 2);
 }
 
 #[test]

@@ -154,6 +154,7 @@ def main(prometheus="prometheus", promtool="promtool"):
                     answer = {
                         "query": query,
                         "instant": ask(url, "query", query=query, time=INSTANT),
+                        "format": ask(url, "format_query", query=query),
                         "range": ask(url, "query_range", query=query, start=start, end=end, step=step),
                     }
                     out.write(json.dumps(answer) + "\n")
