@@ -8,6 +8,7 @@ use driftline_storage::MINUTE_MICROS;
 use crate::Monitor;
 
 use super::{
+    absent::tell_absent,
     gather::{Note, Watch, gather},
     limits,
     plan::{Question, questions},
@@ -92,6 +93,9 @@ impl Source for MonitorSource<'_> {
             all.extend(self.answer(&question, selector, instants, notes)?);
             check_series(selector, all.len(), instants.len())?;
         }
+        if all.is_empty() {
+            tell_absent(self.monitor, selector, notes);
+        }
         Ok(all)
     }
 
@@ -137,6 +141,9 @@ impl Source for MonitorSource<'_> {
             };
             all.extend(self.answer(&question, selector, &times, notes)?.into_iter().map(points));
             check_series(selector, all.len(), times.len())?;
+        }
+        if all.is_empty() {
+            tell_absent(self.monitor, selector, notes);
         }
         Ok(all)
     }

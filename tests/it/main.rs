@@ -26,6 +26,8 @@ mod maintenance;
 mod operations;
 mod program;
 mod prometheus;
+mod prometheus_refused;
+mod prometheus_values;
 mod quality;
 mod slices;
 mod tags;

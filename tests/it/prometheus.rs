@@ -110,7 +110,7 @@ fn encode(text: &str) -> String {
 }
 
 /// The data of an answer that must be one, by GET and by POST alike.
-fn get(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
+pub fn get(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
     let params: Vec<String> =
         params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     let params = params.join("&");
@@ -137,7 +137,7 @@ fn instant(server: &Server, query: &str, time: i64) -> Vec<(Value, f64)> {
 }
 
 /// Status, type and text of an error.
-fn refuse(server: &Server, path: &str, params: &[(&str, &str)]) -> (u16, String, String) {
+pub fn refuse(server: &Server, path: &str, params: &[(&str, &str)]) -> (u16, String, String) {
     let params: Vec<String> =
         params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     let (status, body) = ask(server, "GET", &format!("/api/v1/{path}?{}", params.join("&")), "");
