@@ -8,6 +8,7 @@ import { GlobalStyles, PortalContainer } from '@grafana/ui';
 import { ConfigEditor } from '../src/components/ConfigEditor';
 import { QueryEditor } from '../src/components/QueryEditor';
 import { Model } from '../src/types';
+import { VariableEditor } from '../src/variables';
 
 const MODEL: Model = {
   name: 'fraud',
@@ -35,6 +36,7 @@ const FULL = {
 
 const never = () => new Promise<never>(() => undefined);
 const answers = { uid: 'x', listModels: async () => ['fraud', 'churn'], model: async () => MODEL };
+const gone = { data: { message: 'there is no model "fraut"; did you mean "fraud"?' } };
 const away = {
   data: {
     message:
@@ -47,12 +49,13 @@ function Query({ query, source = answers }: { query: object; source?: object }) 
   return <QueryEditor datasource={source as any} query={kept} onChange={keep} onRunQuery={() => undefined} />;
 }
 
-function Settings({ address }: { address: string }) {
-  const [kept, keep] = React.useState<any>({
-    jsonData: { address, timeoutSeconds: 30 },
-    secureJsonData: {},
-    secureJsonFields: { token: true, tlsCACert: true },
-  });
+function Variable({ query }: { query: object }) {
+  const [kept, keep] = React.useState<any>({ refId: 'variable', ...query });
+  return <VariableEditor datasource={answers as any} query={kept} onChange={keep} onRunQuery={() => undefined} />;
+}
+
+function Settings({ jsonData, secureJsonFields = {} }: { jsonData: object; secureJsonFields?: object }) {
+  const [kept, keep] = React.useState<any>({ jsonData, secureJsonData: {}, secureJsonFields });
   return <ConfigEditor options={kept} onOptionsChange={keep} />;
 }
 
@@ -60,13 +63,30 @@ const SCENES: Record<string, () => React.ReactElement> = {
   'query-empty': () => <Query query={{}} />,
   'query-loading': () => <Query query={{ model: 'fraud' }} source={{ uid: 'x', listModels: never, model: never }} />,
   'query-error': () => <Query query={{}} source={{ ...answers, listModels: () => Promise.reject(away) }} />,
-  'query-filled': () => <Query query={FULL} />,
+  'query-model-error': () => <Query query={{ model: 'fraut' }} source={{ ...answers, model: () => Promise.reject(gone) }} />,
+  'query-drift': () => <Query query={FULL} />,
+  'query-performance': () => <Query query={{ queryType: 'performance', model: 'fraud', metrics: ['accuracy', 'roc_auc'], by: 'version' }} />,
+  'query-quality': () => <Query query={{ queryType: 'quality', model: 'fraud', features: ['amount'], metrics: ['null_rate', 'mean'], window: '1d' }} />,
+  'query-operations': () => <Query query={{ queryType: 'operations', model: 'fraud', metrics: ['p50', 'p99'] }} />,
+  'query-distribution': () => <Query query={{ queryType: 'distribution', model: 'fraud', features: ['amount', 'country'] }} />,
+  'query-volume': () => <Query query={{ queryType: 'volume', model: 'fraud', window: '1h' }} />,
+  'query-predictions': () => <Query query={{ queryType: 'predictions', model: 'fraud', exact: true }} />,
   'query-comparison': () => (
     <Query query={{ queryType: 'compare', model: 'fraud', by: 'version', baseline: '12', metrics: ['recall'], whole: true }} />
   ),
-  'query-alerts': () => <Query query={{ queryType: 'alerts', metrics: ['events'] }} />,
-  settings: () => <Settings address="http://driftline:7447" />,
-  'settings-wrong': () => <Settings address="ftp://driftline" />,
+  'query-alerts': () => <Query query={{ queryType: 'alerts', model: 'fraud', metrics: ['states'] }} />,
+  // What a new annotation begins with.
+  annotation: () => <Query query={{ queryType: 'alerts', metrics: ['events'] }} />,
+  'variable-models': () => <Variable query={{ of: 'models' }} />,
+  'variable-features': () => <Variable query={{ of: 'features', model: '$model' }} />,
+  'settings-empty': () => <Settings jsonData={{}} />,
+  'settings-filled': () => (
+    <Settings
+      jsonData={{ address: 'https://driftline.internal:7447', timeoutSeconds: 30, serverName: 'db.internal' }}
+      secureJsonFields={{ token: true, tlsCACert: true }}
+    />
+  ),
+  'settings-wrong': () => <Settings jsonData={{ address: 'ftp://driftline' }} />,
 };
 
 const asked = new URLSearchParams(location.search);

@@ -51,9 +51,14 @@ export class DriftlineDataSource extends DataSourceWithBackend<DriftlineQuery, D
         );
         return several.startsWith('["') && value.includes('$') ? (JSON.parse(several) as string[]) : [several];
       });
+    // Of alerts, "All" models are those of no model in particular.
+    const modelOfAlerts = () =>
+      this.templates.replace(query.model ?? '', scoped, (chosen: string | string[]) =>
+        Array.isArray(chosen) || chosen === '$__all' ? '' : chosen
+      );
     return {
       ...query,
-      model: text(query.model),
+      model: query.queryType === 'alerts' ? modelOfAlerts() : text(query.model),
       version: text(query.version),
       reference: text(query.reference),
       class: text(query.class),

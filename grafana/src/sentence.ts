@@ -54,9 +54,9 @@ export function sentence(query: DriftlineQuery, task?: string): string {
   if (isWhole(query)) {
     parts.push('over the whole time of the panel');
   } else {
-    const auto = !query.window || query.window === 'auto';
-    const every = query.step ? ` that end every ${query.step}` : '';
-    parts.push(auto ? `in windows that suit the panel${every}` : `in windows of ${query.window}${every}`);
+    const window = query.window && query.window !== 'auto' ? query.window : query.step;
+    const every = query.step && query.step !== window ? ` that end every ${query.step}` : '';
+    parts.push(window ? `in windows of ${window}${every}` : 'in windows that suit the panel');
   }
   if (query.exact) {
     parts.push('exactly, from rows');

@@ -42,6 +42,16 @@ test('variables are replaced, and one with several values gives several features
   expect(made.applyTemplateVariables({ refId: 'A', features: ['$all'] }, {}).features).toEqual([]);
 });
 
+test('alerts of all models are asked of none', () => {
+  const { made } = source();
+  const model = (model: string, queryType?: DriftlineQuery['queryType']) =>
+    made.applyTemplateVariables({ refId: 'A', model, queryType }, {}).model;
+  expect(model('$all', 'alerts')).toBe('');
+  expect(model('$features', 'alerts')).toBe('');
+  expect(model('$model', 'alerts')).toBe('fraud');
+  expect(model('fraud', 'alerts')).toBe('fraud');
+});
+
 test('only what can be answered is sent', () => {
   const { made } = source();
   expect(made.filterQuery({ refId: 'A' })).toBe(false);

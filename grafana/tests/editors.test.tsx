@@ -47,6 +47,31 @@ test('an empty query asks for a model and offers those of the server', async () 
   expect(onRunQuery).toHaveBeenCalled();
 });
 
+test('a model shows something as soon as it is chosen', async () => {
+  // Grafana gives the changed query back.
+  const chosen = async (known: Partial<Model>) => {
+    const onChange = vi.fn((query: DriftlineQuery) => rerender(<QueryEditor {...props} query={query} />));
+    const datasource = {
+      uid: 'x',
+      listModels: () => Promise.resolve(['churn']),
+      model: () => Promise.resolve({ ...MODEL, ...known }),
+      seriesOf: () => Promise.resolve({ series: [], versions: [], tags: [] }),
+    };
+    const props: any = { datasource, query: { refId: 'A' }, onChange, onRunQuery: vi.fn() };
+    const { rerender } = render(<QueryEditor {...props} />);
+    fireEvent.keyDown(await screen.findByLabelText('Model'), { key: 'ArrowDown' });
+    fireEvent.click(await screen.findByText('churn'));
+    await screen.findByText(/model churn/);
+    await Promise.resolve();
+    const { model, queryType } = onChange.mock.lastCall?.[0] ?? {};
+    cleanup();
+    return [model, queryType ?? 'drift'];
+  };
+  expect(await chosen({})).toEqual(['churn', 'drift']);
+  expect(await chosen({ references: [] })).toEqual(['churn', 'volume']);
+  expect(await chosen({ references: [], features: [] })).toEqual(['churn', 'series']);
+});
+
 test('a chosen model fills the other menus', async () => {
   editor({ model: 'fraud' });
   const features = await screen.findByLabelText('Features');

@@ -48,6 +48,7 @@ test('what is usual follows the task', () => {
 test('windows, steps and labels are told', () => {
   const query = { refId: 'A', model: 'm', queryType: 'performance' as const, window: '7d', step: '1d' };
   expect(sentence(query)).toContain('in windows of 7d that end every 1d');
+  expect(sentence({ ...query, window: 'auto' })).toContain('in windows of 1d.');
   expect(sentence({ ...query, asOf: '7d' })).toContain('with labels as known 7d after each window');
   expect(sentence({ ...query, asOf: '-1d' })).toContain('with labels as known 1d before the end of the panel');
 });

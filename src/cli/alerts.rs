@@ -11,7 +11,7 @@ use super::{
     channels::test_channel,
     outcome::{Failure, Outcome},
     render,
-    run::{open_existing, show, usage},
+    session::{open_existing, show, usage},
     user::user,
 };
 use crate::{

@@ -8,7 +8,7 @@ use super::{
     outcome::{Failure, Outcome},
     render::{self, Tried},
     rule_file::RuleFile,
-    run::{show, usage},
+    session::{show, usage},
 };
 use crate::{
     alerting::sender::{Sender as _, Senders},

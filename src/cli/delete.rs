@@ -16,7 +16,7 @@ use super::{
     outcome::{Failure, Outcome},
     progress::Progress,
     render,
-    run::{open_still, show, usage},
+    session::{open_still, show, usage},
 };
 
 /// Bytes of one line of a file of ids: past it the file is no list of ids.

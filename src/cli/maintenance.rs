@@ -7,7 +7,7 @@ use super::{
     outcome::{Failure, Outcome},
     progress::Progress,
     render,
-    run::{open_still, show},
+    session::{open_still, show},
 };
 
 /// Checks every file. Exit code 1 if something is damaged.

@@ -6,7 +6,7 @@ use super::{
     args::{CreateArgs, GlobalArgs, ModelsCommand, RetentionArgs, SlicesCommand, TagsCommand},
     outcome::{Failure, Outcome},
     render,
-    run::{open, open_existing, open_still, show, usage},
+    session::{open, open_existing, open_still, show, usage},
 };
 
 /// Runs a command about models.

@@ -20,7 +20,7 @@ use super::{
     outcome::{Failure, Outcome},
     render,
     rule_file::RuleFile,
-    run::{open_existing, show, usage},
+    session::{open_existing, show, usage},
     user::user,
 };
 use crate::{alerting::Apply, now_micros};

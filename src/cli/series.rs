@@ -7,10 +7,11 @@ use driftline_storage::{Declaration, Error, ErrorKind, Result, SeriesPoint, chec
 use super::{
     args::{GlobalArgs, SeriesImportArgs, SeriesQueryArgs},
     backend::Backend,
+    imports::imported,
     outcome::{Failure, Outcome},
     progress::Progress,
     render::{self, Imported},
-    run::{imported, open, open_existing, show, usage},
+    session::{open, open_existing, show, usage},
 };
 use crate::{
     import::{SeriesColumns, Summary, open as open_table, read_series},

@@ -276,6 +276,16 @@ mod tests {
             slices: vec!["region".to_owned()],
         };
         assert_eq!(model(Some(write_model(&record))).expect("valid"), record);
+
+        let mut wire = write_model(&record);
+        let times = [("v2".to_owned(), TimeRange { start: 1_000_000, end: 3_000_001 })].into();
+        write_version_times(&mut wire, &times);
+        let of = |version: &v1::ModelVersion| (version.first_time, version.last_time);
+        assert_eq!(of(&wire.versions[0]), (None, None), "it has no predictions");
+        let wanted = (Some(time::timestamp(1_000_000)), Some(time::timestamp(3_000_000)));
+        assert_eq!(of(&wire.versions[1]), wanted);
+        // A client takes them for no part of the record.
+        assert_eq!(model(Some(wire)).expect("valid"), record);
     }
 
     #[test]

@@ -190,9 +190,12 @@ fn no_alert_is_lost_or_told_as_another_by_a_server_that_is_killed() {
         std::thread::sleep(Duration::from_millis(random.random_range(0..400)));
         server.kill();
     }
+    // Of the last life flaps fires, however short the others were on a machine that is busy.
+    let last = lives.next_multiple_of(2);
+    apply(dir.path(), rules(last, receiver.address, hanging));
     let server = Server::start(dir.path());
     let begun = Instant::now();
-    let all: BTreeSet<String> = (0..lives).map(|life| format!("r{life}")).collect();
+    let all: BTreeSet<String> = (0..=last).map(|life| format!("r{life}")).collect();
     while !all.is_subset(&receiver.taken("firing")) {
         let missing: Vec<String> = all.difference(&receiver.taken("firing")).cloned().collect();
         assert!(begun.elapsed() < DRAIN, "lost: {missing:?}");
@@ -239,9 +242,9 @@ fn no_alert_is_lost_or_told_as_another_by_a_server_that_is_killed() {
     for rule in &all {
         assert_eq!(fired(rule), 1, "{rule} is in the history once");
     }
-    assert!(lives < 4 || fired("flaps") >= 1, "it is recorded although it is not sent");
+    assert!(fired("flaps") >= 1, "it is recorded although it is not sent");
     // The channel that hangs has kept nobody else, and what it is to be told waits for it.
     let waiting = monitor.alerts().pending(1_000).unwrap();
     let hangs = waiting.iter().filter(|letter| letter.notice.channel == "hangs").count();
-    assert_eq!(hangs, lives.div_ceil(3));
+    assert_eq!(hangs, (0..=last).step_by(3).count());
 }

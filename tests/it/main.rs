@@ -26,6 +26,7 @@ mod maintenance;
 mod operations;
 mod program;
 mod prometheus;
+mod prometheus_dashboards;
 mod prometheus_refused;
 mod prometheus_values;
 mod quality;

@@ -80,13 +80,13 @@ pub(crate) fn sentence(query: &ModelQuery) -> String {
     if query.query_type == QueryType::Performance {
         text.push_str(&labels_known(query));
     }
-    match (query.is_whole(), query.window.as_str()) {
-        (true, _) => text.push_str(", over the whole time"),
-        (false, "" | "auto") => text.push_str(", in windows that suit the panel"),
-        (false, window) => text.push_str(&format!(", in windows of {window}")),
-    }
-    if !query.is_whole() && !query.step.is_empty() {
-        text.push_str(&format!(" that end every {}", query.step));
+    let is_auto = matches!(query.window.trim(), "" | "auto");
+    match (query.window.trim(), query.step.trim()) {
+        _ if query.is_whole() => text.push_str(", over the whole time"),
+        (_, "") if is_auto => text.push_str(", in windows that suit the panel"),
+        (_, step) if is_auto => text.push_str(&format!(", in windows of {step}")),
+        (window, "") => text.push_str(&format!(", in windows of {window}")),
+        (window, step) => text.push_str(&format!(", in windows of {window} that end every {step}")),
     }
     if query.exact {
         text.push_str(", exactly from rows");

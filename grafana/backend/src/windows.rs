@@ -72,7 +72,8 @@ impl Windows {
     }
 }
 
-/// The windows of a query: `auto` gives those that have room in the panel. Windows that do not overlap
+/// The windows of a query: `auto` gives those that have room in the panel, or are as long as the step
+/// that was chosen. Windows that do not overlap
 /// lie inside the panel; of those that do, the ends do, so that each point looks back over its window.
 ///
 /// # Errors
@@ -89,9 +90,10 @@ pub(crate) fn windows(asked: &DataQuery, query: &ModelQuery) -> Result<Windows, 
     if query.is_whole() {
         return Ok(Windows { from, to, length: None, every: None });
     }
-    let length = match query.window.trim() {
-        "" | "auto" => fitting(to - from, asked.max_data_points),
-        text => duration("window", text)?,
+    let length = match (query.window.trim(), query.step.trim()) {
+        ("" | "auto", "") => fitting(to - from, asked.max_data_points),
+        ("" | "auto", step) => duration("step", step)?,
+        (window, _) => duration("window", window)?,
     };
     let every = match query.step.trim() {
         "" => length,
@@ -238,6 +240,8 @@ mod tests {
             assert_eq!(got.length, Some(want), "{days} days in {points} points");
         }
         assert_eq!(fitting(100_000 * DAY, 10), 10_001 * DAY);
+        let got = windows(&panel(0, 24 * 60, 1_000), &query("auto", "6h")).expect("right");
+        assert_eq!(got, apart(0, DAY, 6 * HOUR));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use driftline_grafana::pluginv2::check_health_response::HealthStatus;
 use driftline_query::{
     DriftRequest, Method, OperationsRequest, PerformanceRequest, QualityRequest,
 };
-use driftline_storage::HOUR_MICROS;
+use driftline_storage::{HOUR_MICROS, SeriesPoint};
 use serde_json::{Value, json};
 
 #[test]
@@ -186,17 +186,35 @@ fn alerts_are_a_table_of_states_and_events_that_annotate() {
 fn dashboards_ask_what_is_answered() {
     let bench = Bench::start();
     write(&bench.monitor, "fraud", ("2", 0));
+    let point = |hour: i64| SeriesPoint {
+        name: "worth".to_owned(),
+        time: hour * HOUR_MICROS,
+        value: 1.0,
+        ..SeriesPoint::default()
+    };
+    let points: Vec<SeriesPoint> = (0..HOURS).map(point).collect();
+    bench.monitor.write_series(None, "fraud", "1", &points).unwrap().wait().unwrap();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/dashboards");
     let mut asked = 0;
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
-        let text = [("$model", "fraud"), ("$feature", "amount"), ("$by", "version")]
-            .iter()
-            .fold(text, |text, (name, value)| text.replace(name, value));
-        let dashboard: Value = serde_json::from_str(&text.replace("$baseline", "1")).unwrap();
-        let annotation = &dashboard["annotations"]["list"][0]["target"];
-        assert_eq!(bench.response(annotation.clone()).error, "", "{}", path.display());
+        let variables = [
+            ("$model", "fraud"),
+            ("$feature", "amount"),
+            ("$by", "version"),
+            ("$baseline", "1"),
+            ("$metric", "accuracy"),
+            ("$window", "1h"),
+            ("$series", "worth"),
+            ("$delay", "2d"),
+        ];
+        let filled = variables.iter().fold(text, |text, (name, value)| text.replace(name, value));
+        let dashboard: Value = serde_json::from_str(&filled).unwrap();
+        for annotation in dashboard["annotations"]["list"].as_array().unwrap() {
+            let answer = bench.response(annotation["target"].clone());
+            assert_eq!(answer.error, "", "{}", path.display());
+        }
         for panel in dashboard["panels"].as_array().unwrap() {
             for query in panel["targets"].as_array().into_iter().flatten() {
                 let answer = bench.response(query.clone());
@@ -210,7 +228,7 @@ fn dashboards_ask_what_is_answered() {
             }
         }
     }
-    assert!(asked > 25, "{asked}");
+    assert!(asked > 80, "{asked}");
 }
 
 #[test]

@@ -13,6 +13,10 @@ import { DriftlineOptions, DriftlineSecrets } from '../types';
 type Props = DataSourcePluginOptionsEditorProps<DriftlineOptions, DriftlineSecrets>;
 
 const WIDTH = 50;
+/** Fields for a PEM are as wide as the others: a unit of width is eight pixels. */
+const PEM = { rows: 4, style: { width: WIDTH * 8 } };
+const CERTIFICATE = { ...PEM, placeholder: 'Begins with -----BEGIN CERTIFICATE-----' };
+const KEY = { ...PEM, placeholder: 'Begins with -----BEGIN PRIVATE KEY-----' };
 
 /** The settings of a data source. Secrets are written only: they never come back. */
 export function ConfigEditor(props: Props) {
@@ -72,13 +76,13 @@ export function ConfigEditor(props: Props) {
           />
         </InlineField>
         <InlineField label="CA certificate" labelWidth={20} tooltip="PEM of an authority beside those that everybody trusts">
-          <SecretTextArea aria-label="CA certificate" cols={WIDTH} rows={4} {...secret('tlsCACert')} />
+          <SecretTextArea aria-label="CA certificate" {...CERTIFICATE} {...secret('tlsCACert')} />
         </InlineField>
         <InlineField label="Client certificate" labelWidth={20}>
-          <SecretTextArea aria-label="Client certificate" cols={WIDTH} rows={4} {...secret('tlsClientCert')} />
+          <SecretTextArea aria-label="Client certificate" {...CERTIFICATE} {...secret('tlsClientCert')} />
         </InlineField>
         <InlineField label="Client key" labelWidth={20}>
-          <SecretTextArea aria-label="Client key" cols={WIDTH} rows={4} {...secret('tlsClientKey')} />
+          <SecretTextArea aria-label="Client key" {...KEY} {...secret('tlsClientKey')} />
         </InlineField>
       </FieldSet>
     </>

@@ -1,4 +1,4 @@
-import React from 'react';
+import React, { useRef } from 'react';
 
 import { QueryEditorProps } from '@grafana/data';
 import { Alert, InlineField, InlineFieldRow, InlineSwitch, MultiSelect, Select } from '@grafana/ui';
@@ -65,6 +65,25 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
     onChange({ ...query, ...more });
     onRunQuery();
   };
+  const latest = useRef(query);
+  latest.current = query;
+  /** Chooses a model, and what shows something of it: drift needs a reference, and all else features. */
+  const choose = (name?: string) => {
+    change({ model: name, version: '', features: [], reference: '' });
+    if (!name || type !== 'drift' || query.metrics?.length) {
+      return;
+    }
+    const suit = ({ references, features }: Model) => {
+      const now = latest.current;
+      if (references.length > 0 || now.model !== name || (now.queryType ?? 'drift') !== 'drift') {
+        return;
+      }
+      onChange({ ...now, queryType: features.length > 0 ? 'volume' : 'series' });
+      onRunQuery();
+    };
+    // If the server cannot be asked, the query itself says so.
+    datasource.model(name).then(suit, () => undefined);
+  };
   const known = model.value;
   const hasFeatures = type === 'drift' || type === 'quality' || type === 'distribution';
   const hasReference = hasFeatures || type === 'predictions';
@@ -102,7 +121,7 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
             placeholder={modelHint(models, hasRows)}
             options={options(models.value ?? [])}
             value={picked(query.model)}
-            onChange={(chosen) => change({ model: chosen?.value, version: '', features: [], reference: '' })}
+            onChange={(chosen) => choose(chosen?.value)}
           />
         </InlineField>
         {hasRows && (

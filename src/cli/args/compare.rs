@@ -3,7 +3,7 @@
 use clap::Args;
 use driftline_query::{AgreementRequest, CompareMetric, CompareRequest, Correction, Filter, Sides};
 
-use super::query::{SeriesArgs, correction_parser};
+use super::scope::{SeriesArgs, correction_parser};
 use crate::cli::time::TimeError;
 
 /// Arguments of `query compare`.

@@ -6,7 +6,7 @@ use clap::{
 };
 use driftline_query::{FairnessMetric, FairnessRequest, SelectionOf, stats::EmptyRate};
 
-use super::query::SeriesArgs;
+use super::scope::SeriesArgs;
 use crate::cli::time::TimeError;
 
 /// Which predictions selection rates are compared of.

@@ -4,16 +4,17 @@
 mod alerts;
 mod bench;
 mod channels;
-mod curves;
 mod compare;
+mod curves;
 mod data;
 mod fairness;
 mod maintenance;
 mod models;
-mod query;
 mod operations;
-mod series;
+mod query;
 mod rules;
+mod scope;
+mod series;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -31,10 +32,9 @@ pub use data::{ImportArgs, ImportCommand, LabelImportArgs, PinArgs, ReferenceCom
 pub use maintenance::{DeleteArgs, InspectArgs, PredictionsCommand, RetentionArgs};
 pub use models::{CreateArgs, ModelsCommand, SlicesCommand, TagsCommand};
 pub use operations::OperationsArgs;
-pub use query::{
-    DistributionArgs, DriftArgs, PerformanceArgs, QualityArgs, QueryCommand, ScopeArgs,
-};
+pub use query::{DistributionArgs, DriftArgs, PerformanceArgs, QualityArgs, QueryCommand};
 pub use rules::{ApplyArgs, CheckArgs, DiffArgs, HistoryArgs, RulesCommand, TestArgs, TuneArgs};
+pub use scope::ScopeArgs;
 pub use series::{Over, SeriesImportArgs, SeriesQueryArgs};
 
 use super::render::Format;

@@ -3,7 +3,7 @@
 use clap::Args;
 use driftline_query::OperationsRequest;
 
-use super::query::SeriesArgs;
+use super::scope::SeriesArgs;
 use crate::cli::time::TimeError;
 
 /// Arguments of `query operations`.

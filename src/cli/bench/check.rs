@@ -6,7 +6,7 @@ use driftline_storage::{Error, ErrorKind, Result};
 use super::{
     dataset::Dataset,
     plain::{Counting, Probe, SortedReference, class, js, ks, psi, scan},
-    query::{Answer, Ask, Drawn, one_feature},
+    question::{Answer, Ask, Drawn, ONE_FEATURE},
 };
 
 /// How far an answer may be from the plain one, relative where that is above 1.
@@ -31,9 +31,7 @@ pub(super) fn check_all(dataset: &Dataset, checks: &[Check]) -> Result<()> {
         let Drawn { from, to, step } = check.drawn;
         match check.ask {
             Ask::Psi { bins } => Probe::bins((from, to), step, bins, &sorted),
-            Ask::KsFast | Ask::KsExact | Ask::Wasserstein => {
-                Probe::values((from, to), one_feature())
-            }
+            Ask::KsFast | Ask::KsExact | Ask::Wasserstein => Probe::values((from, to), ONE_FEATURE),
             Ask::Js => Probe::bins((from, to), step, 10, &sorted),
             Ask::Confusion | Ask::Classes => Probe::confusion((from, to)),
         }

@@ -10,6 +10,7 @@ mod dataset;
 mod ingest;
 mod plain;
 mod plain_scores;
+mod question;
 mod check;
 mod query;
 mod slices;

@@ -5,9 +5,7 @@
 
 use std::{collections::HashSet, path::Path, time::Duration};
 
-use driftline_query::{
-    DriftReport, DriftRequest, Method, Metric, PerformanceReport, PerformanceRequest, Scope,
-};
+use driftline_query::{DriftRequest, Method, Metric, PerformanceRequest, Scope};
 use driftline_storage::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, Result};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -16,6 +14,7 @@ use super::{
     check::{Check, check_all},
     dataset::{Dataset, MODEL},
     measure::{Samples, peak_rss_mb, reset_peak},
+    question::{Answer, Ask, Drawn, ONE_FEATURE},
     report::{Line, Report},
 };
 use crate::{
@@ -41,27 +40,6 @@ const SLACK_MINUTES_MIN: i64 = 60;
 const CHECKED: usize = 2;
 /// A number of bins that no fine bins of a reference can give.
 const OTHER_BINS: usize = 7;
-/// The feature of questions about one.
-const ONE_FEATURE: usize = 0;
-
-/// What is asked of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ask {
-    /// PSI of all numeric features with so many bins.
-    Psi { bins: usize },
-    /// KS of all numeric features at the edges of bins.
-    KsFast,
-    /// Exact KS of one feature.
-    KsExact,
-    /// Wasserstein distance of all numeric features from sums by bin.
-    Wasserstein,
-    /// Jensen-Shannon distance of all numeric features.
-    Js,
-    /// Accuracy and confusion matrix.
-    Confusion,
-    /// Accuracy and F1 of each class and on average.
-    Classes,
-}
 
 /// Which windows are drawn.
 #[derive(Debug, Clone, Copy)]
@@ -79,21 +57,6 @@ struct Question {
     what: String,
     ask: Ask,
     windows: Windows,
-}
-
-/// The interval of a query, and its step if it is a series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Drawn {
-    pub(super) from: i64,
-    pub(super) to: i64,
-    pub(super) step: Option<i64>,
-}
-
-/// An answer.
-#[derive(Debug)]
-pub(super) enum Answer {
-    Drift(DriftReport),
-    Performance(PerformanceReport),
 }
 
 /// Measures queries; makes predictions and labels if they are not there.
@@ -308,11 +271,6 @@ fn cold(
     }
     let what = format!("{}_cold", question.what);
     Ok(Line::query(what, dataset.rows(), &samples).peak(peak_rss_mb()))
-}
-
-/// The feature of a question about one.
-pub(super) fn one_feature() -> usize {
-    ONE_FEATURE
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     Format, Style,
-    alerts::tone,
+    alert_state::tone,
     back_test::suppressed,
     machine,
     table::{

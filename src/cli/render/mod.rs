@@ -5,6 +5,7 @@
 //! shortest form that reads back as itself.
 
 mod alert_history;
+mod alert_state;
 mod alerts;
 mod back_test;
 mod agreement;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Format, Style,
-    alerts::time,
+    alert_state::time,
     machine,
     table::{Table, counted, name, name_or_none, sentence, titles},
 };

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     Format, Style,
-    alerts::{states, time},
+    alert_state::{states, time},
     machine,
     table::{NONE, Table, Tone, count, counted, name, name_or_none, sentence, titles},
 };
