@@ -28,6 +28,7 @@ mod program;
 mod prometheus;
 mod prometheus_dashboards;
 mod prometheus_refused;
+mod prometheus_slices;
 mod prometheus_values;
 mod quality;
 mod slices;

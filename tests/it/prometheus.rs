@@ -73,7 +73,7 @@ fn imported(dir: &Path) -> Target {
 }
 
 /// What a server answers: status and body.
-fn ask(server: &Server, request: &str, path: &str, form: &str) -> (u16, String) {
+pub fn ask(server: &Server, request: &str, path: &str, form: &str) -> (u16, String) {
     let address = server.http.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     let kind = if request == "POST" {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     program::{Server, Target, run},
-    prometheus::{get, refuse},
+    prometheus::{ask, get, refuse},
 };
 
 /// The demo's month, and a model with a hostile feature.
@@ -97,14 +97,22 @@ fn a_hostile_feature_is_chosen_told_and_computed() {
 fn what_costs_too_much_or_is_not_there_is_refused_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let server = served(dir.path());
-    let many: Vec<String> = (0..10_000).map(|n| format!("f{n}")).collect();
-    let many = format!("driftline_psi{{feature=~\"{}\"}}", many.join("|"));
+    let features = |count: usize| -> String {
+        let names: Vec<String> = (0..count).map(|n| format!("f{n}")).collect();
+        format!("driftline_psi{{feature=~\"{}\"}}", names.join("|"))
+    };
+    // Grafana sends what is long by POST.
+    let form = format!("query={}", features(10_000));
+    let (status, body) = ask(&server, "POST", "/api/v1/query", &form);
+    let is_told = body.contains("bytes, at most 16384; ask in parts");
+    assert!(status == 400 && is_told, "{status} {body}");
+    let many = features(3_000);
     let month = [("start", "1769904000"), ("end", "1772496000")];
     let instant: [(&str, u16, &str, &[&str]); 5] = [
-        ("rate(driftline_psi[1h])", 400, "bad_data", &["no function rate", "there are"]),
-        ("psi(driftline_psi)", 400, "bad_data", &["psi", "there are"]),
-        (&many, 400, "bad_data", &["16384", "narrow"]),
-        ("driftline_psi{window=\"1 day\"}", 400, "bad_data", &["window", "1h or 1d"]),
+        ("rate(driftline_psi[1h])", 400, "bad_data", &["no function rate", "delta"]),
+        ("psi(driftline_psi)", 400, "bad_data", &["no function psi", "there are"]),
+        (&many, 400, "bad_data", &["16384", "in parts"]),
+        ("driftline_psi{window=\"soon\"}", 400, "bad_data", &["window", "soon"]),
         ("driftline_psi{model=\"fraud-demo\"", 400, "bad_data", &["query"]),
     ];
     for (query, status, kind, words) in instant {

@@ -203,7 +203,12 @@ fn compare(server: &Server, set: &Set, version: &str) -> usize {
     printed.columns();
     printed.operations();
     let (window, length) = set.window;
-    let selector = format!("{{model=\"{}\",version=\"{version}\",window=\"{window}\"}}", set.model);
+    // What came in is of the time of arrival, and compared by itself.
+    let selector = format!(
+        "{{__name__!~\"driftline_(arriv|label_delay).*\",model=\"{}\",version=\"{version}\",\
+         window=\"{window}\"}}",
+        set.model
+    );
     let (start, end, step) =
         ((set.from + length).to_string(), set.to.to_string(), length.to_string());
     let params = [("query", &*selector), ("start", &start), ("end", &end), ("step", &step)];
