@@ -33,7 +33,11 @@ const LABEL_REPLACE: &str = "label_replace";
 pub(crate) fn parse(text: &str) -> Result<Parsed> {
     if text.len() > limits::QUERY_BYTES_MAX {
         let (bytes, most) = (text.len(), limits::QUERY_BYTES_MAX);
-        return Err(Error::bad_data(format!("a query of {bytes} bytes, at most {most}")));
+        let text = format!(
+            "a query of {bytes} bytes, at most {most}; ask in parts, or for names by a pattern such as \
+             \"f1.*\""
+        );
+        return Err(Error::bad_data(text));
     }
     let tokens = tokens(text);
     if tokens > limits::TOKENS_MAX {
@@ -49,7 +53,15 @@ pub(crate) fn parse(text: &str) -> Result<Parsed> {
             format!("a query of {patterns} regular expressions, at most {most}; ask in parts");
         return Err(Error::bad_data(text));
     }
-    parser::parse(text).map_err(|error| Error::bad_data(format!("cannot read the query: {error}")))
+    parser::parse(text).map_err(|error| match unknown(&error) {
+        Some(name) => no_function(name),
+        None => Error::bad_data(format!("cannot read the query: {error}")),
+    })
+}
+
+/// The name of a function that the parser does not know, of which it only tells in words.
+fn unknown(error: &str) -> Option<&str> {
+    error.strip_prefix("unknown function with name '")?.split('\'').next()
 }
 
 /// Words, signs and quoted texts of a query, by which it can nest: the parser has no bound on that.

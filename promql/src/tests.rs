@@ -209,6 +209,7 @@ fn what_there_is_not_is_named_with_what_there_is() {
             ErrorKind::BadData,
             "there is no function timestamp; there are abs, absent",
         ),
+        ("nothing(psi)", ErrorKind::BadData, "there is no function nothing; there are abs, absent"),
         ("limitk(1, psi)", ErrorKind::BadData, "there is no aggregation limitk; there are avg"),
         ("psi{", ErrorKind::BadData, "cannot read the query"),
         ("psi{model=~\"(\"}", ErrorKind::BadData, "illegal regex"),

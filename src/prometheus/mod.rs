@@ -5,6 +5,7 @@
 //! minutes sees the one before, as Prometheus sees the last scrape. So no window cuts a minute, and no
 //! row is read where the parts are counted in the bins of the reference.
 
+mod absent;
 mod arrival;
 mod ask;
 mod discover;

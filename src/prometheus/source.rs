@@ -8,6 +8,7 @@ use driftline_storage::MINUTE_MICROS;
 use crate::Monitor;
 
 use super::{
+    absent::tell_absent,
     freshness::newest,
     gather::{Note, Watch, gather},
     limits,
@@ -143,6 +144,9 @@ impl Source for MonitorSource<'_> {
             all.extend(self.answer(&question, selector, instants, notes)?);
             check_series(selector, all.len(), instants.len())?;
         }
+        if all.is_empty() {
+            tell_absent(self.monitor, selector, notes);
+        }
         Ok(all)
     }
 
@@ -169,6 +173,9 @@ impl Source for MonitorSource<'_> {
             let found = self.answer(&question, selector, &times, notes)?;
             all.extend(found.into_iter().map(|series| points(series, &times, spacing)));
             check_series(selector, all.len(), times.len())?;
+        }
+        if all.is_empty() {
+            tell_absent(self.monitor, selector, notes);
         }
         Ok(all)
     }

@@ -17,6 +17,7 @@ mod shared;
 
 use std::{future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
+use axum::serve::ListenerExt as _;
 use driftline_proto::{
     FILE_DESCRIPTOR_SET,
     v1::{
@@ -209,6 +210,8 @@ async fn http(shared: Arc<Shared>, listener: Option<TcpListener>) -> Result<()> 
         let shared = shared.clone();
         async move { shared.drained().await }
     };
+    // A stream that cannot be set so is still served.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let served = axum::serve(listener, http::router(shared)).with_graceful_shutdown(drained).await;
     served.map_err(|error| Error::new(ErrorKind::Io, format!("the HTTP server: {error}")))
 }

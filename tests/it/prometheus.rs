@@ -73,7 +73,7 @@ fn imported(dir: &Path) -> Target {
 }
 
 /// What a server answers: status and body.
-fn ask(server: &Server, request: &str, path: &str, form: &str) -> (u16, String) {
+pub fn ask(server: &Server, request: &str, path: &str, form: &str) -> (u16, String) {
     let address = server.http.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     let kind = if request == "POST" {
@@ -157,7 +157,7 @@ fn instant(server: &Server, query: &str, time: i64) -> Vec<(Value, f64)> {
 }
 
 /// Status, type and text of an error.
-fn refuse(server: &Server, path: &str, params: &[(&str, &str)]) -> (u16, String, String) {
+pub fn refuse(server: &Server, path: &str, params: &[(&str, &str)]) -> (u16, String, String) {
     let (status, body) = ask(server, "GET", &format!("/api/v1/{path}?{}", encoded(params)), "");
     let answer: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("{body}"));
     assert_eq!(answer["status"], "error", "{body}");

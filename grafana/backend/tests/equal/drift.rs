@@ -1,6 +1,7 @@
 //! Drift by window and as a table, distributions, and what was predicted.
 
 use driftline_query::Method;
+use driftline_storage::DAY_MICROS;
 use serde_json::{Value, json};
 
 use crate::{
@@ -38,6 +39,23 @@ pub fn by_window(sides: &Sides, set: &Set) {
     let query = json!({ "queryType": "drift", "window": "6h" });
     let got = series(&sides.frames(set, query));
     same(&got, &printed(&sides.printed(set, "drift", &["--step", "6h"])), 1_000);
+}
+
+/// Windows of a week each day: those that lie whole weeks apart are printed together.
+pub fn overlapping(sides: &Sides, set: &Set) {
+    let query = json!({ "queryType": "drift", "window": "7d", "step": "1d" });
+    let got = series(&sides.frames(set, query));
+    let mut want = Series::new();
+    let week = 7 * DAY_MICROS;
+    for day in 1..=7 {
+        let from = set.from + day * DAY_MICROS - week;
+        let to = from + (set.to - from) / week * week;
+        let run = Set { from, to, ..set.clone() };
+        for (key, points) in printed(&sides.printed(&run, "drift", &["--step", "7d"])) {
+            want.entry(key).or_default().extend(points);
+        }
+    }
+    same(&got, &want, 200);
 }
 
 /// Rows that hold a condition, groups, one version, some features, and exact values.

@@ -37,13 +37,15 @@ use self::{sets::Set, side::Sides};
 type Check = fn(&Sides, &Set);
 
 /// Claims about every set, by the type of query.
-const CHECKS: [(&str, Check); 10] = [
+const CHECKS: [(&str, Check); 12] = [
     ("drift", drift::by_window),
+    ("drift_of_overlapping_windows", drift::overlapping),
     ("drift_of_slices_and_groups", drift::of_slices_and_groups),
     ("drift_as_a_table", drift::as_a_table),
     ("distribution", drift::distributions),
     ("predictions", drift::predictions),
     ("performance", performance::by_window),
+    ("performance_by_labels", performance::by_labels),
     ("volume", performance::volume),
     ("quality", columns::quality),
     ("operations", columns::operations),

@@ -62,6 +62,25 @@ pub fn by_window(sides: &Sides, set: &Set) {
     }
 }
 
+/// Labels as they were known at an instant, and windows of the time at which they came.
+pub fn by_labels(sides: &Sides, set: &Set) {
+    let middle = set.from + (set.to - set.from) / 2;
+    let middle = jiff::Timestamp::from_microsecond(middle).unwrap().to_string();
+    for (more, args) in [
+        (json!({ "asOf": middle }), &["--as-of", &middle][..]),
+        (json!({ "timeOf": "label" }), &["--by-label-time"]),
+    ] {
+        let mut query = json!({ "queryType": "performance", "window": set.window });
+        query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let got = series(&sides.frames(set, query));
+        let args = [&["--step", set.window], args].concat();
+        let mut want = printed(&sides.printed(set, "performance", &args), "");
+        // The usual metric of a panel is one, that of a regression on the command line two.
+        want.retain(|(name, _), _| got.keys().any(|(known, _)| known == name));
+        same(&got, &want, 20);
+    }
+}
+
 /// Predictions and labels.
 pub fn volume(sides: &Sides, set: &Set) {
     let query = json!({ "queryType": "volume", "window": set.window });
