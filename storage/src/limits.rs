@@ -105,11 +105,12 @@ pub const MODELS_MAX: usize = 10_000;
 /// Rows of the hours of a day, on average, below which moments are kept of the day only: sums of a
 /// hundred bins would take more than the rows, which are then few to read.
 pub const HOUR_MOMENTS_ROWS_MIN: usize = 256;
-/// Bytes of unpacked minutes kept for queries whose windows cut an hour: 30 days of 27 columns
-/// at 231 rows a minute take 100 MB.
-pub const MINUTE_CACHE_BYTES: u64 = 128 << 20;
-/// Bytes of the minutes of one hour, at a guess from which the cache plans its tables.
-pub const MINUTES_OF_HOUR_BYTES: u64 = 64 << 10;
+/// Bytes of what is unpacked of partials for queries that ask for more than hours of columns: minutes of
+/// 30 days of 27 columns at 231 rows a minute take 100 MB, their sums by hour without those by bin 2 MB.
+pub const UNPACKED_CACHE_BYTES: u64 = 128 << 20;
+/// Bytes of one thing that is unpacked, as the minutes of an hour, at a guess from which the cache plans
+/// its tables.
+pub const UNPACKED_ITEM_BYTES: u64 = 32 << 10;
 /// Bytes of decoded partials, id files, sidecars and row files kept for queries.
 pub const CACHE_BYTES: u64 = 256 << 20;
 /// Bytes of one pack: what a publication holds in memory before it is written.
