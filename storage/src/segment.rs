@@ -5,6 +5,7 @@
 //! writes them as a sidecar that holds just them, and maintenance folds sidecars together.
 
 mod graded;
+mod outcomes;
 
 use std::{
     path::Path,
