@@ -29,6 +29,7 @@ use crate::{
     outcome::Outcomes,
     partials_file::PartialsFile,
     rows::RowFile,
+    slice::GroupKey,
     slice_counts::SliceCounts,
     slices_file::SlicesFile,
     unpacked::UnpackedCache,
@@ -49,6 +50,7 @@ pub(crate) enum Item {
     RowSet(Arc<RoaringBitmap>),
     Slices(Arc<SlicesFile>),
     SliceCounts(Arc<SliceCounts>),
+    Groups(Arc<Vec<(GroupKey, Arc<RoaringBitmap>)>>),
 }
 
 /// Which of the things that can be had of a file is meant.
@@ -71,6 +73,8 @@ pub(crate) enum Of {
     SliceRows(u128),
     /// The same, or of a slices file: the counts of a slice.
     SliceCounts(u128),
+    /// As for rows, the groups of a column.
+    Groups(u128),
     /// As for rows, the sums of the labels of a slice, by the generation of the last sidecar and how many
     /// labels came since.
     SliceOutcomes(u128, u64, usize),
@@ -101,6 +105,10 @@ impl Weighter<Key, Item> for ByBytes {
             Item::RowSet(rows) => rows.serialized_size(),
             Item::Slices(file) => file.bytes(),
             Item::SliceCounts(counts) => counts.bytes(),
+            Item::Groups(groups) => groups
+                .iter()
+                .map(|(key, rows)| size_of_val(key) + key.bytes() + rows.serialized_size())
+                .sum(),
         };
         (bytes as u64).max(1)
     }

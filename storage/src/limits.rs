@@ -111,6 +111,9 @@ pub const UNPACKED_CACHE_BYTES: u64 = 128 << 20;
 /// Bytes of one thing that is unpacked, as the minutes of an hour, at a guess from which the cache plans
 /// its tables.
 pub const UNPACKED_ITEM_BYTES: u64 = 32 << 10;
+/// Groups of a column up to which a segment keeps which rows are in which: more than a question answers
+/// are not asked for again.
+pub const GROUPS_KEPT_MAX: usize = 128;
 /// Bytes of decoded partials, id files, sidecars and row files kept for queries.
 pub const CACHE_BYTES: u64 = 256 << 20;
 /// Bytes of one pack: what a publication holds in memory before it is written.
