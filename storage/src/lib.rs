@@ -88,6 +88,7 @@ mod command;
 mod labelling;
 mod writer;
 mod rewrite;
+mod unpack;
 mod maintenance;
 mod keeper;
 mod recover;

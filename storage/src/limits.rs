@@ -122,6 +122,9 @@ pub const PACK_BYTES_MAX: usize = 32 << 20;
 pub const PACK_SEGMENTS_MIN: usize = 8;
 /// Bytes of a segment's files below which they go into a pack.
 pub const PACKED_BYTES_MAX: usize = 1 << 20;
+/// Bytes of rows from which on compaction by hand takes a segment out of its pack, where other programs do
+/// not find it. Four files and a publication for less than that would cost more than they tell.
+pub const OWN_BYTES_MIN: u64 = 64 << 10;
 /// Rows of one segment that compaction makes: what rewriting holds in memory.
 pub const SEGMENT_ROWS_MAX: u32 = 500_000;
 /// Segments of one model version, day and size class that are left side by side.
