@@ -109,10 +109,10 @@ impl Part {
         grouping: &Grouping,
         range: TimeRange,
     ) -> Result<BTreeMap<GroupKey, GroupRows>> {
-        if let Some(groups) = self.declared_groups(column, grouping, range)? {
+        if let Some(groups) = self.kept_groups(column, grouping, range)? {
             return Ok(groups);
         }
-        if let Some(groups) = self.kept_groups(column, grouping, range)? {
+        if let Some(groups) = self.groups_without_rows(column, grouping) {
             return Ok(groups);
         }
         let seen = self.seen()?;
@@ -144,11 +144,14 @@ impl Part {
         range: TimeRange,
     ) -> Result<Option<BTreeMap<GroupKey, GroupRows>>> {
         let Inner::Segment(segment) = &self.inner else { return Ok(None) };
-        if self.sliced.is_some() || column.name == LABEL_TIME {
+        if self.sliced.is_some() || column.name == LABEL_TIME || !segment.has_rows() {
             return Ok(None);
         }
         let Some(inside) = rows_inside(segment, range)? else { return Ok(None) };
         let groups = segment.groups(grouping.key(&column.name), || {
+            if let Some(listed) = listed(segment, column, grouping) {
+                return Ok(listed);
+            }
             let mut found = BTreeMap::new();
             grouping.group(&segment.rows()?.column(column)?, 0, &mut found);
             let deleted = segment.deleted()?;
@@ -168,37 +171,40 @@ impl Part {
         Ok(Some(groups.iter().map(group).collect()))
     }
 
-    /// The same of a segment that lists every value of the column; none if it does not.
-    fn declared_groups(
+    /// The same of a segment whose rows are past their retention, by what it lists. Nothing tells any more
+    /// which of them were inside: the counts then do.
+    fn groups_without_rows(
         &self,
         column: &Field,
         grouping: &Grouping,
-        range: TimeRange,
-    ) -> Result<Option<BTreeMap<GroupKey, GroupRows>>> {
-        let Inner::Segment(segment) = &self.inner else { return Ok(None) };
-        if *grouping != Grouping::Values || segment.has_deleted() || self.sliced.is_some() {
-            return Ok(None);
+    ) -> Option<BTreeMap<GroupKey, GroupRows>> {
+        let Inner::Segment(segment) = &self.inner else { return None };
+        if self.sliced.is_some() || segment.has_rows() {
+            return None;
         }
-        let Some(file) = declared(segment.slices()) else { return Ok(None) };
-        let known = file.keys().iter().find(|key| key.column == column.name && key.complete);
-        let Some(key) = known else { return Ok(None) };
-        // Once the rows are gone nothing tells which of them were inside: the counts then do.
-        let mut inside = 0..segment.record().row_count;
-        if segment.has_rows() {
-            match rows_inside(segment, range)? {
-                Some(found) => inside = found,
-                None => return Ok(None),
-            }
-        }
-        let mut groups = BTreeMap::new();
-        for value in &key.values {
-            let Some(rows) = declared(file.rows(value).map(Some)) else { return Ok(None) };
-            let inside = rows.range_cardinality(inside.clone()) > 0;
-            let key = value.text.clone().map_or(GroupKey::Null, GroupKey::Text);
-            groups.insert(key, GroupRows { rows: Arc::new(rows), inside });
-        }
-        Ok(Some(groups))
+        let group = |(key, rows): (GroupKey, Arc<RoaringBitmap>)| {
+            let inside = !rows.is_empty();
+            (key, GroupRows { rows, inside })
+        };
+        Some(listed(segment, column, grouping)?.into_iter().map(group).collect())
     }
+}
+
+/// The rows by value of a column, of a segment that lists every value of it; none if it does not, or if
+/// rows among them are deleted.
+fn listed(segment: &Segment, column: &Field, grouping: &Grouping) -> Option<Groups> {
+    if *grouping != Grouping::Values || segment.has_deleted() {
+        return None;
+    }
+    let file = declared(segment.slices())?;
+    let key = file.keys().iter().find(|key| key.column == column.name && key.complete)?;
+    let mut groups = Groups::with_capacity(key.values.len());
+    for value in &key.values {
+        let rows = declared(file.rows(value).map(Some))?;
+        let key = value.text.clone().map_or(GroupKey::Null, GroupKey::Text);
+        groups.push((key, Arc::new(rows)));
+    }
+    Some(groups)
 }
 
 /// The rows of an interval, if they are neighbours, as in all but the oldest files: there rows stand in the
