@@ -21,7 +21,6 @@ use crate::{
     parallel::each,
     rule::Rule,
     rule_set::RuleSet,
-    state::State,
 };
 
 /// Reasons of one rule that are counted apart.
@@ -213,12 +212,10 @@ impl<'a> Replay<'a> {
                 );
                 return Err(Error::new(ErrorKind::ResourceExhausted, text));
             }
-            let state = self.board.state(stepped.rule, stepped.feature.as_deref());
-            let reason = state.and_then(State::reason).map(str::to_owned);
             let Some(run) = self.runs.get_mut(stepped.rule) else { continue };
             run.run.summary.evaluations += u64::from(last != Some(stepped.rule));
             last = Some(stepped.rule);
-            run.take(stepped, reason, now);
+            run.take(stepped, now);
         }
         Ok(())
     }
@@ -230,10 +227,10 @@ impl<'a> Replay<'a> {
 
 impl Run {
     /// Counts a step.
-    fn take(&mut self, stepped: Stepped, reason: Option<String>, now: i64) {
+    fn take(&mut self, stepped: Stepped, now: i64) {
         let summary = &mut self.run.summary;
         summary.judged += 1;
-        if let Some(reason) = reason {
+        if let Some(reason) = stepped.reason {
             summary.undecided += 1;
             // Reasons with numbers in them differ: a hundred of them tell enough.
             if self.reasons.len() < REASONS_MAX || self.reasons.contains_key(&reason) {

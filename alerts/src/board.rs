@@ -45,6 +45,8 @@ pub struct Stepped {
     pub before: AlertState,
     /// The state after.
     pub after: AlertState,
+    /// Why the newest window of the alert was not judged.
+    pub reason: Option<String>,
     /// What is to be recorded, and of it what is to be sent.
     pub events: Vec<Event>,
 }
@@ -361,26 +363,28 @@ impl<'a> Board<'a> {
         if let Some(silence) = self.silence(rule, of, now) {
             observation.to_mut().silenced_by = Some(silence);
         }
-        let known = self.state(place, of);
-        if known.is_some_and(|state| self.is_acknowledged(rule, of, state)) {
+        // Looking for the state takes as long as the step: only who has acknowledged something needs it.
+        let is_acknowledged = |state: &State| self.is_acknowledged(rule, of, state);
+        if !self.acknowledged.is_empty() && self.state(place, of).is_some_and(is_acknowledged) {
             observation.to_mut().acknowledged = true;
         }
         let content = self.contents.get(place).copied().unwrap_or_default();
         let name = feature.map(|name| &**name);
-        let stepped = |before, after, events| Stepped {
+        let stepped = |before, after, reason, events| Stepped {
             rule: place,
             feature: feature.cloned(),
             before,
             after,
+            reason,
             events,
         };
         let Some(alerts) = self.alerts.get_mut(place) else {
-            return stepped(AlertState::Inactive, AlertState::Inactive, Vec::new());
+            return stepped(AlertState::Inactive, AlertState::Inactive, None, Vec::new());
         };
         let state = alerts.entry(feature);
         let before = state.state();
         let events = advance((rule, content), name, state, &observation, now);
-        let after = state.state();
+        let (after, reason) = (state.state(), state.reason().map(str::to_owned));
         if state.is_unsent() {
             self.unsent.insert((place, feature.cloned()));
         } else if !self.unsent.is_empty() {
@@ -389,7 +393,7 @@ impl<'a> Board<'a> {
         if before != after {
             self.told.set(&rule.name, name, after);
         }
-        stepped(before, after, events)
+        stepped(before, after, reason, events)
     }
 }
 

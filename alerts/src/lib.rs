@@ -104,7 +104,7 @@ pub use models::{KnownReference, Models, Training, last_training};
 pub use notice::{Notice, notices};
 pub use observation::Observation;
 pub use observe::{Seen, observe};
-pub use plan::{Due, due, next_due, touched, window_at};
+pub use plan::{Due, due, next_due, touched, waits, window_at};
 pub use reach::{Reach, is_this_machine, may_reach, reach};
 pub use rule::{AlertOn, Measure, NoData, Rule, Severity, Subject};
 pub use rule_set::{RuleSet, Syntax};

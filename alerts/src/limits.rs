@@ -29,6 +29,10 @@ pub const ALERTMANAGER_END_AFTER: i64 = 365 * driftline_storage::DAY_MICROS;
 /// behind ours, and an end that is still to come does not count.
 pub const ALERTMANAGER_SKEW: i64 = driftline_storage::MINUTE_MICROS;
 const SECOND_MICROS: i64 = 1_000_000;
+/// How far behind the newest judged window a clock may be set back, in microseconds, for rules to wait until
+/// it is there again; the time between evaluations if that is longer. One that is further behind is right, and
+/// the one before was ahead: to wait for it would be to watch nothing.
+pub const CLOCK_BACK_MAX: i64 = 30 * driftline_storage::MINUTE_MICROS;
 /// Bytes of a template.
 pub const TEMPLATE_BYTES_MAX: usize = 16 << 10;
 /// Steps that one rendering of a template may take: a loop without end ends here.

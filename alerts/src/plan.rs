@@ -36,10 +36,13 @@ fn delay(rule: &Rule, measure: &Measure) -> i64 {
 /// The windows that are due at `now`. `evaluated` is the end of the newest window that was judged;
 /// none for a rule that is new, which begins with the newest window that is due.
 ///
-/// If the clock went back, nothing is due until it reaches the next window. If it was ahead when
-/// windows were judged, those count as not judged: [`crate::step`] forgets them too.
+/// If the clock went back, nothing is due until it reaches the next window, see [`waits`]. If it was
+/// far ahead when windows were judged, those count as not judged: [`crate::step`] forgets them too.
 pub fn due(rule: &Rule, evaluated: Option<i64>, now: i64) -> Due {
     let Some(measure) = rule.measure() else { return Due::default() };
+    if waits(rule, evaluated, now) {
+        return Due::default();
+    }
     let newest = last_end(measure, now.saturating_sub(delay(rule, measure)));
     let first = match evaluated {
         Some(end) if end <= now => last_end(measure, end).saturating_add(measure.every),
@@ -50,6 +53,13 @@ pub fn due(rule: &Rule, evaluated: Option<i64>, now: i64) -> Due {
     let window = |back: i64| window_at(measure, newest.saturating_sub(back * measure.every));
     let windows = (0..taken).rev().map(window).collect();
     Due { windows, skipped: (count.max(0) - taken).unsigned_abs() }
+}
+
+/// Whether a rule waits for a clock that was set back to be where it was: to judge windows of before
+/// would end what fires and tell it once more when its own window comes again.
+pub fn waits(rule: &Rule, evaluated: Option<i64>, now: i64) -> bool {
+    let most = rule.measure().map_or(0, |measure| measure.every).max(limits::CLOCK_BACK_MAX);
+    evaluated.is_some_and(|end| (1..=most).contains(&end.saturating_sub(now)))
 }
 
 /// When a rule is due next, by the clock.
@@ -135,6 +145,12 @@ mod tests {
         // Judged before the clock went back by a moment: nothing is due twice.
         assert!(due(&rule, Some(100 * HOUR), now).windows.is_empty());
         assert!(due(&rule, Some(100 * HOUR), 100 * HOUR).windows.is_empty());
+        // Set back over the end of the window, by less than an hour: the window is not judged again.
+        assert!(due(&rule, Some(101 * HOUR), now).windows.is_empty());
+        assert!(waits(&rule, Some(101 * HOUR), now) && !waits(&rule, Some(100 * HOUR), now));
+        assert!(waits(&rule, Some(101 * HOUR), 100 * HOUR));
+        assert_eq!(ends(&due(&rule, Some(101 * HOUR), 100 * HOUR - 1)), [99]);
+        assert!(!waits(&rule, None, now));
         // Judged by a clock a year ahead: the right time goes on.
         assert_eq!(ends(&due(&rule, Some(9_000 * HOUR), now)), [100]);
     }

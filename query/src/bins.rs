@@ -45,6 +45,8 @@ pub(crate) struct Compared {
     cuts: Vec<u32>,
     /// Where the bins of PSI begin and end among the bounds of the counted cells.
     bounds: Vec<u32>,
+    /// Counts of the reference in the bins of PSI.
+    coarse: Vec<u64>,
     psi: Measured<PsiReference>,
     /// Whether nulls and NaN are a bin.
     pub(crate) nulls: bool,
@@ -271,11 +273,13 @@ impl Compared {
             reference,
             cuts,
             bounds,
+            coarse: Vec::new(),
             psi: Err(stats::Undefined::NoReference),
             nulls: asked.nulls == Nulls::Bin,
         };
+        compared.coarse = compared.joined_reference();
         compared.psi = PsiReference::new(
-            compared.reference_counts().into_iter(),
+            compared.coarse.iter().copied(),
             compared.reference_other() + compared.reference_nulls().unwrap_or(0),
             asked.epsilon,
         );
@@ -299,7 +303,11 @@ impl Compared {
     }
 
     /// The reference's counts in the bins of PSI.
-    pub(crate) fn reference_counts(&self) -> Vec<u64> {
+    pub(crate) fn reference_counts(&self) -> &[u64] {
+        &self.coarse
+    }
+
+    fn joined_reference(&self) -> Vec<u64> {
         let bins = &self.reference.bins;
         if bins.is_empty() {
             return Vec::new();

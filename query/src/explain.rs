@@ -109,7 +109,7 @@ pub(crate) fn bins(
     known: &ColumnBins,
     current: ColumnCounts<'_>,
 ) -> Vec<ExplainedBin> {
-    let reference = feature.reference_counts().into_iter();
+    let reference = feature.reference_counts().iter().copied();
     let counts = reference.zip(feature.counts(current)).chain(feature.beside(current));
     let counts = counts.map(|(reference, current)| Both { reference, current });
     match known {

@@ -24,7 +24,7 @@ struct Kept {
     /// Of the whole hours inside.
     moments: ColumnMoments,
     /// Of the hours that the window cuts.
-    cut: ColumnMoments,
+    cut: Outline,
 }
 
 /// The sums of some windows.
@@ -106,18 +106,12 @@ impl Sums {
         window: TimeRange,
         places: &[usize],
     ) -> Result<bool> {
-        let fold = |hours: TimeRange, cut: bool, kept: &mut [Kept]| -> Result<()> {
-            let mut columns = vec![ColumnMoments::default(); places.len()];
-            part.fold_moments(hours, places, &mut columns)?;
-            for (kept, column) in kept.iter_mut().zip(&columns) {
-                if cut { kept.cut.merge(column) } else { kept.moments.merge(column) }
-            }
-            Ok(())
-        };
         let inside = part.moment_hours(window)?;
         if let (Some(hours), Some(kept)) = (inside, self.kept.get_mut(place)) {
             part.fold_windows(&[(place, hours)], &mut self.covered)?;
-            fold(hours, false, kept)?;
+            let mut columns = vec![ColumnMoments::default(); places.len()];
+            part.fold_moments(hours, places, &mut columns)?;
+            kept.iter_mut().zip(&columns).for_each(|(kept, column)| kept.moments.merge(column));
         }
         // Quiet days keep moments of the whole day only.
         let by_hour = part.moment_hours(out_to(window, HOUR_MICROS))?;
@@ -138,7 +132,9 @@ impl Sums {
         };
         if let Some(kept) = self.kept.get_mut(place) {
             for cut in cuts.into_iter().filter(|cut| cut.start < cut.end) {
-                fold(cut, true, kept)?;
+                let mut columns = vec![Outline::default(); places.len()];
+                part.fold_outlines(cut, places, &mut columns)?;
+                kept.iter_mut().zip(&columns).for_each(|(kept, column)| kept.cut.merge(column));
             }
         }
         Ok(true)
@@ -163,8 +159,8 @@ impl Sums {
     pub(crate) fn range(&self, window: usize, feature: usize) -> Option<(f64, f64)> {
         let kept = self.kept.get(window)?.get(feature)?;
         let whole = self.whole.get(window).copied().unwrap_or(false);
-        let low = kept.moments.outline.min.min(kept.cut.outline.min);
-        let high = kept.moments.outline.max.max(kept.cut.outline.max);
+        let low = kept.moments.outline.min.min(kept.cut.min);
+        let high = kept.moments.outline.max.max(kept.cut.max);
         (whole && low <= high).then_some((low, high))
     }
 

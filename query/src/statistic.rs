@@ -60,8 +60,8 @@ pub(crate) struct Histograms {
 
 impl Histograms {
     pub(crate) fn of(feature: &Compared, current: ColumnCounts<'_>) -> Self {
-        let (mut reference, mut window) =
-            (feature.reference_counts(), feature.counts(current).collect::<Vec<u64>>());
+        let mut reference = feature.reference_counts().to_vec();
+        let mut window: Vec<u64> = feature.counts(current).collect();
         for (of_reference, of_window) in feature.beside(current) {
             reference.push(of_reference);
             window.push(of_window);

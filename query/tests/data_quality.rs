@@ -119,7 +119,7 @@ fn every_kind_of_trouble_is_counted_by_itself() {
         assert!((x.null_change.unwrap() - 100.0 * (1.0 / 7.0 - 0.5)).abs() < 1e-12);
         assert!((x.null_p_value.unwrap() - 0.097_898_575_738).abs() < 1e-10, "{x:?}");
         // How many different numbers there are takes rows.
-        let absent: Vec<&String> = x.undefined.keys().collect();
+        let absent: Vec<&str> = x.undefined.keys().map(|name| &**name).collect();
         assert_eq!(absent, ["cardinality", "reference.cardinality"]);
 
         let c = column(&report, "c");

@@ -3,14 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+
 use driftline_query::{
     By, DriftReport, DriftRequest, DriftResult, Filter, Method, Metric, PerformanceReport,
     PerformanceRequest, QualityReport, QualityRequest, ReferenceName, Scope, drift, performance,
     quality, set_reference,
 };
 use driftline_storage::{
-    Column, Db, Declaration, Field, HOUR_MICROS, Kind, LabelBatch, MINUTE_MICROS, NULL, Options,
-    PredictionBatch, ReferenceRows, Retention, Schema, Task,
+    Column, Condition, Db, Declaration, Field, HOUR_MICROS, Kind, LabelBatch, MINUTE_MICROS, NULL,
+    Options, OutcomeTally, PredictionBatch, ReferenceRows, Retention, Schema, Slice, Task, Test,
+    TimeRange,
 };
 use proptest::prelude::*;
 
@@ -491,5 +494,62 @@ fn a_declared_slice_outlives_its_rows() {
         let french = groups.iter().find(|g| g.scope.group[0].value.as_deref() == Some("FR"));
         assert_eq!(french.unwrap().windows, after);
         assert_eq!(after.iter().map(|window| window.predictions).sum::<u64>(), 100);
+    }
+}
+
+#[test]
+fn outcomes_of_a_slice_follow_labels_that_come_and_rows_that_go() {
+    let row = |n: i64| Row {
+        time: n * 17,
+        country: COUNTRIES[n as usize % 4],
+        amount: f64::from(n as i32 % 50),
+        predicted: n % 3 == 0,
+        label: (n % 5 == 0).then_some(n % 2 == 0),
+    };
+    let rows: Vec<Row> = (0..400).map(row).collect();
+    let all: Vec<(usize, &Row)> = rows.iter().enumerate().collect();
+    let french = Condition { column: "country".to_owned(), test: Test::Is(vec!["FR".to_owned()]) };
+    let slice = Arc::new(Slice { conditions: vec![french] });
+    // What is kept says the same as the rows, one by one.
+    let labelled = |db: &Db| -> i64 {
+        let parts = db.snapshot("m", None).unwrap().restrict(&slice).parts;
+        let windows = [(0, 120), (7, 68), (59, 61)];
+        let counted = windows.map(|(from, to)| {
+            let range = TimeRange { start: from * MINUTE_MICROS, end: to * MINUTE_MICROS };
+            let (mut kept, mut counted) = (OutcomeTally::default(), OutcomeTally::default());
+            for part in &parts {
+                part.fold_outcomes(range, &mut kept).unwrap();
+                part.scan_outcomes(range, &mut counted).unwrap();
+            }
+            assert_eq!(kept, counted, "{range:?}");
+            kept.labelled
+        });
+        counted[0]
+    };
+    let label = |db: &Db, rows: std::ops::Range<usize>, time: i64, truth: bool| {
+        let ids: Vec<String> = rows.map(|n| format!("p{n}")).collect();
+        let truths = Column::categories(ids.iter().map(|_| class(truth)));
+        let labels = LabelBatch { times: vec![time; ids.len()], ids: ids.iter().collect(), truths };
+        db.write_labels("m", labels).unwrap().wait().unwrap();
+    };
+    for declared in [Declared::BeforeRows, Declared::Never] {
+        let (_dir, db) = database(&all, all.len(), declared);
+        assert_eq!(labelled(&db), 20);
+        label(&db, 0..40, 5, true);
+        assert_eq!(labelled(&db), 28);
+        // As many labels come as there were, which say something else.
+        label(&db, 0..40, 6, false);
+        assert_eq!(labelled(&db), 28);
+        db.seal().unwrap();
+        assert_eq!(labelled(&db), 28);
+        label(&db, 100..140, 5, true);
+        assert_eq!(labelled(&db), 36);
+        db.compact(&mut || {}).unwrap();
+        assert_eq!(labelled(&db), 36);
+        let ids: Vec<String> = (0..8).map(|n| format!("p{n}")).collect();
+        db.delete_predictions("m", &ids.iter().collect()).unwrap();
+        assert_eq!(labelled(&db), 34);
+        label(&db, 0..400, 7, true);
+        assert_eq!(labelled(&db), 98);
     }
 }

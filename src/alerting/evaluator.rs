@@ -15,7 +15,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use driftline_alerts::{Board, Evaluation, Event, Measure, Rule, RuleSet, Shares, State, touched};
+use driftline_alerts::{
+    Board, Evaluation, Event, Measure, Rule, RuleSet, Shares, State, touched, waits,
+};
 use driftline_storage::{Error, ErrorKind, Result, TimeRange};
 
 use super::{
@@ -206,6 +208,17 @@ impl Evaluator {
     /// Judges the windows of a model again that late data touched, within the horizon of each rule.
     fn judge_again(&mut self, model: &str, now: i64) -> Result<()> {
         let started = Instant::now();
+        let Some(engine) = &self.engine else { return Ok(()) };
+        let Some(clock) = engine.clocks.models.get(model) else { return Ok(()) };
+        // What came while the clock is behind is looked at once that is over.
+        let is_behind = engine.waits(&clock.rules, now);
+        let clocks = self.engine.as_mut().map(|engine| &mut engine.clocks);
+        if let Some(clock) =
+            clocks.and_then(|clocks| clocks.models.get_mut(model)).filter(|_| is_behind)
+        {
+            clock.next = now.saturating_add(limits::TOUCHED_EVERY);
+            return Ok(());
+        }
         let Some(engine) = &self.engine else { return Ok(()) };
         let Some(clock) = engine.clocks.models.get(model) else { return Ok(()) };
         let touched = self.store.db.touched(model, clock.mark);
@@ -467,6 +480,14 @@ impl Engine {
             statuses.totals.skipped += due.skipped;
             statuses.rule(&rule.name).skipped += due.skipped;
         }
+    }
+
+    /// Whether one of some rules waits for a clock that was set back.
+    fn waits(&self, rules: &[usize], now: i64) -> bool {
+        rules.iter().any(|place| {
+            let rule = self.set.rules.get(*place);
+            rule.is_some_and(|rule| waits(rule, self.clocks.evaluated(*place), now))
+        })
     }
 
     /// The windows of rules that were judged and that late data touched.

@@ -117,7 +117,7 @@ fn write_change(change: SchemaChange) -> v1::SchemaChange {
 }
 
 fn column(column: v1::ColumnQuality) -> Result<ColumnQuality> {
-    let why = |(figure, why): (String, String)| (figure, Cow::Owned(why));
+    let why = |(figure, why): (String, String)| (Cow::Owned(figure), Cow::Owned(why));
     Ok(ColumnQuality {
         feature: column.feature.into(),
         kind: model::kind("kind", column.kind)?,
@@ -130,7 +130,9 @@ fn column(column: v1::ColumnQuality) -> Result<ColumnQuality> {
 }
 
 fn write_column(column: ColumnQuality) -> v1::ColumnQuality {
-    let why = |(figure, why): (String, Cow<'static, str>)| (figure, why.into_owned());
+    let why = |(figure, why): (Cow<'static, str>, Cow<'static, str>)| {
+        (figure.into_owned(), why.into_owned())
+    };
     v1::ColumnQuality {
         feature: column.feature.to_string(),
         kind: model::write_kind(column.kind).into(),
@@ -263,7 +265,7 @@ mod tests {
             reference: Some(Arc::new(ColumnProfile { rows: 99, ..full() })),
             null_change: Some(-1.5),
             null_p_value: Some(0.25),
-            undefined: [("a".to_owned(), "why".into()), ("b".to_owned(), "not".into())].into(),
+            undefined: [("a".into(), "why".into()), ("b".into(), "not".into())].into(),
         };
         let bare = ColumnQuality {
             kind: Kind::Boolean,

@@ -10,7 +10,7 @@ use std::{hint::black_box, ops::Range, path::Path, sync::Arc};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use driftline_storage::{
     Binning, Cells, Column, ColumnBins, MINUTE_MICROS, Tallies, Wanted,
-    parts::{Binner, DayPartials, MinuteCache, PartialsFile, count, write_partials},
+    parts::{Binner, DayPartials, PartialsFile, UnpackedCache, count, write_partials},
 };
 
 const NUMBERS: usize = 21;
@@ -150,7 +150,7 @@ fn fold(files: &[PartialsFile], cells: &Arc<Cells>, windows: &[Range<i64>]) -> T
 }
 
 fn folding(criterion: &mut Criterion, binning: &Arc<Binning>) {
-    let cache = Arc::new(MinuteCache::new(128 << 20));
+    let cache = Arc::new(UnpackedCache::new(128 << 20));
     let open = |seed| {
         let bytes = day(binning, seed, 231);
         PartialsFile::open(Path::new("p").into(), bytes, cache.clone()).unwrap()
@@ -184,7 +184,7 @@ fn folding(criterion: &mut Criterion, binning: &Arc<Binning>) {
     let bytes = day(binning, 1, 231);
     criterion.bench_function("open a file and unpack an hour", |bencher| {
         bencher.iter(|| {
-            let cache = Arc::new(MinuteCache::new(128 << 20));
+            let cache = Arc::new(UnpackedCache::new(128 << 20));
             let file = PartialsFile::open(Path::new("p").into(), bytes.clone(), cache).unwrap();
             black_box(fold(&[file], &cells, std::slice::from_ref(&(10..20))))
         });

@@ -26,12 +26,13 @@ use crate::{
     ids::IdIndex,
     labels::LabelSet,
     limits,
-    minutes::MinuteCache,
     outcome::Outcomes,
     partials_file::PartialsFile,
     rows::RowFile,
+    slice::GroupKey,
     slice_counts::SliceCounts,
     slices_file::SlicesFile,
+    unpacked::UnpackedCache,
     vfs::Vfs,
 };
 
@@ -49,6 +50,7 @@ pub(crate) enum Item {
     RowSet(Arc<RoaringBitmap>),
     Slices(Arc<SlicesFile>),
     SliceCounts(Arc<SliceCounts>),
+    Groups(Arc<Vec<(GroupKey, Arc<RoaringBitmap>)>>),
 }
 
 /// Which of the things that can be had of a file is meant.
@@ -71,6 +73,11 @@ pub(crate) enum Of {
     SliceRows(u128),
     /// The same, or of a slices file: the counts of a slice.
     SliceCounts(u128),
+    /// As for rows, the groups of a column.
+    Groups(u128),
+    /// As for rows, the sums of the labels of a slice, by the generation of the last sidecar and how many
+    /// labels came since.
+    SliceOutcomes(u128, u64, usize),
 }
 
 /// Hash of path and offset, hash of the content, and what of it. Both together name a file: a hash of
@@ -98,6 +105,10 @@ impl Weighter<Key, Item> for ByBytes {
             Item::RowSet(rows) => rows.serialized_size(),
             Item::Slices(file) => file.bytes(),
             Item::SliceCounts(counts) => counts.bytes(),
+            Item::Groups(groups) => groups
+                .iter()
+                .map(|(key, rows)| size_of_val(key) + key.bytes() + rows.serialized_size())
+                .sum(),
         };
         (bytes as u64).max(1)
     }
@@ -127,15 +138,15 @@ pub(crate) struct Files {
     vfs: Arc<dyn Vfs>,
     root: Arc<Path>,
     cache: Cache<Key, Item, ByBytes>,
-    minutes: Arc<MinuteCache>,
+    unpacked: Arc<UnpackedCache>,
     guards: Mutex<HashMap<String, Weak<FileGuard>>>,
 }
 
 impl Files {
     pub(crate) fn new(vfs: Arc<dyn Vfs>, root: Arc<Path>) -> Self {
         let cache = Cache::with_weighter(4_096, limits::CACHE_BYTES, ByBytes);
-        let minutes = Arc::new(MinuteCache::new(limits::MINUTE_CACHE_BYTES));
-        Self { vfs, root, cache, minutes, guards: Mutex::default() }
+        let unpacked = Arc::new(UnpackedCache::new(limits::UNPACKED_CACHE_BYTES));
+        Self { vfs, root, cache, unpacked, guards: Mutex::default() }
     }
 
     /// The guard of the file at a path below the data directory.
@@ -206,7 +217,7 @@ impl Files {
     pub(crate) fn partials(&self, record: &FileRecord) -> Result<Arc<PartialsFile>> {
         let item = self.cached(record, Of::File, || {
             let (path, bytes) = self.read(record)?;
-            let file = PartialsFile::open(path, bytes, self.minutes.clone())?;
+            let file = PartialsFile::open(path, bytes, self.unpacked.clone())?;
             Ok(Item::Partials(Arc::new(file)))
         })?;
         match item {

@@ -446,7 +446,8 @@ impl Db {
     }
 
     /// Compacts until each day of a model version is as few segments as it can be, sidecars are
-    /// folded and deleted rows are purged. `progress` is told of each piece done.
+    /// folded and deleted rows are purged, and segments with more than a few rows stand in files of their own,
+    /// where other programs find them. `progress` is told of each piece done.
     ///
     /// # Errors
     /// `Poisoned`, `ResourceExhausted`, `Io`.

@@ -19,7 +19,6 @@ use crate::{
     labels::{self, LabelSet, Truth},
     ledger::visit,
     limits,
-    minutes::MinuteCache,
     moments::ColumnMoments,
     partials_file::{self, PartialsFile},
     record,
@@ -30,6 +29,7 @@ use crate::{
     tally::Tallies,
     time::DAY_MINUTES,
     tombstones,
+    unpacked::UnpackedCache,
     waiting::{self, Waiting},
 };
 
@@ -103,7 +103,7 @@ pub fn ledger(bytes: &[u8]) {
 /// Counts of a segment: all minutes of all columns.
 pub fn partials(bytes: &[u8]) {
     let file = wrapped(partials_file::FORMAT, bytes);
-    let cache = MinuteCache::new(limits::MINUTES_OF_HOUR_BYTES);
+    let cache = UnpackedCache::new(limits::UNPACKED_ITEM_BYTES);
     let Ok(file) = PartialsFile::open(path().into(), file, cache.into()) else { return };
     let places: Vec<usize> = (0..file.binning().columns().len()).collect();
     let mut tallies = Tallies::new(Arc::new(Cells::fine(file.binning().clone(), &places)), 3);

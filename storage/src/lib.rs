@@ -53,6 +53,7 @@ mod matrix;
 mod partials_v1;
 mod hours;
 mod minutes;
+mod unpacked;
 mod partials_file;
 mod tight;
 mod outcome;
@@ -87,6 +88,7 @@ mod command;
 mod labelling;
 mod writer;
 mod rewrite;
+mod unpack;
 mod maintenance;
 mod keeper;
 mod recover;
@@ -163,8 +165,8 @@ pub mod parts {
         counting::{Counted, HourMoments, MinuteCounts, count},
         day::DayPartials,
         labels::{Applied, LabelSet, Truth},
-        minutes::MinuteCache,
         outcome::Outcomes,
         partials_file::{PartialsFile, write_partials},
+        unpacked::UnpackedCache,
     };
 }

@@ -105,11 +105,15 @@ pub const MODELS_MAX: usize = 10_000;
 /// Rows of the hours of a day, on average, below which moments are kept of the day only: sums of a
 /// hundred bins would take more than the rows, which are then few to read.
 pub const HOUR_MOMENTS_ROWS_MIN: usize = 256;
-/// Bytes of unpacked minutes kept for queries whose windows cut an hour: 30 days of 27 columns
-/// at 231 rows a minute take 100 MB.
-pub const MINUTE_CACHE_BYTES: u64 = 128 << 20;
-/// Bytes of the minutes of one hour, at a guess from which the cache plans its tables.
-pub const MINUTES_OF_HOUR_BYTES: u64 = 64 << 10;
+/// Bytes of what is unpacked of partials for queries that ask for more than hours of columns: minutes of
+/// 30 days of 27 columns at 231 rows a minute take 100 MB, their sums by hour without those by bin 2 MB.
+pub const UNPACKED_CACHE_BYTES: u64 = 128 << 20;
+/// Bytes of one thing that is unpacked, as the minutes of an hour, at a guess from which the cache plans
+/// its tables.
+pub const UNPACKED_ITEM_BYTES: u64 = 32 << 10;
+/// Groups of a column up to which a segment keeps which rows are in which: more than a question answers
+/// are not asked for again.
+pub const GROUPS_KEPT_MAX: usize = 128;
 /// Bytes of decoded partials, id files, sidecars and row files kept for queries.
 pub const CACHE_BYTES: u64 = 256 << 20;
 /// Bytes of one pack: what a publication holds in memory before it is written.
@@ -118,6 +122,9 @@ pub const PACK_BYTES_MAX: usize = 32 << 20;
 pub const PACK_SEGMENTS_MIN: usize = 8;
 /// Bytes of a segment's files below which they go into a pack.
 pub const PACKED_BYTES_MAX: usize = 1 << 20;
+/// Bytes of rows from which on compaction by hand takes a segment out of its pack, where other programs do
+/// not find it. Four files and a publication for less than that would cost more than they tell.
+pub const OWN_BYTES_MIN: u64 = 64 << 10;
 /// Rows of one segment that compaction makes: what rewriting holds in memory.
 pub const SEGMENT_ROWS_MAX: u32 = 500_000;
 /// Segments of one model version, day and size class that are left side by side.

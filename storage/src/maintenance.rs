@@ -2,8 +2,9 @@
 //!
 //! In this order: what is past its retention; rows that were deleted; counts with another binning
 //! than the version's reference fixes; segments of a day that are many for their size; slices that were
-//! declared, or are no more, since a segment was written; sidecars that are many. Each piece is one publication, so a crash loses at most the work of one, and what
-//! is still to do is seen again from the manifest. A piece that fails on damage is left alone.
+//! declared, or are no more, since a segment was written; sidecars that are many; and if all is asked for,
+//! segments in packs. Each piece is one publication, so a crash loses at most the work of one, and what is
+//! still to do is seen again from the manifest. A piece that fails on damage is left alone.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,6 +17,7 @@ use crate::{
     segment::Segment,
     state::{Shared, State},
     time::day_of,
+    unpack::{is_due, unpack},
 };
 
 /// A piece of work.
@@ -30,6 +32,8 @@ enum Work {
     Fold(Arc<Segment>),
     /// Counts the declared slices of a segment, or takes those that are declared no more.
     Slice(Arc<Segment>, Vec<String>),
+    /// Gives a segment that stands in a pack files of its own.
+    Unpack(Arc<Segment>),
 }
 
 impl Work {
@@ -38,14 +42,15 @@ impl Work {
             Self::Drop(segment)
             | Self::Thin(segment, _)
             | Self::Fold(segment)
-            | Self::Slice(segment, _) => segment.set_broken(),
+            | Self::Slice(segment, _)
+            | Self::Unpack(segment) => segment.set_broken(),
             Self::Rewrite(groups) => groups.iter().flatten().for_each(|s| s.set_broken()),
         }
     }
 }
 
 /// Does the next piece. Returns whether there was one. With `everything`, days are compacted and
-/// sidecars folded as far as they can be, not only where they are many.
+/// sidecars folded as far as they can be, not only where they are many, and segments leave packs.
 pub(crate) fn step(shared: &Shared, everything: bool) -> Result<bool> {
     shared.check_poison()?;
     let Some(work) = choose(shared, everything) else { return Ok(false) };
@@ -55,6 +60,7 @@ pub(crate) fn step(shared: &Shared, everything: bool) -> Result<bool> {
         Work::Rewrite(groups) => rewrite_each(shared, groups),
         Work::Fold(segment) => fold(shared, segment),
         Work::Slice(segment, keys) => slice(shared, segment, keys),
+        Work::Unpack(segment) => unpack(shared, segment),
     };
     match outcome {
         Err(error) if is_damage(&error) => {
@@ -98,6 +104,7 @@ fn choose(shared: &Shared, everything: bool) -> Option<Work> {
         .or_else(|| to_compact(&state, everything))
         .or_else(|| to_slice(&state))
         .or_else(|| to_fold(&state, everything))
+        .or_else(|| if everything { to_unpack(&state) } else { None })
 }
 
 /// The day that retention counts back from: that of the clock, but not past the newest event. A
@@ -246,6 +253,11 @@ fn to_fold(state: &State, everything: bool) -> Option<Work> {
     let most = if everything { 1 } else { limits::SIDECARS_MAX };
     let mut segments = whole(state.segments.all());
     segments.find(|segment| segment.sidecars() > most).map(|segment| Work::Fold(segment.clone()))
+}
+
+fn to_unpack(state: &State) -> Option<Work> {
+    let segment = whole(state.segments.all()).find(|segment| is_due(segment))?;
+    Some(Work::Unpack(segment.clone()))
 }
 
 #[cfg(test)]

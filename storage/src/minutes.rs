@@ -1,43 +1,13 @@
-//! Minutes: those of an hour of a partials file, unpacked, in a cache that all files share. Each
-//! [`Group`] of columns is unpacked and kept by itself.
+//! Minutes: those of an hour of a partials file, unpacked. Each [`Group`](crate::hours::Group) of columns
+//! is unpacked by itself.
 
-use std::{
-    ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
-
-use quick_cache::{Weighter, sync::Cache};
+use std::ops::Range;
 
 use crate::{
     counts::Counts,
     day::{Minutes, between, minutes_bytes},
-    error::Result,
-    hours::Group,
-    limits,
     sums::Sums,
 };
-
-/// Names the minutes of an hour of a file.
-type Key = (u64, u16, Group);
-
-/// Unpacked minutes by file, hour and group.
-#[derive(Debug)]
-pub struct MinuteCache {
-    cache: Cache<Key, Arc<HourMinutes>, ByBytes>,
-    next: AtomicU64,
-}
-
-#[derive(Debug, Clone)]
-struct ByBytes;
-
-impl Weighter<Key, Arc<HourMinutes>> for ByBytes {
-    fn weight(&self, _: &Key, minutes: &Arc<HourMinutes>) -> u64 {
-        minutes.bytes() as u64
-    }
-}
 
 /// The minutes of an hour that have rows, unpacked without the slots of a hole: those behind it
 /// stand where it begins.
@@ -72,7 +42,8 @@ impl HourMinutes {
         Self { hole, slots, buckets: Buckets::Bytes { minutes, cells } }
     }
 
-    fn bytes(&self) -> usize {
+    /// Bytes in memory.
+    pub(crate) fn bytes(&self) -> usize {
         match &self.buckets {
             Buckets::Bytes { minutes, cells } => cells.len() + minutes.len() * 8,
             Buckets::Any(minutes) => minutes_bytes(minutes),
@@ -98,29 +69,5 @@ impl HourMinutes {
                 sums.add_bytes(rows, &buckets, spans, &self.hole);
             }
         }
-    }
-}
-
-impl MinuteCache {
-    /// An empty cache of at most so many bytes.
-    pub fn new(bytes: u64) -> Self {
-        let items = usize::try_from(bytes / limits::MINUTES_OF_HOUR_BYTES).unwrap_or(usize::MAX);
-        Self { cache: Cache::with_weighter(items, bytes, ByBytes), next: AtomicU64::new(0) }
-    }
-
-    /// A name for a file that keeps its minutes here.
-    pub(crate) fn file_number(&self) -> u64 {
-        self.next.fetch_add(1, Relaxed)
-    }
-
-    /// The minutes of an hour of a file, unpacked by `unpack` if they are not here.
-    pub(crate) fn of_hour(
-        &self,
-        file: u64,
-        hour: u16,
-        group: Group,
-        unpack: impl FnOnce() -> Result<HourMinutes>,
-    ) -> Result<Arc<HourMinutes>> {
-        self.cache.get_or_insert_with(&(file, hour, group), || unpack().map(Arc::new))
     }
 }

@@ -119,7 +119,8 @@ impl Default for Outline {
 }
 
 impl Outline {
-    fn merge(&mut self, other: &Self) {
+    /// Adds the outline of other values, around the same centre.
+    pub fn merge(&mut self, other: &Self) {
         self.n += other.n;
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
@@ -387,6 +388,22 @@ impl Moments {
         }
     }
 
+    /// Adds the outlines of selected columns, by their places in the binning, to as many.
+    pub(crate) fn add_outlines_to(
+        &self,
+        binning: &Binning,
+        selected: &[usize],
+        into: &mut [Outline],
+    ) {
+        let numeric: Vec<usize> = numeric_columns(binning).map(|column| column.place).collect();
+        for (place, into) in selected.iter().zip(into) {
+            let number = numeric.binary_search(place).unwrap_or(usize::MAX);
+            if let Some(outline) = self.outlines.get(number) {
+                into.merge(outline);
+            }
+        }
+    }
+
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>() + self.outlines.capacity() * size_of::<Outline>() + self.offsets.bytes()
@@ -403,15 +420,26 @@ impl Moments {
         columns.iter().for_each(|column| put_offsets(out, &column.offsets));
     }
 
-    /// Reads what [`Moments::encode`] wrote for so many rows.
-    pub(crate) fn decode(get: &mut Get<'_>, binning: &Binning, rows: u64) -> Decoded<Self> {
-        let mut moments = Self::zeros(binning, rows);
-        for outline in &mut moments.outlines {
-            *outline = get_outline(get)?;
+    /// Reads the outlines, by numeric column, that begin what [`Moments::encode`] wrote for so many rows.
+    pub(crate) fn decode_outlines(
+        get: &mut Get<'_>,
+        binning: &Binning,
+        rows: u64,
+    ) -> Decoded<Vec<Outline>> {
+        let outline = |_| {
+            let outline = get_outline(get)?;
             if outline.n > rows {
                 return Err(DecodeError("at most as many values as rows"));
             }
-        }
+            Ok(outline)
+        };
+        numeric_columns(binning).map(outline).collect()
+    }
+
+    /// Reads what [`Moments::encode`] wrote for so many rows.
+    pub(crate) fn decode(get: &mut Get<'_>, binning: &Binning, rows: u64) -> Decoded<Self> {
+        let mut moments = Self::zeros(binning, rows);
+        moments.outlines = Self::decode_outlines(get, binning, rows)?;
         let most = u64::from(OFFSET_STEPS - 1);
         let mut sums = Vec::new();
         for (number, column) in numeric_columns(binning).enumerate() {

@@ -9,8 +9,9 @@
 //! In memory a file is the bytes as read, and its hours as *running sums*: for each hour the counts
 //! up to its end, and within it each slot the sum of its column up to there. Any run of hours, and
 //! any run of bins of it, is then a difference of two numbers. A quiet day keeps lists of what
-//! occurs instead. Minutes are unpacked hour by hour when a window cuts one, into a cache that all
-//! files share, moments each time they are asked for.
+//! occurs instead. Minutes are unpacked hour by hour when a window cuts one, latency and status when they
+//! are asked for, and so are the outlines of moments, all into a cache that files share; moments with
+//! their sums by bin are unpacked each time.
 
 use std::{ops::Range, path::Path, sync::Arc};
 
@@ -26,13 +27,14 @@ use crate::{
     limits,
     manifest::Level,
     matrix::{ColumnSlots, MatrixWriter, get_matrix},
-    minutes::{HourMinutes, MinuteCache},
-    moments::{ColumnMoments, Moments},
+    minutes::HourMinutes,
+    moments::{ColumnMoments, Moments, Outline, numeric_columns},
     partials_v1,
     section::{Entry, Format, SectionReader, SectionWriter},
     sums::Sums,
     tally::Tallies,
     time::DAY_MINUTES,
+    unpacked::UnpackedCache,
 };
 
 /// Magic and version of partials files.
@@ -64,9 +66,9 @@ pub struct PartialsFile {
     /// Without latency and status, which are read when they are asked for.
     hours: Hours,
     kept: KeptMoments,
-    /// None where no minutes are kept.
-    minutes: Option<Arc<MinuteCache>>,
-    /// Names the file in the cache.
+    /// What was unpacked since; of a slice, which has no minutes, nothing is kept.
+    unpacked: Option<Arc<UnpackedCache>>,
+    /// Names the file there.
     number: u64,
 }
 
@@ -100,8 +102,8 @@ impl PartialsFile {
     ///
     /// # Errors
     /// `Corruption` with the file.
-    pub fn open(path: Arc<Path>, bytes: Vec<u8>, minutes: Arc<MinuteCache>) -> Result<Self> {
-        Self::open_at(path, Arc::new(bytes), Place::PARTIALS, None, Some(minutes))
+    pub fn open(path: Arc<Path>, bytes: Vec<u8>, unpacked: Arc<UnpackedCache>) -> Result<Self> {
+        Self::open_at(path, Arc::new(bytes), Place::PARTIALS, None, Some(unpacked))
     }
 
     /// Opens the sections of one day; the binning must be known where it does not stand among them.
@@ -113,7 +115,7 @@ impl PartialsFile {
         bytes: Arc<Vec<u8>>,
         place: Place,
         known: Option<Arc<Binning>>,
-        minutes: Option<Arc<MinuteCache>>,
+        unpacked: Option<Arc<UnpackedCache>>,
     ) -> Result<Self> {
         let (version, kept, names, hours) = {
             let reader = SectionReader::open(&path, &bytes, place.format)?;
@@ -131,7 +133,7 @@ impl PartialsFile {
         };
         let (names, columns) = get_new_names(get, &binning, version).map_err(bad)?;
         let slots = binning.slots() + names.len();
-        let number = minutes.as_ref().map_or(0, |minutes| minutes.file_number());
+        let number = unpacked.as_ref().map_or(0, |cache| cache.file_number());
         let operations = operations_of(&binning);
         let hole = Group::Monitored.hole(&operations);
         let hours = get_hours(&hours, version, &columns, slots, hole).map_err(bad)?;
@@ -147,7 +149,7 @@ impl PartialsFile {
             operations,
             hours,
             kept,
-            minutes,
+            unpacked,
             number,
         })
     }
@@ -179,8 +181,8 @@ impl PartialsFile {
         let hours = match Group::of(cells.spans(), &self.operations) {
             Group::Monitored => &self.hours,
             group => {
-                read = self.read_hours(group)?;
-                &read
+                read = self.other_hours(group)?;
+                &*read
             }
         };
         match hours {
@@ -210,12 +212,20 @@ impl PartialsFile {
         Ok(())
     }
 
+    /// The hours of other columns than most queries ask for.
+    fn other_hours(&self, group: Group) -> Result<Arc<Hours>> {
+        match &self.unpacked {
+            Some(cache) => cache.hours(self.number, group, || self.read_hours(group)),
+            None => self.read_hours(group).map(Arc::new),
+        }
+    }
+
     fn read_hours(&self, group: Group) -> Result<Hours> {
         let reader = SectionReader::open(&self.path, &self.bytes, self.place.format)?;
         let (hours, hole) =
             (reader.required(self.place.kind(HOURS))?, group.hole(&self.operations));
         get_hours(&hours, self.version, &self.columns, self.slots, hole)
-            .map_err(|error| Error::corruption(&self.path, 0, format!("expected {}", error.0)))
+            .map_err(|error| self.not(error))
     }
 
     /// Makes a moment that of a minute of the day.
@@ -280,11 +290,11 @@ impl PartialsFile {
 
     /// The minutes of an hour that have rows, with the slots of some spans at least.
     fn minutes(&self, hour: u16, spans: &[Range<usize>]) -> Result<Arc<HourMinutes>> {
-        let Some(cache) = &self.minutes else {
+        let Some(cache) = &self.unpacked else {
             return Err(Error::corruption(&self.path, 0, "no minutes are kept of a slice"));
         };
         let group = Group::of(spans, &self.operations);
-        cache.of_hour(self.number, hour, group, || {
+        cache.minutes(self.number, hour, group, || {
             let reader = SectionReader::open(&self.path, &self.bytes, self.place.format)?;
             let kind = self.place.kind(MINUTES_OF_HOUR + u32::from(hour));
             let section = reader.section(kind)?.unwrap_or_default();
@@ -301,10 +311,7 @@ impl PartialsFile {
                     };
                     minutes.into_iter().map(minute).collect::<Decoded<Minutes>>()
                 });
-            let bad = |error: DecodeError| {
-                Error::corruption(&self.path, 0, format!("expected {}", error.0))
-            };
-            let minutes = minutes.map_err(bad)?;
+            let minutes = minutes.map_err(|error| self.not(error))?;
             Ok(HourMinutes::new(minutes, self.slots - hole.len(), hole))
         })
     }
@@ -325,6 +332,58 @@ impl PartialsFile {
         }
     }
 
+    /// Adds the outlines of the moments of such minutes of columns of the binning, by their places: the
+    /// same sums as those of [`PartialsFile::fold_moments`], without the work for those by bin.
+    ///
+    /// # Errors
+    /// `Corruption` with the file.
+    pub fn fold_outlines(
+        &self,
+        minutes: Range<u16>,
+        selected: &[usize],
+        into: &mut [Outline],
+    ) -> Result<()> {
+        let numeric: Vec<usize> = numeric_columns(&self.binning).map(|c| c.place).collect();
+        let number = |place: &usize| numeric.binary_search(place).unwrap_or(usize::MAX);
+        let numbers: Vec<usize> = selected.iter().map(number).collect();
+        let mut add = |hour: Option<u16>, rows: u32| {
+            let outlines = self.outlines(hour, rows)?;
+            for (number, into) in numbers.iter().zip(&mut *into) {
+                if let Some(outline) = outlines.get(*number) {
+                    into.merge(outline);
+                }
+            }
+            Ok(())
+        };
+        let rows = self.hours.rows();
+        if minutes == (0..DAY_MINUTES) {
+            return add(None, rows.iter().map(|(_, rows)| rows).sum());
+        }
+        let hours = minutes.start / HOUR_MINUTES..minutes.end / HOUR_MINUTES;
+        let mut inside = rows.into_iter().filter(|(hour, _)| hours.contains(hour));
+        inside.try_for_each(|(hour, rows)| add(Some(hour), rows))
+    }
+
+    /// The outlines of an hour that has so many rows, or of the day.
+    fn outlines(&self, hour: Option<u16>, rows: u32) -> Result<Arc<[Outline]>> {
+        let unpack = || {
+            let reader = SectionReader::open(&self.path, &self.bytes, self.place.format)?;
+            let kind = hour.map_or(MOMENTS_OF_DAY, |hour| MOMENTS_OF_HOUR + u32::from(hour));
+            let section = reader.required(self.place.kind(kind))?;
+            Moments::decode_outlines(&mut Get::new(&section), &self.binning, u64::from(rows))
+                .map_err(|error| self.not(error))
+        };
+        match &self.unpacked {
+            Some(cache) => cache.outlines(self.number, hour, unpack),
+            None => unpack().map(Arc::from),
+        }
+    }
+
+    /// The error of a section that is not what it has to be.
+    fn not(&self, error: DecodeError) -> Error {
+        Error::corruption(&self.path, 0, format!("expected {}", error.0))
+    }
+
     /// Adds the moments of such minutes of columns of the binning, by their places.
     ///
     /// # Errors
@@ -340,9 +399,7 @@ impl PartialsFile {
             let mut get = Get::new(&section);
             let moments = Moments::decode(&mut get, &self.binning, u64::from(rows));
             let moments = moments.and_then(|moments| get.end().map(|()| moments));
-            let moments = moments.map_err(|error| {
-                Error::corruption(&self.path, 0, format!("expected {}", error.0))
-            })?;
+            let moments = moments.map_err(|error| self.not(error))?;
             moments.add_to(&self.binning, selected, into);
             Ok(())
         };

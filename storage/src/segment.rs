@@ -5,6 +5,8 @@
 //! writes them as a sidecar that holds just them, and maintenance folds sidecars together.
 
 mod graded;
+mod groups;
+mod outcomes;
 
 use std::{
     path::Path,
@@ -17,6 +19,7 @@ use std::{
 use roaring::RoaringBitmap;
 
 use self::graded::LiveGraded;
+pub(crate) use self::groups::Groups;
 use crate::{
     answers::Answers,
     cache::{FileGuard, Files, Item, Of, mixed_up},

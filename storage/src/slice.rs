@@ -128,6 +128,11 @@ pub enum GroupKey {
 }
 
 impl GroupKey {
+    /// Bytes beside its own.
+    pub(crate) fn bytes(&self) -> usize {
+        if let Self::Text(text) = self { text.len() } else { 0 }
+    }
+
     /// What a row of the group has to hold.
     pub fn test(&self, grouping: &Grouping) -> Test {
         match (self, grouping) {
@@ -193,6 +198,17 @@ fn ascending(tests: &[Test]) -> Option<Vec<NumberRange>> {
 }
 
 impl Grouping {
+    /// Names the groups of a column in the cache.
+    pub(crate) fn key(&self, column: &str) -> u128 {
+        let mut all = Vec::new();
+        all.put_bytes(column.as_bytes());
+        if let Self::Tests(tests) = self {
+            let of = |test: &Test| Condition { column: String::new(), test: test.clone() }.encode();
+            tests.iter().for_each(|test| all.put_bytes(&of(test)));
+        }
+        xxh3_128(&all)
+    }
+
     /// Adds each row to its group; the first value of the column is of row `first`.
     pub fn group(&self, column: &Column, first: u32, into: &mut BTreeMap<GroupKey, RoaringBitmap>) {
         match self {

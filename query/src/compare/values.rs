@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use driftline_storage::{
-    Categories, Column, ColumnBins, ColumnMoments, ErrorSums, Field, Kind, LabelledChunk,
-    OTHER_CLASS, PREDICTION, Part, Result, SCORE, STATUS, Snapshot, TimeRange, centre, is_null,
+    Categories, Column, ColumnBins, ErrorSums, Field, Kind, LabelledChunk, OTHER_CLASS, Outline,
+    PREDICTION, Part, Result, SCORE, STATUS, Snapshot, TimeRange, centre, is_null,
 };
 
 use crate::{
@@ -250,10 +250,9 @@ fn kept_moments(
     let Some((place, ColumnBins::Numeric { edges })) = binning.column(&field.name) else {
         return Ok(None);
     };
-    let mut column = [ColumnMoments::default()];
-    part.fold_moments(hours, &[place], &mut column)?;
-    let [column] = column;
-    let outline = &column.outline;
+    let mut column = [Outline::default()];
+    part.fold_outlines(hours, &[place], &mut column)?;
+    let [outline] = &column;
     let kept = moments(outline.n, centre(edges), outline.sum.value(), outline.squares.value());
     Ok(kept.filter(|kept| kept.mean.is_finite() && kept.squares.is_finite()).map(|k| (hours, k)))
 }

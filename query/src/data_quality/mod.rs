@@ -228,7 +228,7 @@ impl Asked {
         let profile = known.map(|known| profile::of_reference(field, &known, &mut reasons));
         if profile.is_none() {
             let undefined = crate::stats::Undefined::NoReference;
-            reasons.insert("reference".to_owned(), undefined.reason().into());
+            reasons.insert("reference".into(), undefined.reason().into());
         }
         Self {
             name: field.name.as_str().into(),

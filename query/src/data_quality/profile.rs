@@ -16,12 +16,12 @@ use super::{
 };
 
 /// Why figures are absent, by their names.
-pub(super) type Reasons = BTreeMap<String, Cow<'static, str>>;
+pub(super) type Reasons = BTreeMap<Cow<'static, str>, Cow<'static, str>>;
 
 /// The figure, or its absence with a reason.
-fn told<T>(reasons: &mut Reasons, figure: &str, measured: Measured<T>) -> Option<T> {
+fn told<T>(reasons: &mut Reasons, figure: &'static str, measured: Measured<T>) -> Option<T> {
     if let Err(undefined) = &measured {
-        reasons.insert(figure.to_owned(), Cow::Borrowed(undefined.reason()));
+        reasons.insert(Cow::Borrowed(figure), Cow::Borrowed(undefined.reason()));
     }
     measured.ok()
 }
@@ -112,7 +112,8 @@ pub(super) fn of_reference(
         let constant = one_category(profile.distinct, other).ok_or(Undefined::ReferenceEmpty);
         profile.constant = told(&mut mine, "constant", constant);
     }
-    reasons.extend(mine.into_iter().map(|(figure, why)| (format!("reference.{figure}"), why)));
+    reasons
+        .extend(mine.into_iter().map(|(figure, why)| (format!("reference.{figure}").into(), why)));
     profile
 }
 
@@ -129,7 +130,7 @@ fn write_cardinality(
         let count = if profile.values == 0 { 0 } else { profile.distinct };
         put_cardinality(profile, Cardinality { count, error: 0.0 });
     } else {
-        reasons.insert("cardinality".to_owned(), Undefined::NeedsRows.reason().into());
+        reasons.insert(Cow::Borrowed("cardinality"), Undefined::NeedsRows.reason().into());
     }
 }
 

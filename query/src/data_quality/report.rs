@@ -136,7 +136,7 @@ pub struct ColumnQuality {
     /// How often chance alone makes the two shares differ so much, by a z test.
     pub null_p_value: Option<f64>,
     /// Why a figure is absent, by its name; those of the reference begin with `reference.`.
-    pub undefined: BTreeMap<String, Cow<'static, str>>,
+    pub undefined: BTreeMap<Cow<'static, str>, Cow<'static, str>>,
 }
 
 /// The quality of the data of one window.

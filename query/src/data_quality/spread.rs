@@ -5,9 +5,7 @@
 //! a sum of squared deviations from it, which parts of any binnings join to; so the figures are there
 //! also where counts must be read from rows. Hours (or quiet days) that a window cuts are not in them.
 
-use driftline_storage::{
-    Binning, ColumnMoments, DAY_MICROS, Outline, Part, Result, Snapshot, TimeRange,
-};
+use driftline_storage::{Binning, DAY_MICROS, Outline, Part, Result, Snapshot, TimeRange};
 
 use crate::{
     gather::overlapping,
@@ -157,10 +155,10 @@ fn of_part(
     let places: Vec<usize> = known.iter().map(|(_, place, _)| *place).collect();
     let mut found = Vec::with_capacity(hours.len() * known.len());
     for (window, hours) in hours {
-        let mut moments = vec![ColumnMoments::default(); places.len()];
-        part.fold_moments(hours, &places, &mut moments)?;
-        for ((column, _, centre), moments) in known.iter().zip(&moments) {
-            found.push((window, *column, Spread::new(*centre, &moments.outline)));
+        let mut outlines = vec![Outline::default(); places.len()];
+        part.fold_outlines(hours, &places, &mut outlines)?;
+        for ((column, _, centre), outline) in known.iter().zip(&outlines) {
+            found.push((window, *column, Spread::new(*centre, outline)));
         }
     }
     Ok(found)

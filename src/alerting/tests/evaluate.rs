@@ -97,6 +97,30 @@ fn a_clock_that_goes_back_by_a_moment_tells_nothing_twice() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_over_the_end_of_a_window_tells_nothing_twice() {
+    let mut world = World::new(&busy(""));
+    world.hours(1, "..#");
+    let before = |minutes: i64| (FIRST + 3) * HOUR - minutes * MINUTE_MICROS;
+    world.tick_at(before(18));
+    assert_eq!(world.told(), ["3 busy firing!"]);
+    // What comes meanwhile for an earlier window is judged when the time is there again.
+    world.write(1, 20);
+    for minutes in [16, 9, 1] {
+        world.tick_at(before(minutes));
+    }
+    world.reopen();
+    world.tick_at(before(1));
+    assert_eq!(world.told(), ["3 busy firing!"]);
+    assert_eq!(world.state("busy"), Some(AlertState::Firing));
+    world.tick(3);
+    world.tick_at(before(-4));
+    world.hours(4, ".");
+    let late = ["3 busy firing!", "3 busy resolved!"];
+    assert_eq!(world.told(), ["3 busy firing!", late[0], late[1], "4 busy resolved!"]);
+    assert_eq!(world.history()[1].event.reason.as_deref(), Some("late data"));
+}
+
+#[test]
 fn a_clock_that_was_ahead_is_forgotten_and_what_fires_is_told_by_the_right_one() {
     let mut world = World::new(&busy("cooldown = \"1h\""));
     world.hours(1, ".#");

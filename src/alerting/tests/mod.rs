@@ -1,5 +1,6 @@
 //! Claims about the service, on a database whose clock the test sets.
 
+mod back_test;
 mod carry;
 mod edit;
 mod evaluate;

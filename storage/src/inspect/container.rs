@@ -14,7 +14,6 @@ use crate::{
     labels::{self, LabelSet},
     limits,
     manifest::{ReferenceRecord, ReferenceSource},
-    minutes::MinuteCache,
     moments::ColumnMoments,
     partials_file::{self, PartialsFile},
     reference,
@@ -24,6 +23,7 @@ use crate::{
     tally::Tallies,
     time::DAY_MINUTES,
     tombstones,
+    unpacked::UnpackedCache,
     waiting::{self, Waiting},
 };
 
@@ -98,7 +98,7 @@ pub(super) fn inspect(path: &Path, bytes: &[u8]) -> Result<Found> {
 }
 
 fn partials(path: &Path, bytes: &[u8], has_minutes: bool, found: &mut Found) -> Result<()> {
-    let cache = MinuteCache::new(limits::MINUTES_OF_HOUR_BYTES);
+    let cache = UnpackedCache::new(limits::UNPACKED_ITEM_BYTES);
     let file = PartialsFile::open(path.into(), bytes.to_vec(), cache.into())?;
     // Of no column, so that it takes no more than a number of rows per window.
     let cells = Arc::new(Cells::fine(file.binning().clone(), &[]));

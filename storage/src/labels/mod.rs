@@ -10,6 +10,7 @@ mod base;
 pub(crate) mod columns;
 mod held;
 mod history;
+mod of_rows;
 mod sidecar;
 mod truth;
 

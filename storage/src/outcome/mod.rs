@@ -140,6 +140,11 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
+    /// The same classes at the same places, and no sums.
+    pub(crate) fn without_days(&self) -> Self {
+        Self { classes: self.classes.clone(), days: Vec::new() }
+    }
+
     /// Class names by place.
     pub fn names(&self) -> &[Arc<str>] {
         &self.classes.names

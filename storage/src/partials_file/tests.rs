@@ -75,7 +75,7 @@ fn day(rows: &[Row]) -> (DayPartials, Arc<NewNames>) {
 }
 
 fn open(bytes: Vec<u8>) -> Result<PartialsFile> {
-    PartialsFile::open(Path::new("p").into(), bytes, Arc::new(MinuteCache::new(1 << 20)))
+    PartialsFile::open(Path::new("p").into(), bytes, Arc::new(UnpackedCache::new(1 << 20)))
 }
 
 /// Columns of the cells of a query: monitored ones, those of operations, some of both.
@@ -212,8 +212,19 @@ proptest! {
             file.fold_moments(hours.clone(), &places, &mut of_file).expect("reads");
             prop_assert!(of_file.iter().zip(&want).all(|(a, b)| a.agrees(b)), "{of_file:?} {want:?}");
             let mut of_head = vec![ColumnMoments::default(); 6];
-            day.moments(hours).for_each(|of| of.add_to(&binning(), &places, &mut of_head));
+            let of_hours: Vec<_> = day.moments(hours.clone()).collect();
+            of_hours.iter().for_each(|of| of.add_to(&binning(), &places, &mut of_head));
             prop_assert!(of_head.iter().zip(&want).all(|(a, b)| a.agrees(b)), "{of_head:?} {want:?}");
+            // Outlines alone are the same to the last bit, unpacked now or before.
+            let outlines = |of: &[ColumnMoments]| of.iter().map(|of| of.outline).collect::<Vec<_>>();
+            for _ in 0..2 {
+                let mut alone = vec![Outline::default(); 6];
+                file.fold_outlines(hours.clone(), &places, &mut alone).expect("reads");
+                prop_assert_eq!(&alone, &outlines(&of_file));
+            }
+            let mut alone = vec![Outline::default(); 6];
+            of_hours.iter().for_each(|of| of.add_outlines_to(&binning(), &places, &mut alone));
+            prop_assert_eq!(alone, outlines(&of_head));
         }
         for asked in ASKED {
             let want = told(&of_rows(&rows, &windows, asked), windows.len());

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     sync::Arc,
 };
 
@@ -10,7 +11,8 @@ use roaring::RoaringBitmap;
 use super::{Inner, Part, Snapshot};
 use crate::{
     error::{Error, ErrorKind, Result},
-    schema::Field,
+    schema::{Field, LABEL_TIME},
+    segment::{Groups, Segment},
     slice::{Condition, GroupKey, Grouping, Slice},
     sliced::{Siblings, declared},
     time::TimeRange,
@@ -76,7 +78,7 @@ impl Snapshot {
                 .filter(|(key, _)| keys.contains(key))
                 .map(|(key, group)| {
                     let slice = part.slice_with(&slice_of(&key));
-                    (key, slice, Arc::new(group.rows))
+                    (key, slice, group.rows)
                 })
                 .collect();
             let all = groups.iter().map(|(_, slice, rows)| (slice.clone(), rows.clone()));
@@ -92,9 +94,9 @@ impl Snapshot {
 }
 
 /// Rows of a part that have a key.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct GroupRows {
-    rows: RoaringBitmap,
+    rows: Arc<RoaringBitmap>,
     /// Whether one of them is in the interval that was asked about.
     inside: bool,
 }
@@ -107,11 +109,14 @@ impl Part {
         grouping: &Grouping,
         range: TimeRange,
     ) -> Result<BTreeMap<GroupKey, GroupRows>> {
-        if let Some(groups) = self.declared_groups(column, grouping, range)? {
+        if let Some(groups) = self.kept_groups(column, grouping, range)? {
+            return Ok(groups);
+        }
+        if let Some(groups) = self.groups_without_rows(column, grouping) {
             return Ok(groups);
         }
         let seen = self.seen()?;
-        let mut groups: BTreeMap<GroupKey, GroupRows> = BTreeMap::new();
+        let mut groups: BTreeMap<GroupKey, (RoaringBitmap, bool)> = BTreeMap::new();
         self.visit_column(column, &mut |times, values, first| {
             let mut found = BTreeMap::new();
             grouping.group(values, first, &mut found);
@@ -121,44 +126,89 @@ impl Part {
             };
             let (all, inside) = (rows(TimeRange::ALL), rows(range));
             for (key, rows) in found {
-                let group = groups.entry(key).or_default();
-                group.inside |= !rows.is_disjoint(&inside);
-                group.rows |= rows & &all;
+                let (of_group, is_inside) = groups.entry(key).or_default();
+                *is_inside |= !rows.is_disjoint(&inside);
+                *of_group |= rows & &all;
             }
         })?;
-        Ok(groups)
+        let group = |(key, (rows, inside))| (key, GroupRows { rows: Arc::new(rows), inside });
+        Ok(groups.into_iter().map(group).collect())
     }
 
-    /// The same of a segment that lists every value of the column; none if it does not.
-    fn declared_groups(
+    /// The same of all rows of a segment, which keeps its groups; none of a slice, of what labels say, and
+    /// of rows that are not in the order of time.
+    fn kept_groups(
         &self,
         column: &Field,
         grouping: &Grouping,
         range: TimeRange,
     ) -> Result<Option<BTreeMap<GroupKey, GroupRows>>> {
         let Inner::Segment(segment) = &self.inner else { return Ok(None) };
-        if *grouping != Grouping::Values || segment.has_deleted() || self.sliced.is_some() {
+        if self.sliced.is_some() || column.name == LABEL_TIME || !segment.has_rows() {
             return Ok(None);
         }
-        let Some(file) = declared(segment.slices()) else { return Ok(None) };
-        let known = file.keys().iter().find(|key| key.column == column.name && key.complete);
-        let Some(key) = known else { return Ok(None) };
-        // Once the rows are gone nothing tells which of them were inside: the counts then do.
-        let mut inside = 0..segment.record().row_count;
-        if segment.has_rows() {
-            // Rows stand in the order of time in all but the oldest files.
-            match segment.rows()?.rows_within(&[range])?.and_then(|mut found| found.pop()) {
-                Some(found) => inside = found,
-                None => return Ok(None),
+        let Some(inside) = rows_inside(segment, range)? else { return Ok(None) };
+        let groups = segment.groups(grouping.key(&column.name), || {
+            if let Some(listed) = listed(segment, column, grouping) {
+                return Ok(listed);
             }
-        }
-        let mut groups = BTreeMap::new();
-        for value in &key.values {
-            let Some(rows) = declared(file.rows(value).map(Some)) else { return Ok(None) };
+            let mut found = BTreeMap::new();
+            grouping.group(&segment.rows()?.column(column)?, 0, &mut found);
+            let deleted = segment.deleted()?;
+            let mut groups = Groups::with_capacity(found.len());
+            for (key, mut rows) in found {
+                if let Some(deleted) = &deleted {
+                    rows -= &**deleted;
+                }
+                groups.push((key, Arc::new(rows)));
+            }
+            Ok(groups)
+        })?;
+        let group = |(key, rows): &(GroupKey, Arc<RoaringBitmap>)| {
             let inside = rows.range_cardinality(inside.clone()) > 0;
-            let key = value.text.clone().map_or(GroupKey::Null, GroupKey::Text);
-            groups.insert(key, GroupRows { rows, inside });
-        }
-        Ok(Some(groups))
+            (key.clone(), GroupRows { rows: rows.clone(), inside })
+        };
+        Ok(Some(groups.iter().map(group).collect()))
     }
+
+    /// The same of a segment whose rows are past their retention, by what it lists. Nothing tells any more
+    /// which of them were inside: the counts then do.
+    fn groups_without_rows(
+        &self,
+        column: &Field,
+        grouping: &Grouping,
+    ) -> Option<BTreeMap<GroupKey, GroupRows>> {
+        let Inner::Segment(segment) = &self.inner else { return None };
+        if self.sliced.is_some() || segment.has_rows() {
+            return None;
+        }
+        let group = |(key, rows): (GroupKey, Arc<RoaringBitmap>)| {
+            let inside = !rows.is_empty();
+            (key, GroupRows { rows, inside })
+        };
+        Some(listed(segment, column, grouping)?.into_iter().map(group).collect())
+    }
+}
+
+/// The rows by value of a column, of a segment that lists every value of it; none if it does not, or if
+/// rows among them are deleted.
+fn listed(segment: &Segment, column: &Field, grouping: &Grouping) -> Option<Groups> {
+    if *grouping != Grouping::Values || segment.has_deleted() {
+        return None;
+    }
+    let file = declared(segment.slices())?;
+    let key = file.keys().iter().find(|key| key.column == column.name && key.complete)?;
+    let mut groups = Groups::with_capacity(key.values.len());
+    for value in &key.values {
+        let rows = declared(file.rows(value).map(Some))?;
+        let key = value.text.clone().map_or(GroupKey::Null, GroupKey::Text);
+        groups.push((key, Arc::new(rows)));
+    }
+    Some(groups)
+}
+
+/// The rows of an interval, if they are neighbours, as in all but the oldest files: there rows stand in the
+/// order of time.
+fn rows_inside(segment: &Segment, range: TimeRange) -> Result<Option<Range<u32>>> {
+    Ok(segment.rows()?.rows_within(&[range])?.and_then(|mut found| found.pop()))
 }

@@ -14,11 +14,19 @@ impl Part {
     /// # Errors
     /// `Corruption`, `Io`.
     pub fn fold_outcomes(&self, minutes: TimeRange, tally: &mut OutcomeTally) -> Result<()> {
+        let first = minutes.start.div_euclid(MINUTE_MICROS);
+        let last = minutes.end.div_euclid(MINUTE_MICROS);
+        if let (Some(sliced), Inner::Segment(segment), None) =
+            (&self.sliced, &self.inner, self.as_of)
+            && !self.is_of_labels()
+        {
+            let outcomes = segment.slice_outcomes(sliced.key(), || self.slice_rows(sliced))?;
+            outcomes.fold(first, last, tally);
+            return Ok(());
+        }
         if self.sliced.is_some() || self.as_of.is_some() {
             return self.scan_outcomes(minutes, tally);
         }
-        let first = minutes.start.div_euclid(MINUTE_MICROS);
-        let last = minutes.end.div_euclid(MINUTE_MICROS);
         match &self.inner {
             Inner::Head(head) => {
                 for chunk in head.chunks.iter().filter(|chunk| chunk.range.overlaps(minutes)) {

@@ -1,6 +1,6 @@
 //! Tables of data quality: what is not as in the reference, then ranges and means.
 
-use std::{collections::BTreeMap, io};
+use std::{borrow::Cow, collections::BTreeMap, io};
 
 use driftline_query::{ColumnProfile, ColumnQuality, QualityReport, QualityWindow};
 use driftline_storage::Kind;
@@ -280,7 +280,7 @@ fn write_reasons(
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
     for (_, column) in rows {
         // That different values take rows is not said of each column that nobody asked it of.
-        let told = |figure: &&String| !figure.ends_with("cardinality");
+        let told = |figure: &&Cow<'_, str>| !figure.ends_with("cardinality");
         let figures = column.undefined.keys().filter(told);
         for why in figures.filter_map(|figure| column.undefined.get(figure)) {
             *reasons.entry(why).or_default() += 1;

@@ -69,7 +69,7 @@ fn country() -> ColumnQuality {
         null_change: None,
         null_p_value: None,
         reference: None,
-        undefined: [("null_change".to_owned(), "model has no reference".into())].into(),
+        undefined: [("null_change".into(), "model has no reference".into())].into(),
         ..column("country", Kind::Categorical, current)
     }
 }
@@ -125,7 +125,7 @@ fn different_values_and_other_columns_are_told_where_they_are_known() {
     let mut asked = amount();
     asked.current.cardinality = Some(12_345);
     asked.current.cardinality_error = Some(0.008_117);
-    asked.undefined = [("reference.cardinality".to_owned(), "needs rows".into())].into();
+    asked.undefined = [("reference.cardinality".into(), "needs rows".into())].into();
     let mut named = country();
     named.current.cardinality = Some(1);
     named.current.cardinality_error = Some(0.0);
