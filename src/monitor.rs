@@ -452,6 +452,16 @@ impl Monitor {
         list_series(&self.db, request)
     }
 
+    /// The versions of a model that have metric series; they need not be versions of its predictions.
+    ///
+    /// # Errors
+    /// `NotFound` for a model that does not exist.
+    pub fn series_versions(&self, model: &str) -> Result<Vec<String>> {
+        let snapshot = self.db.series_snapshot(model, None)?;
+        let is_companion = snapshot.model.name != model;
+        Ok(snapshot.model.versions.keys().filter(|_| is_companion).cloned().collect())
+    }
+
     /// How two sides of the predictions of a model differ.
     ///
     /// # Errors

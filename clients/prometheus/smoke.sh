@@ -60,6 +60,18 @@ expect 'feature="amount"' "$promtool" query series --match='driftline_psi' "$url
 expect "fraud-demo" "$promtool" query labels "$url" model
 expect "driftline_psi" "$promtool" query labels "$url" __name__
 
+expect 'slice="phone"' "$promtool" query instant "$url" 'driftline_predictions{by="device",window="7d"}'
+expect 'side="reference"' "$promtool" query instant "$url" \
+    'driftline_feature_share{feature="amount",window="7d"}'
+
+# The rules are read, and the server evaluates each of them.
+here=$(dirname "$0")
+"$promtool" check rules "$here/rules.yml" >/dev/null
+echo "ok: check rules"
+sed -n 's/^ *expr: //p' "$here/rules.yml" | while read -r rule; do
+    expect "" "$promtool" query instant "$url" "$rule"
+done
+
 # The lint must find nothing.
 curl -sf -H 'Accept: text/plain' "$url/metrics" >"$dir/metrics.txt"
 "$promtool" check metrics <"$dir/metrics.txt"
@@ -67,7 +79,7 @@ echo "ok: check metrics"
 
 address=${url#http://}
 cat >"$dir/prometheus.yml" <<YAML
-global: {scrape_interval: 1s}
+global: {scrape_interval: 1s, evaluation_interval: 1s}
 scrape_configs:
   - {job_name: driftline, static_configs: [{targets: ["$address"]}]}
   - job_name: federated
@@ -75,6 +87,7 @@ scrape_configs:
     metrics_path: /federate
     params: {"match[]": ['driftline_psi{window="7d"}', 'driftline_accuracy{window="7d"}']}
     static_configs: [{targets: ["$address"]}]
+rule_files: ["$(realpath "$here")/rules.yml"]
 YAML
 "$promtool" check config "$dir/prometheus.yml" >/dev/null
 port=${PROMETHEUS_PORT:-19090}

@@ -35,7 +35,13 @@ const FULL = {
 };
 
 const never = () => new Promise<never>(() => undefined);
-const answers = { uid: 'x', listModels: async () => ['fraud', 'churn'], model: async () => MODEL };
+const answers = {
+  uid: 'x',
+  listModels: async () => ['fraud', 'churn'],
+  model: async () => MODEL,
+  seriesOf: async () => ({ series: ['prevented_loss_eur', 'training_loss'], versions: ['12', '13'], tags: ['host'] }),
+  valuesOf: async () => ['DE', 'FR'],
+};
 const gone = { data: { message: 'there is no model "fraut"; did you mean "fraud"?' } };
 const away = {
   data: {
@@ -66,6 +72,13 @@ const SCENES: Record<string, () => React.ReactElement> = {
   'query-model-error': () => <Query query={{ model: 'fraut' }} source={{ ...answers, model: () => Promise.reject(gone) }} />,
   'query-drift': () => <Query query={FULL} />,
   'query-performance': () => <Query query={{ queryType: 'performance', model: 'fraud', metrics: ['accuracy', 'roc_auc'], by: 'version' }} />,
+  'query-label-delay': () => (
+    <Query query={{ queryType: 'performance', model: 'fraud', metrics: ['recall'], window: '7d', step: '1d', asOf: '2d' }} />
+  ),
+  'query-heatmap': () => <Query query={{ model: 'fraud', window: '1d', format: 'heatmap' }} />,
+  'query-series': () => (
+    <Query query={{ queryType: 'series', model: 'fraud', features: ['prevented_loss_eur'], metrics: ['sum', 'q0.95'], window: '1d' }} />
+  ),
   'query-quality': () => <Query query={{ queryType: 'quality', model: 'fraud', features: ['amount'], metrics: ['null_rate', 'mean'], window: '1d' }} />,
   'query-operations': () => <Query query={{ queryType: 'operations', model: 'fraud', metrics: ['p50', 'p99'] }} />,
   'query-distribution': () => <Query query={{ queryType: 'distribution', model: 'fraud', features: ['amount', 'country'] }} />,
@@ -79,6 +92,7 @@ const SCENES: Record<string, () => React.ReactElement> = {
   annotation: () => <Query query={{ queryType: 'alerts', metrics: ['events'] }} />,
   'variable-models': () => <Variable query={{ of: 'models' }} />,
   'variable-features': () => <Variable query={{ of: 'features', model: '$model' }} />,
+  'variable-values': () => <Variable query={{ of: 'values', model: '$model', column: 'country' }} />,
   'settings-empty': () => <Settings jsonData={{}} />,
   'settings-filled': () => (
     <Settings

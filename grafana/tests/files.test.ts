@@ -113,7 +113,11 @@ test('what is provisioned by file fits together', () => {
   }
 });
 
-test('pictures of the README are there, and none that it does not name', () => {
-  const named = [...readFileSync('README.md', 'utf8').matchAll(/\(docs\/([\w-]+\.png)\)/g)].map(([, name]) => name);
-  expect(named.sort()).toEqual(readdirSync('docs').sort());
+test('pictures that pages show are there, and none that the page of pictures does not show', () => {
+  const pictures = readdirSync('docs').filter((name) => name.endsWith('.png'));
+  const shown = (page: string, pattern: RegExp) => [...readFileSync(page, 'utf8').matchAll(pattern)].map(([, name]) => name);
+  expect(shown('docs/README.md', /\(([\w-]+\.png)\)/g).sort()).toEqual(pictures.sort());
+  for (const name of shown('README.md', /\(docs\/([\w-]+\.png)\)/g)) {
+    expect(pictures).toContain(name);
+  }
 });

@@ -2,7 +2,7 @@
 // Frames that tools/host kept, as the front end of Grafana gets them: its server reads Arrow and writes JSON.
 import { readdirSync, readFileSync } from 'node:fs';
 
-import { DataType, tableFromIPC } from 'apache-arrow';
+import { DataType, RecordBatchReader } from 'apache-arrow';
 
 /** @import { DataFrameJSON, FieldType } from '@grafana/data' */
 
@@ -25,8 +25,10 @@ const parsed = (text) => (text ? JSON.parse(text) : undefined);
  * @returns {DataFrameJSON}
  */
 export function frameOf(bytes) {
-  const table = tableFromIPC(bytes);
-  const { metadata, fields } = table.schema;
+  // A table would take fields of one name, which series have, for one.
+  const reader = RecordBatchReader.from(bytes).open();
+  const { metadata, fields } = reader.schema;
+  const batches = [...reader];
   return {
     schema: {
       name: metadata.get('name'),
@@ -40,11 +42,10 @@ export function frameOf(bytes) {
       })),
     },
     data: {
-      values: fields.map((_, at) => {
-        const column = table.getChildAt(at);
-        // Times come as milliseconds already.
-        return Array.from({ length: table.numRows }, (_, row) => column?.get(row) ?? null);
-      }),
+      // Times come as milliseconds already.
+      values: fields.map((_, at) =>
+        batches.flatMap((batch) => Array.from({ length: batch.numRows }, (_, row) => batch.getChildAt(at)?.get(row) ?? null))
+      ),
     },
   };
 }

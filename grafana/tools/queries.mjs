@@ -1,7 +1,8 @@
 // @ts-check
 // Writes the queries of all dashboards, and those of provisioned rules, as lines for tools/host:
 // `node tools/queries.mjs NAME=VALUE..`, where the names are those of variables that list something, such as
-// model=fraud-demo; others have the values that dashboards begin with. A name of a line is DASHBOARD.PANEL.LETTER.
+// model=fraud-demo; others have the values that dashboards begin with. A name of a line is DASHBOARD.PANEL.LETTER,
+// its days are those of a panel with a time of its own.
 import { readFileSync } from 'node:fs';
 
 import { parse } from 'yaml';
@@ -16,9 +17,10 @@ const given = Object.fromEntries(process.argv.slice(2).map((one) => one.split('=
 const filled = (query, variables) => withValues(query, variables, given);
 
 for (const [name, { panels, annotations, templating }] of Object.entries(dashboards)) {
-  for (const { id, targets } of panels) {
+  for (const { id, targets, timeFrom } of panels) {
     for (const target of targets ?? []) {
-      console.log(JSON.stringify({ name: `${name}.${id}.${target.refId}`, query: filled(target, templating.list) }));
+      const days = timeFrom && Number(/^(\d+)d$/.exec(timeFrom)?.[1]);
+      console.log(JSON.stringify({ name: `${name}.${id}.${target.refId}`, days, query: filled(target, templating.list) }));
     }
   }
   for (const [at, { target }] of (annotations?.list ?? []).entries()) {

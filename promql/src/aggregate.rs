@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    error::{Error, Result},
     function::quantile,
     labels::Labels,
-    over_time::{mean, sum, variance},
-    series::Series,
+    series::{Series, check_size},
+    sums::{mean, sum, variance},
 };
 
 /// Which labels an aggregation keeps.
@@ -106,7 +107,15 @@ pub(crate) struct Aggregation {
 
 impl Aggregation {
     /// Aggregates series; the parameter is by instant.
-    pub(crate) fn of(&self, all: Vec<Series>, parameter: &[f64]) -> Vec<Series> {
+    ///
+    /// # Errors
+    /// `Execution` for a count of the largest or smallest that is no number.
+    pub(crate) fn of(&self, all: Vec<Series>, parameter: &[f64]) -> Result<Vec<Series>> {
+        let counts = matches!(self.operator, Operator::Topk | Operator::Bottomk);
+        if counts && parameter.iter().any(|count| count.is_nan()) {
+            let text = format!("{} of NaN series; say how many", self.operator.name());
+            return Err(Error::execution(text));
+        }
         let mut groups: BTreeMap<Labels, Vec<Series>> = BTreeMap::new();
         for series in all {
             groups.entry(self.grouping.key(&series.labels)).or_default().push(series);
@@ -115,7 +124,7 @@ impl Aggregation {
             Operator::Topk | Operator::Bottomk => self.largest(group, parameter),
             _ => vec![self.one(labels, &group, parameter)],
         };
-        groups.into_iter().flat_map(of_group).collect()
+        Ok(groups.into_iter().flat_map(of_group).collect())
     }
 
     fn one(&self, labels: Labels, group: &[Series], parameter: &[f64]) -> Series {
@@ -158,6 +167,45 @@ impl Aggregation {
         kept.retain(|series| series.values.iter().any(Option::is_some));
         kept
     }
+}
+
+/// Counts the series of a group that have a value, one series for each value that there is, which the
+/// label takes.
+///
+/// # Errors
+/// `Execution` for more values than series may be.
+pub(crate) fn count_values(
+    label: &str,
+    grouping: &Grouping,
+    all: &[Series],
+) -> Result<Vec<Series>> {
+    let mut counts: BTreeMap<Labels, Vec<Option<f64>>> = BTreeMap::new();
+    for series in all {
+        let key = grouping.key(&series.labels);
+        let is_kept =
+            !matches!(grouping, Grouping::Without(names) if names.iter().any(|n| n == label));
+        for (instant, value) in series.values.iter().enumerate() {
+            let Some(value) = *value else { continue };
+            let mut labels = key.clone();
+            if is_kept {
+                labels.set(label.into(), written(value).into());
+            }
+            check_size("count_values", counts.len(), series.values.len())?;
+            let known = counts.entry(labels).or_insert_with(|| vec![None; series.values.len()]);
+            if let Some(known) = known.get_mut(instant) {
+                *known = Some(known.unwrap_or(0.0) + 1.0);
+            }
+        }
+    }
+    Ok(counts.into_iter().map(|(labels, values)| Series { labels, values }).collect())
+}
+
+/// A value as Prometheus writes it.
+fn written(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    value.to_string()
 }
 
 fn values_at(group: &[Series], instant: usize) -> impl Iterator<Item = (usize, f64)> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     error::{Error, Result},
     labels::Labels,
-    series::{Series, joined},
+    series::{Series, check_size, joined},
 };
 
 /// What is done with two values, or with two sets of series.
@@ -177,13 +177,14 @@ pub(crate) fn of_vectors(
     for series in one {
         partners.entry(matching.key(&series.labels)).or_default().push(series);
     }
+    check_single(&partners, &many, flipped)?;
     let mut results = Vec::new();
     let mut taken: HashMap<Labels, Vec<bool>> = HashMap::new();
     for series in many {
         let key = matching.key(&series.labels);
         let Some(partners) = partners.get(&key) else { continue };
         let taken = taken.entry(key).or_insert_with(|| vec![false; series.values.len()]);
-        for (place, partner) in partners.iter().enumerate() {
+        for partner in partners {
             let mut values = vec![None; series.values.len()];
             let pairs = series
                 .values
@@ -191,10 +192,13 @@ pub(crate) fn of_vectors(
                 .zip(&partner.values)
                 .zip(values.iter_mut())
                 .zip(taken.iter_mut());
-            for (instant, (((many, one), result), taken)) in pairs.enumerate() {
+            for (((many, one), result), taken) in pairs {
                 let (Some(many), Some(one)) = (*many, *one) else { continue };
-                check_single(partners, place, instant, flipped)?;
-                if matching.cardinality == Cardinality::OneToOne && std::mem::replace(taken, true) {
+                let (left, right) = if flipped { (one, many) } else { (many, one) };
+                *result = operation.keep(left, right, left, matching.as_number);
+                let is_pair = result.is_some() && matching.cardinality == Cardinality::OneToOne;
+                // A sample that a comparison drops takes no partner.
+                if is_pair && std::mem::replace(taken, true) {
                     let text = format!(
                         "several series of the left side match {}; say group_left or group_right, \
                          or aggregate them",
@@ -202,35 +206,43 @@ pub(crate) fn of_vectors(
                     );
                     return Err(Error::execution(text));
                 }
-                let (left, right) = if flipped { (one, many) } else { (many, one) };
-                *result = operation.keep(left, right, left, matching.as_number);
             }
-            let labels = matching.labels_of(operation, &series.labels, &partner.labels);
-            results.push(Series { labels, values });
+            if values.iter().any(Option::is_some) {
+                let labels = matching.labels_of(operation, &series.labels, &partner.labels);
+                results.push(Series { labels, values });
+            }
         }
+        check_size("an operator", results.len(), series.values.len())?;
     }
-    results.retain(|series| series.values.iter().any(Option::is_some));
     joined(results)
 }
 
-/// Refuses a second partner with a sample at the same instant.
-fn check_single(partners: &[Series], place: usize, instant: usize, flipped: bool) -> Result<()> {
-    let has = |series: &Series| series.values.get(instant).copied().flatten().is_some();
-    let others = partners.get(place + 1..).unwrap_or_default();
-    match others.iter().find(|other| has(other)) {
-        None => Ok(()),
-        Some(other) => {
-            let side = if flipped { "left" } else { "right" };
-            let of = partners.get(place).map(|series| series.labels.to_string());
-            let text = format!(
-                "{} and {} of the {side} side match the same series; tell them apart by on(..) or \
-                 aggregate them",
-                of.unwrap_or_default(),
-                other.labels
-            );
-            Err(Error::execution(text))
+/// Refuses two series of the one side that match alike and have a sample at the same instant, unless the
+/// many side has none there at all.
+fn check_single(
+    partners: &HashMap<Labels, Vec<Series>>,
+    many: &[Series],
+    flipped: bool,
+) -> Result<()> {
+    let has =
+        |series: &Series, instant: usize| series.values.get(instant).copied().flatten().is_some();
+    for alike in partners.values().filter(|alike| alike.len() > 1) {
+        let instants = alike.first().map_or(0, |series| series.values.len());
+        for instant in 0..instants {
+            let mut there = alike.iter().filter(|series| has(series, instant));
+            let (Some(one), Some(other)) = (there.next(), there.next()) else { continue };
+            if many.iter().any(|series| has(series, instant)) {
+                let side = if flipped { "left" } else { "right" };
+                let text = format!(
+                    "{} and {} of the {side} side match the same series; tell them apart by on(..) or \
+                     aggregate them",
+                    one.labels, other.labels
+                );
+                return Err(Error::execution(text));
+            }
         }
     }
+    Ok(())
 }
 
 fn of_sets(
@@ -267,8 +279,11 @@ fn of_sets(
         Operation::Or => {
             retain(&mut right, &present(&left), false);
             // A series that both sides have goes on where the left one has gaps.
+            let places: HashMap<Labels, usize> =
+                left.iter().enumerate().map(|(place, of)| (of.labels.clone(), place)).collect();
             for series in right {
-                match left.iter_mut().find(|known| known.labels == series.labels) {
+                let known = places.get(&series.labels).and_then(|place| left.get_mut(*place));
+                match known {
                     Some(known) => {
                         for (known, value) in known.values.iter_mut().zip(series.values) {
                             *known = known.or(value);

@@ -1,14 +1,14 @@
 //! Evaluation of a query over a column of instants.
 
 use crate::{
-    aggregate::Operator,
+    aggregate::{Operator, count_values},
     binary::{Matching, of_vectors, with_scalar},
     error::{Error, Result},
     expr::{At, Expr, Range, Ranged, Shift},
-    function::Function,
+    function::{Does, Function},
     labels::{Labels, NAME},
     limits,
-    over_time::OverTime,
+    over_time::{Look, OverTime},
     selector::{Operator as Compares, Selector},
     series::{Points, Series, check_size, joined},
     source::{Notes, Source},
@@ -44,6 +44,7 @@ struct Shifted {
 impl Evaluation<'_> {
     /// Evaluates a part at instants that ascend.
     pub(crate) fn of(&mut self, expr: &Expr, instants: &[i64]) -> Result<Value> {
+        self.source.go_on()?;
         Ok(match expr {
             Expr::Number(number) => Value::Scalar(vec![*number; instants.len()]),
             Expr::Text(text) => Value::Text(text.clone()),
@@ -72,9 +73,20 @@ impl Evaluation<'_> {
                     None => Vec::new(),
                 };
                 let series = vector(self.of(of, instants)?, aggregation.operator.name())?;
-                Value::Vector(aggregation.of(series, &parameter))
+                Value::Vector(aggregation.of(series, &parameter)?)
+            }
+            Expr::CountValues { label, grouping, of } => {
+                let all = vector(self.of(of, instants)?, "count_values")?;
+                Value::Vector(count_values(label, grouping, &all)?)
             }
             Expr::Call(function, args) => self.call(*function, args, instants)?,
+            Expr::Relabel(relabel, of) => {
+                let mut all = vector(self.of(of, instants)?, "a function of labels")?;
+                for series in &mut all {
+                    series.labels = relabel.of(&series.labels)?;
+                }
+                Value::Vector(joined(all)?)
+            }
             Expr::OverTime(function, parameter, range) => {
                 let parameter = match parameter {
                     Some(parameter) => scalar(self.of(parameter, instants)?)?,
@@ -190,14 +202,21 @@ impl Evaluation<'_> {
     ) -> Result<Vec<Series>> {
         let (found, times) = self.points(range, instants)?;
         check_size(function.name(), found.len(), instants.len())?;
-        let mut all = Vec::with_capacity(found.len());
         for points in &found {
             self.check_points(points, range.length, &times)?;
-            let at = |(place, time): (usize, &i64)| {
+        }
+        if function == OverTime::Absent {
+            return Ok(absent_over_time(range, &found, &times));
+        }
+        let mut all = Vec::with_capacity(found.len());
+        for points in &found {
+            self.source.go_on()?;
+            let at = |(place, (time, instant)): (usize, (&i64, &i64))| {
                 let parameter = parameter.get(place).copied().unwrap_or(f64::NAN);
-                function.of(points, *time, range.length, parameter)
+                let look = Look { time: *time, range: range.length, instant: *instant };
+                function.of(points, look, parameter)
             };
-            let values: Vec<Option<f64>> = times.iter().enumerate().map(at).collect();
+            let values: Vec<Option<f64>> = times.iter().zip(instants).enumerate().map(at).collect();
             let keeps_name = function.keeps_name();
             let labels = if keeps_name { points.labels.clone() } else { points.labels.unnamed() };
             if values.iter().any(Option::is_some) {
@@ -270,34 +289,38 @@ impl Evaluation<'_> {
     }
 
     fn call(&mut self, function: Function, args: &[Expr], instants: &[i64]) -> Result<Value> {
-        if function == Function::Time {
-            return Ok(Value::Scalar(
-                instants.iter().map(|instant| *instant as f64 / 1e3).collect(),
-            ));
-        }
+        let seconds = || instants.iter().map(|instant| *instant as f64 / 1e3);
         let Some((first, scalars)) = args.split_first() else {
-            return Err(Error::bad_data(format!("{} takes an argument", function.name())));
+            return match function.does {
+                Does::Time => Ok(Value::Scalar(seconds().collect())),
+                Does::Pi => Ok(Value::Scalar(vec![std::f64::consts::PI; instants.len()])),
+                Does::Calendar(part) => {
+                    let values = seconds().map(|seconds| Some(part.of(seconds))).collect();
+                    Ok(Value::Vector(vec![Series { labels: Labels::default(), values }]))
+                }
+                _ => Err(Error::bad_data(format!("{} takes an argument", function.name))),
+            };
         };
         let scalars: Vec<Vec<f64>> = scalars
             .iter()
             .map(|arg| scalar(self.of(arg, instants)?))
             .collect::<Result<Vec<_>>>()?;
         let value = self.of(first, instants)?;
-        if function == Function::Vector {
+        if let Does::Vector = function.does {
             let values = scalar(value)?.into_iter().map(Some).collect();
             return Ok(Value::Vector(vec![Series { labels: Labels::default(), values }]));
         }
-        let all = vector(value, function.name())?;
-        Ok(match function {
-            Function::Scalar => Value::Scalar(single(&all, instants.len())),
-            Function::Absent => Value::Vector(absent(first, &all, instants.len())),
+        let all = vector(value, function.name)?;
+        Ok(match function.does {
+            Does::Scalar => Value::Scalar(single(&all, instants.len())),
+            Does::Absent => Value::Vector(absent(first, &all, instants.len())),
             // Order is that of the answer, and only of one instant.
-            Function::Sort | Function::SortDesc => Value::Vector(all),
-            _ => {
+            Does::Sort | Does::SortDesc => Value::Vector(all),
+            does => {
                 let of = |value: f64, instant: usize| {
                     let at = |scalar: &Vec<f64>| scalar.get(instant).copied();
                     let scalars: Vec<f64> = scalars.iter().filter_map(at).collect();
-                    function.of(value, &scalars)
+                    does.of(value, &scalars)
                 };
                 Value::Vector(mapped(all, of)?)
             }
@@ -308,8 +331,8 @@ impl Evaluation<'_> {
 /// The order that the root of a query asks of an instant vector: by value, descending if true.
 pub(crate) fn order(expr: &Expr) -> Option<bool> {
     match expr {
-        Expr::Call(Function::Sort, _) => Some(false),
-        Expr::Call(Function::SortDesc, _) => Some(true),
+        Expr::Call(Function { does: Does::Sort, .. }, _) => Some(false),
+        Expr::Call(Function { does: Does::SortDesc, .. }, _) => Some(true),
         Expr::Aggregate { aggregation, .. } => match aggregation.operator {
             Operator::Topk => Some(true),
             Operator::Bottomk => Some(false),
@@ -364,17 +387,21 @@ fn single(all: &[Series], instants: usize) -> Vec<f64> {
     (0..instants).map(at).collect()
 }
 
+/// The labels that a selector states by one matcher each; the name is none of them.
+fn stated(selector: &Selector) -> Labels {
+    let once = |label: &str| selector.of(label).count() == 1;
+    let stated = selector.matchers.iter().filter(|matcher| {
+        matches!(matcher.operator, Compares::Equal) && matcher.label != NAME && once(&matcher.label)
+    });
+    Labels::new(stated.map(|matcher| (matcher.label.as_str(), matcher.value.as_str())))
+}
+
 /// 1 where no series has a sample, with the labels that the selector states.
 fn absent(of: &Expr, all: &[Series], instants: usize) -> Vec<Series> {
-    let stated = match of {
-        Expr::Select(selector, _) => selector.matchers.as_slice(),
-        _ => &[],
+    let labels = match of {
+        Expr::Select(selector, _) => stated(selector),
+        _ => Labels::default(),
     };
-    let stated = stated
-        .iter()
-        .filter(|matcher| matcher.label != NAME && matches!(matcher.operator, Compares::Equal));
-    let labels =
-        Labels::new(stated.map(|matcher| (matcher.label.as_str(), matcher.value.as_str())));
     let at = |instant: usize| {
         let there =
             all.iter().any(|series| series.values.get(instant).is_some_and(Option::is_some));
@@ -382,4 +409,24 @@ fn absent(of: &Expr, all: &[Series], instants: usize) -> Vec<Series> {
     };
     let values: Vec<Option<f64>> = (0..instants).map(at).collect();
     if values.iter().all(Option::is_none) { Vec::new() } else { vec![Series { labels, values }] }
+}
+
+/// 1 at instants whose range holds no point of any series.
+fn absent_over_time(range: &Range, found: &[Points], times: &[i64]) -> Vec<Series> {
+    let mut absent = vec![Some(1.0); times.len()];
+    for points in found {
+        for (time, absent) in times.iter().zip(&mut absent) {
+            if points.within(*time, range.length).next().is_some() {
+                *absent = None;
+            }
+        }
+    }
+    let labels = match &range.of {
+        Ranged::Selector(selector) => stated(selector),
+        Ranged::Subquery(..) => Labels::default(),
+    };
+    if absent.iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    vec![Series { labels, values: absent }]
 }

@@ -1,10 +1,11 @@
 //! A query as it is evaluated: what the parser read, checked against what there is.
 
 use crate::{
-    aggregate::Aggregation,
+    aggregate::{Aggregation, Grouping},
     binary::{Matching, Operation},
     function::Function,
     over_time::OverTime,
+    relabel::Relabel,
     selector::Selector,
 };
 
@@ -54,8 +55,24 @@ pub(crate) enum Expr {
     Select(Selector, Shift),
     Range(Range),
     Negate(Box<Expr>),
-    Binary { operation: Operation, left: Box<Expr>, right: Box<Expr>, matching: Matching },
-    Aggregate { aggregation: Aggregation, parameter: Option<Box<Expr>>, of: Box<Expr> },
+    Binary {
+        operation: Operation,
+        left: Box<Expr>,
+        right: Box<Expr>,
+        matching: Matching,
+    },
+    Aggregate {
+        aggregation: Aggregation,
+        parameter: Option<Box<Expr>>,
+        of: Box<Expr>,
+    },
+    /// `count_values`: the label that takes the value.
+    CountValues {
+        label: String,
+        grouping: Grouping,
+        of: Box<Expr>,
+    },
     Call(Function, Vec<Expr>),
+    Relabel(Relabel, Box<Expr>),
     OverTime(OverTime, Option<Box<Expr>>, Range),
 }

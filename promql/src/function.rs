@@ -1,93 +1,106 @@
 //! Functions of values at one instant.
 
+use std::f64::consts::PI;
+
+use crate::calendar::Part;
+
 /// A function of an instant vector, of scalars, or of nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Function {
-    Abs,
-    Ceil,
-    Floor,
-    Exp,
-    Ln,
-    Log2,
-    Log10,
-    Sqrt,
-    Sgn,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Function {
+    /// Name in queries.
+    pub(crate) name: &'static str,
+    pub(crate) does: Does,
+}
+
+/// What a function does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Does {
+    /// Something with each value by itself.
+    Map(fn(f64) -> f64),
     Round,
     Clamp,
     ClampMin,
     ClampMax,
+    /// A part of the date that a value is, or that an instant is without an argument.
+    Calendar(Part),
     Sort,
     SortDesc,
     Absent,
     Scalar,
     Vector,
     Time,
+    Pi,
+}
+
+const fn map(name: &'static str, of: fn(f64) -> f64) -> Function {
+    Function { name, does: Does::Map(of) }
+}
+
+const fn does(name: &'static str, does: Does) -> Function {
+    Function { name, does }
 }
 
 impl Function {
     /// All of them.
-    pub(crate) const ALL: [Self; 19] = [
-        Self::Abs,
-        Self::Absent,
-        Self::Ceil,
-        Self::Clamp,
-        Self::ClampMax,
-        Self::ClampMin,
-        Self::Exp,
-        Self::Floor,
-        Self::Ln,
-        Self::Log10,
-        Self::Log2,
-        Self::Round,
-        Self::Scalar,
-        Self::Sgn,
-        Self::Sort,
-        Self::SortDesc,
-        Self::Sqrt,
-        Self::Time,
-        Self::Vector,
+    pub(crate) const ALL: [Self; 42] = [
+        map("abs", f64::abs),
+        does("absent", Does::Absent),
+        map("acos", f64::acos),
+        map("acosh", f64::acosh),
+        map("asin", f64::asin),
+        map("asinh", f64::asinh),
+        map("atan", f64::atan),
+        map("atanh", f64::atanh),
+        map("ceil", f64::ceil),
+        does("clamp", Does::Clamp),
+        does("clamp_max", Does::ClampMax),
+        does("clamp_min", Does::ClampMin),
+        map("cos", f64::cos),
+        map("cosh", f64::cosh),
+        does("day_of_month", Does::Calendar(Part::DayOfMonth)),
+        does("day_of_week", Does::Calendar(Part::DayOfWeek)),
+        does("day_of_year", Does::Calendar(Part::DayOfYear)),
+        does("days_in_month", Does::Calendar(Part::DaysInMonth)),
+        map("deg", |value| value * 180.0 / PI),
+        map("exp", f64::exp),
+        map("floor", f64::floor),
+        does("hour", Does::Calendar(Part::Hour)),
+        map("ln", f64::ln),
+        map("log10", f64::log10),
+        map("log2", f64::log2),
+        does("minute", Does::Calendar(Part::Minute)),
+        does("month", Does::Calendar(Part::Month)),
+        does("pi", Does::Pi),
+        map("rad", |value| value * PI / 180.0),
+        does("round", Does::Round),
+        does("scalar", Does::Scalar),
+        map("sgn", sign),
+        map("sin", f64::sin),
+        map("sinh", f64::sinh),
+        does("sort", Does::Sort),
+        does("sort_desc", Does::SortDesc),
+        map("sqrt", f64::sqrt),
+        map("tan", f64::tan),
+        map("tanh", f64::tanh),
+        does("time", Does::Time),
+        does("vector", Does::Vector),
+        does("year", Does::Calendar(Part::Year)),
     ];
 
-    /// Name in queries.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Abs => "abs",
-            Self::Ceil => "ceil",
-            Self::Floor => "floor",
-            Self::Exp => "exp",
-            Self::Ln => "ln",
-            Self::Log2 => "log2",
-            Self::Log10 => "log10",
-            Self::Sqrt => "sqrt",
-            Self::Sgn => "sgn",
-            Self::Round => "round",
-            Self::Clamp => "clamp",
-            Self::ClampMin => "clamp_min",
-            Self::ClampMax => "clamp_max",
-            Self::Sort => "sort",
-            Self::SortDesc => "sort_desc",
-            Self::Absent => "absent",
-            Self::Scalar => "scalar",
-            Self::Vector => "vector",
-            Self::Time => "time",
-        }
+    /// The function of a name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|function| function.name == name)
     }
+}
 
+impl Does {
     /// What becomes of one value, with the scalars that stand behind the vector; none means that the
     /// sample goes.
     pub(crate) fn of(self, value: f64, scalars: &[f64]) -> Option<f64> {
         let first = scalars.first().copied();
         Some(match self {
-            Self::Abs => value.abs(),
-            Self::Ceil => value.ceil(),
-            Self::Floor => value.floor(),
-            Self::Exp => value.exp(),
-            Self::Ln => value.ln(),
-            Self::Log2 => value.log2(),
-            Self::Log10 => value.log10(),
-            Self::Sqrt => value.sqrt(),
-            Self::Sgn if value > 0.0 => 1.0,
-            Self::Sgn if value < 0.0 => -1.0,
+            Self::Map(of) => of(value),
+            Self::Calendar(part) => part.of(value),
             // Halves go up, also below zero, as in Prometheus.
             Self::Round => {
                 let steps = 1.0 / first.unwrap_or(1.0);
@@ -102,14 +115,25 @@ impl Function {
             }
             Self::ClampMin => greater(first?, value),
             Self::ClampMax => lesser(first?, value),
-            Self::Sgn
-            | Self::Sort
+            Self::Sort
             | Self::SortDesc
             | Self::Absent
             | Self::Scalar
             | Self::Vector
-            | Self::Time => value,
+            | Self::Time
+            | Self::Pi => value,
         })
+    }
+}
+
+/// 1, -1, or the zero or NaN that it is.
+fn sign(value: f64) -> f64 {
+    if value > 0.0 {
+        1.0
+    } else if value < 0.0 {
+        -1.0
+    } else {
+        value
     }
 }
 
@@ -156,21 +180,24 @@ mod tests {
 
     #[test]
     fn functions_are_those_of_prometheus() {
-        let check = |function: Function, value: f64, scalars: &[f64], want: Option<f64>| {
-            assert_eq!(function.of(value, scalars), want, "{} of {value}", function.name());
+        let check = |name: &str, value: f64, scalars: &[f64], want: Option<f64>| {
+            let function = Function::named(name).expect("a function");
+            assert_eq!(function.does.of(value, scalars), want, "{name} of {value}");
         };
-        check(Function::Abs, -2.5, &[], Some(2.5));
-        check(Function::Round, 2.5, &[], Some(3.0));
-        check(Function::Round, -2.5, &[], Some(-2.0));
-        check(Function::Round, 0.77, &[0.5], Some(1.0));
-        check(Function::Clamp, 5.0, &[0.0, 2.0], Some(2.0));
-        check(Function::Clamp, 5.0, &[2.0, 0.0], None);
-        check(Function::ClampMin, 5.0, &[7.0], Some(7.0));
-        check(Function::ClampMax, 5.0, &[7.0], Some(5.0));
-        check(Function::Sgn, -0.1, &[], Some(-1.0));
-        check(Function::Sgn, 0.0, &[], Some(0.0));
-        check(Function::Log10, 1_000.0, &[], Some(3.0));
-        assert!(Function::ClampMin.of(f64::NAN, &[1.0]).is_some_and(f64::is_nan));
+        check("abs", -2.5, &[], Some(2.5));
+        check("round", 2.5, &[], Some(3.0));
+        check("round", -2.5, &[], Some(-2.0));
+        check("round", 0.77, &[0.5], Some(1.0));
+        check("clamp", 5.0, &[0.0, 2.0], Some(2.0));
+        check("clamp", 5.0, &[2.0, 0.0], None);
+        check("clamp_min", 5.0, &[7.0], Some(7.0));
+        check("clamp_max", 5.0, &[7.0], Some(5.0));
+        check("sgn", -0.1, &[], Some(-1.0));
+        check("sgn", 0.0, &[], Some(0.0));
+        check("log10", 1_000.0, &[], Some(3.0));
+        assert!(Does::ClampMin.of(f64::NAN, &[1.0]).is_some_and(f64::is_nan));
+        let names = Function::ALL.map(|function| function.name);
+        assert!(names.is_sorted_by(|a, b| a < b), "each once, in order: {names:?}");
     }
 
     #[test]

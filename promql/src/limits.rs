@@ -4,6 +4,8 @@
 pub const QUERY_BYTES_MAX: usize = 16 << 10;
 /// Tokens of a query: it may nest as deeply, and each level takes stack.
 pub const TOKENS_MAX: usize = 500;
+/// Levels of parts in parts: evaluating one takes some ten kilobytes of stack.
+pub const DEPTH_MAX: usize = 100;
 /// Instants of a query over a range: those of Prometheus, enough for a pixel each.
 pub const INSTANTS_MAX: usize = 11_000;
 /// Instants at which the inside of a subquery is evaluated.
@@ -16,3 +18,7 @@ pub const SAMPLES_MAX: usize = 5_000_000;
 pub const POINTS_READ_MAX: usize = 200_000_000;
 /// Warnings and infos of an answer, each.
 pub const NOTES_MAX: usize = 20;
+/// Bytes of all labels of a series that labels are made for: names of the database are shorter.
+pub const LABEL_BYTES_MAX: usize = 8 << 10;
+/// Regular expressions of a query: each may take a few megabytes.
+pub const PATTERNS_MAX: usize = 40;

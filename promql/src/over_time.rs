@@ -1,15 +1,26 @@
 //! Functions of the points of a range.
 
-use crate::{function::quantile, series::Points};
+use crate::{
+    function::quantile,
+    series::Points,
+    sums::{mean, sum, variance},
+    trend::{changes, delta, last_delta, line},
+};
 
 /// A function over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OverTime {
+    Absent,
     Avg,
+    Changes,
     Count,
+    Delta,
+    Deriv,
+    Idelta,
     Last,
     Max,
     Min,
+    PredictLinear,
     Present,
     Quantile,
     Stddev,
@@ -17,14 +28,29 @@ pub(crate) enum OverTime {
     Sum,
 }
 
+/// Which points are looked at, in milliseconds: those after `time - range`, up to `time`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) time: i64,
+    pub(crate) range: i64,
+    /// The instant of the query, from which `offset` and `@` may have led away.
+    pub(crate) instant: i64,
+}
+
 impl OverTime {
     /// All of them.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 16] = [
+        Self::Absent,
         Self::Avg,
+        Self::Changes,
         Self::Count,
+        Self::Delta,
+        Self::Deriv,
+        Self::Idelta,
         Self::Last,
         Self::Max,
         Self::Min,
+        Self::PredictLinear,
         Self::Present,
         Self::Quantile,
         Self::Stddev,
@@ -35,7 +61,13 @@ impl OverTime {
     /// Name in queries.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Absent => "absent_over_time",
             Self::Avg => "avg_over_time",
+            Self::Changes => "changes",
+            Self::Delta => "delta",
+            Self::Deriv => "deriv",
+            Self::Idelta => "idelta",
+            Self::PredictLinear => "predict_linear",
             Self::Count => "count_over_time",
             Self::Last => "last_over_time",
             Self::Max => "max_over_time",
@@ -53,23 +85,30 @@ impl OverTime {
         self == Self::Last
     }
 
-    /// Of the points that a range of an instant looks at; none without a point.
-    pub(crate) fn of(
-        self,
-        points: &Points,
-        instant: i64,
-        range: i64,
-        parameter: f64,
-    ) -> Option<f64> {
-        let mut values = points.within(instant, range).map(|(_, value)| value);
+    /// Of the points that a range looks at; none without a point, and none of one point where two are
+    /// wanted. What is absent is asked of all series together, not here.
+    pub(crate) fn of(self, points: &Points, look: Look, parameter: f64) -> Option<f64> {
+        let Look { time, range, instant } = look;
+        let mut values = points.within(time, range).map(|(_, value)| value);
+        let samples = || points.within(time, range).collect::<Vec<_>>();
         match self {
-            Self::Last => points.within(instant, range).next_back().map(|(_, value)| value),
-            Self::Present => values.next().map(|_| 1.0),
+            Self::Last => points.within(time, range).next_back().map(|(_, value)| value),
+            Self::Absent | Self::Present => values.next().map(|_| 1.0),
             Self::Max => {
                 values.reduce(|max, value| if value > max || max.is_nan() { value } else { max })
             }
             Self::Min => {
                 values.reduce(|min, value| if value < min || min.is_nan() { value } else { min })
+            }
+            Self::Changes => changes(&samples()),
+            Self::Delta => delta(&samples(), time, range),
+            Self::Idelta => last_delta(&samples()),
+            Self::Deriv => {
+                let samples = samples();
+                line(&samples, samples.first()?.0).map(|line| line.slope)
+            }
+            Self::PredictLinear => {
+                line(&samples(), instant).map(|line| line.slope * parameter + line.at_origin)
             }
             _ => {
                 let mut all: Vec<f64> = values.collect();
@@ -90,33 +129,6 @@ impl OverTime {
     }
 }
 
-/// The sum, with what rounding lost added back (Kahan and Neumaier).
-pub(crate) fn sum(values: &[f64]) -> f64 {
-    let (mut sum, mut lost) = (0.0_f64, 0.0_f64);
-    for value in values {
-        let next = sum + value;
-        if next.is_finite() {
-            let (large, small) =
-                if sum.abs() >= value.abs() { (sum, *value) } else { (*value, sum) };
-            lost += (large - next) + small;
-        }
-        sum = next;
-    }
-    sum + lost
-}
-
-/// The mean; NaN of nothing.
-pub(crate) fn mean(values: &[f64]) -> f64 {
-    sum(values) / values.len() as f64
-}
-
-/// The variance, `ddof = 0`; NaN of nothing.
-pub(crate) fn variance(values: &[f64]) -> f64 {
-    let mean = mean(values);
-    let squares: Vec<f64> = values.iter().map(|value| (value - mean).powi(2)).collect();
-    sum(&squares) / values.len() as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +142,8 @@ mod tests {
             points: (0..10).map(|n| (n * 10, n as f64)).collect(),
         };
         let check = |function: OverTime, spacing, (instant, range), want: Option<f64>| {
-            let got = function.of(&points(spacing), instant, range, 0.5);
+            let look = Look { time: instant, range, instant };
+            let got = function.of(&points(spacing), look, 0.5);
             assert_eq!(got, want, "{} {instant} {range}", function.name());
         };
         // 30, 40 and 50; the point at 20 is outside.
@@ -147,11 +160,5 @@ mod tests {
         // Every other one, counted back from the instant: 50 and 30.
         check(OverTime::Sum, Some(20), (50, 30), Some(8.0));
         check(OverTime::Count, Some(20), (55, 30), None);
-    }
-
-    #[test]
-    fn a_sum_keeps_what_rounding_loses() {
-        assert_eq!(sum(&[1e100, 1.0, -1e100]), 1.0);
-        assert_eq!(sum(&[f64::INFINITY, 1.0]), f64::INFINITY);
     }
 }

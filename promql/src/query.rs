@@ -8,7 +8,7 @@ use crate::{
     expr::Expr,
     labels::Labels,
     limits,
-    read::{parse, read},
+    read::{check_depth, parse, read},
     selector::Selector,
     source::{Notes, Source},
 };
@@ -86,10 +86,8 @@ impl Query {
                     };
                     let mut samples: Vec<Sample> = all.into_iter().filter_map(sample).collect();
                     samples.sort_by(|a, b| a.labels.cmp(&b.labels));
-                    match order(expr) {
-                        Some(true) => samples.sort_by(|a, b| b.value.total_cmp(&a.value)),
-                        Some(false) => samples.sort_by(|a, b| a.value.total_cmp(&b.value)),
-                        None => {}
+                    if let Some(descending) = order(expr) {
+                        samples.sort_by(|a, b| by_value(a.value, b.value, descending));
                     }
                     Data::Vector(samples)
                 }
@@ -151,6 +149,17 @@ pub fn read_selector(text: &str) -> Result<Selector> {
     }
 }
 
+/// A query as it is written well: over several lines where one would be long. Also of functions that are
+/// not evaluated.
+///
+/// # Errors
+/// `BadData` for one that does not parse, is too long or nests too deeply.
+pub fn format(text: &str) -> Result<String> {
+    let parsed = parse(text)?;
+    check_depth(&parsed)?;
+    Ok(parsed.prettify())
+}
+
 /// Reads a duration as PromQL writes it, such as `1h30m`, in milliseconds.
 ///
 /// # Errors
@@ -158,6 +167,15 @@ pub fn read_selector(text: &str) -> Result<Selector> {
 pub fn parse_duration(text: &str) -> Result<i64> {
     let read = promql_parser::util::parse_duration(text).map_err(Error::bad_data)?;
     i64::try_from(read.as_millis()).map_err(|_| Error::bad_data(format!("{text} is too long")))
+}
+
+/// The order of values, NaN last.
+fn by_value(a: f64, b: f64, descending: bool) -> std::cmp::Ordering {
+    match (a.is_nan(), b.is_nan()) {
+        (false, false) if descending => b.total_cmp(&a),
+        (false, false) => a.total_cmp(&b),
+        (a, b) => a.cmp(&b),
+    }
 }
 
 fn evaluation(source: &dyn Source, start: i64, end: i64) -> Evaluation<'_> {

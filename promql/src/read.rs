@@ -18,11 +18,16 @@ use crate::{
     function::Function,
     limits,
     over_time::OverTime,
+    relabel::{Relabel, checked},
     selector::Selector,
 };
 
 /// Milliseconds between the instants of a subquery that does not say.
 const SUBQUERY_STEP: i64 = 60_000;
+
+const COUNT_VALUES: &str = "count_values";
+const LABEL_JOIN: &str = "label_join";
+const LABEL_REPLACE: &str = "label_replace";
 
 /// Parses a query within the bounds of its length and depth.
 pub(crate) fn parse(text: &str) -> Result<Parsed> {
@@ -34,6 +39,14 @@ pub(crate) fn parse(text: &str) -> Result<Parsed> {
     if tokens > limits::TOKENS_MAX {
         let most = limits::TOKENS_MAX;
         let text = format!("a query of {tokens} words and signs, at most {most}; ask in parts");
+        return Err(Error::bad_data(text));
+    }
+    let patterns = text.matches("=~").count() + text.matches("!~").count();
+    let patterns = patterns + text.matches(LABEL_REPLACE).count();
+    if patterns > limits::PATTERNS_MAX {
+        let most = limits::PATTERNS_MAX;
+        let text =
+            format!("a query of {patterns} regular expressions, at most {most}; ask in parts");
         return Err(Error::bad_data(text));
     }
     parser::parse(text).map_err(|error| Error::bad_data(format!("cannot read the query: {error}")))
@@ -69,10 +82,42 @@ fn tokens(text: &str) -> usize {
 /// # Errors
 /// `BadData` for what there is not.
 pub(crate) fn read(parsed: &Parsed) -> Result<Expr> {
+    check_depth(parsed)?;
+    part(parsed)
+}
+
+/// Refuses what nests deeper than a thread has stack for.
+pub(crate) fn check_depth(parsed: &Parsed) -> Result<()> {
+    let levels = levels(parsed);
+    if levels > limits::DEPTH_MAX {
+        let most = limits::DEPTH_MAX;
+        let text =
+            format!("a query of {levels} levels of parts in parts, at most {most}; ask in parts");
+        return Err(Error::bad_data(text));
+    }
+    Ok(())
+}
+
+/// Levels of parts in parts.
+fn levels(parsed: &Parsed) -> usize {
+    1 + match parsed {
+        Parsed::Paren(inside) => levels(&inside.expr),
+        Parsed::Unary(unary) => levels(&unary.expr),
+        Parsed::Subquery(subquery) => levels(&subquery.expr),
+        Parsed::Binary(binary) => levels(&binary.lhs).max(levels(&binary.rhs)),
+        Parsed::Aggregate(aggregate) => {
+            levels(&aggregate.expr).max(aggregate.param.as_deref().map_or(0, levels))
+        }
+        Parsed::Call(call) => call.args.args.iter().map(|arg| levels(arg)).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn part(parsed: &Parsed) -> Result<Expr> {
     Ok(match parsed {
         Parsed::NumberLiteral(number) => Expr::Number(number.val),
         Parsed::StringLiteral(text) => Expr::Text(text.val.clone()),
-        Parsed::Paren(inside) => read(&inside.expr)?,
+        Parsed::Paren(inside) => part(&inside.expr)?,
         Parsed::Unary(unary) => Expr::Negate(boxed(&unary.expr)?),
         Parsed::VectorSelector(selector) => {
             Expr::Select(Selector::read(selector)?, shift_of(selector)?)
@@ -93,14 +138,19 @@ pub(crate) fn read(parsed: &Parsed) -> Result<Expr> {
         }
         Parsed::Aggregate(aggregate) => {
             let name = aggregate.op.to_string();
-            let known = Operator::ALL.into_iter().find(|operator| operator.name() == name);
-            let Some(operator) = known else {
-                return Err(missing("aggregation", &name, Operator::ALL.map(Operator::name)));
-            };
             let grouping = match &aggregate.modifier {
                 None => Grouping::By(Vec::new()),
                 Some(LabelModifier::Include(names)) => Grouping::By(names.labels.clone()),
                 Some(LabelModifier::Exclude(names)) => Grouping::Without(names.labels.clone()),
+            };
+            if let (COUNT_VALUES, Some(label)) = (name.as_str(), &aggregate.param) {
+                let (label, of) = (checked(text(label)?)?, boxed(&aggregate.expr)?);
+                return Ok(Expr::CountValues { label, grouping, of });
+            }
+            let known = Operator::ALL.into_iter().find(|operator| operator.name() == name);
+            let Some(operator) = known else {
+                let names = Operator::ALL.map(Operator::name).into_iter().chain([COUNT_VALUES]);
+                return Err(missing("aggregation", &name, names));
             };
             Expr::Aggregate {
                 aggregation: Aggregation { operator, grouping },
@@ -114,28 +164,69 @@ pub(crate) fn read(parsed: &Parsed) -> Result<Expr> {
 }
 
 fn boxed(parsed: &Parsed) -> Result<Box<Expr>> {
-    read(parsed).map(Box::new)
+    part(parsed).map(Box::new)
 }
 
 fn function(name: &str, args: &[Box<Parsed>]) -> Result<Expr> {
-    if let Some(function) = Function::ALL.into_iter().find(|function| function.name() == name) {
-        let args = args.iter().map(|arg| read(arg)).collect::<Result<Vec<Expr>>>()?;
+    if let Some(function) = Function::named(name) {
+        let args = args.iter().map(|arg| part(arg)).collect::<Result<Vec<Expr>>>()?;
         return Ok(Expr::Call(function, args));
     }
+    match (name, args) {
+        (LABEL_REPLACE, [of, target, replacement, source, pattern]) => {
+            let (target, source) = (text(target)?, text(source)?);
+            let relabel = Relabel::replace(target, text(replacement)?, source, &text(pattern)?)?;
+            return Ok(Expr::Relabel(relabel, boxed(of)?));
+        }
+        (LABEL_JOIN, [of, target, separator, sources @ ..]) => {
+            let sources = sources.iter().map(|source| text(source)).collect::<Result<Vec<_>>>()?;
+            let relabel = Relabel::join(text(target)?, text(separator)?, sources)?;
+            return Ok(Expr::Relabel(relabel, boxed(of)?));
+        }
+        _ => {}
+    }
     let Some(function) = OverTime::ALL.into_iter().find(|function| function.name() == name) else {
-        let known: Vec<&str> = Function::ALL
-            .map(Function::name)
-            .into_iter()
-            .chain(OverTime::ALL.map(OverTime::name))
-            .collect();
-        return Err(missing("function", name, known));
+        return Err(no_function(name));
     };
     let (parameter, of) = match args {
         [of] => (None, of),
+        [of, parameter] if function == OverTime::PredictLinear => (Some(boxed(parameter)?), of),
         [parameter, of] => (Some(boxed(parameter)?), of),
         _ => return Err(Error::bad_data(format!("{name} takes one range, such as psi[1d]"))),
     };
     Ok(Expr::OverTime(function, parameter, range(of)?))
+}
+
+/// A function that is missing, with what does in its place where something does.
+fn no_function(name: &str) -> Error {
+    let instead = match name {
+        "rate" | "irate" | "increase" | "resets" => {
+            "it is of counters, and series of windows are gauges: take delta, deriv or avg_over_time, or \
+             a metric that counts by second"
+        }
+        "histogram_quantile" | "histogram_quantiles" => {
+            "there are no histograms: quantiles of latencies are driftline_latency_seconds{quantile=\"0.99\"}"
+        }
+        _ => {
+            let mut known: Vec<&str> = Function::ALL
+                .map(|function| function.name)
+                .into_iter()
+                .chain(OverTime::ALL.map(OverTime::name))
+                .chain([LABEL_JOIN, LABEL_REPLACE])
+                .collect();
+            known.sort_unstable();
+            return missing("function", name, known);
+        }
+    };
+    Error::bad_data(format!("there is no function {name}: {instead}"))
+}
+
+/// A text that is written out.
+fn text(parsed: &Parsed) -> Result<String> {
+    match part(parsed)? {
+        Expr::Text(text) => Ok(text),
+        _ => Err(Error::bad_data("a text in quotes is wanted here, such as \"model\"")),
+    }
 }
 
 /// The range that a function over time looks at.
@@ -246,13 +337,14 @@ mod tests {
     }
 
     #[test]
-    fn what_nests_as_deep_as_it_may_is_read_on_a_thread_of_usual_size() {
+    fn what_has_as_many_words_as_it_may_is_parsed_on_a_thread_of_usual_size() {
         let depth = (limits::TOKENS_MAX - 1) / 2;
         let deep =
-            |left: &str, right: &str, n: usize| format!("{}1{}", left.repeat(n), right.repeat(n));
+            |left: &str, right: &str, n: usize| format!("{}a{}", left.repeat(n), right.repeat(n));
         for query in [deep("(", ")", depth), deep("-", "", 2 * depth), deep("", "+1", depth)] {
-            let parsed = parse(&query).expect("reads");
-            assert!(read(&parsed).is_ok());
+            let parsed = parse(&query).expect("parses");
+            let refused = read(&parsed).expect_err("too deep").to_string();
+            assert!(refused.contains("levels of parts in parts, at most 100"), "{refused}");
             assert!(parse(&format!("{query}+1+1")).is_err(), "past the bound");
         }
     }

@@ -54,4 +54,12 @@ pub trait Source {
         range: i64,
         notes: &mut Notes,
     ) -> Result<Vec<Points>>;
+
+    /// Whether there is time left; asked now and then while values are computed.
+    ///
+    /// # Errors
+    /// `Timeout` if there is none.
+    fn go_on(&self) -> Result<()> {
+        Ok(())
+    }
 }

@@ -202,13 +202,14 @@ fn functions_match_as_prometheus_does() {
 #[test]
 fn what_there_is_not_is_named_with_what_there_is() {
     for (query, kind, want) in [
-        ("rate(psi[1m])", ErrorKind::BadData, "there is no function rate; there are abs, absent"),
-        ("histogram_quantile(0.9, psi)", ErrorKind::BadData, "no function histogram_quantile"),
+        ("rate(psi[1m])", ErrorKind::BadData, "no function rate: it is of counters"),
+        ("histogram_quantile(0.9, psi)", ErrorKind::BadData, "there are no histograms: quantiles"),
         (
-            "count_values(\"v\", psi)",
+            "timestamp(psi)",
             ErrorKind::BadData,
-            "no aggregation count_values; there are avg",
+            "there is no function timestamp; there are abs, absent",
         ),
+        ("limitk(1, psi)", ErrorKind::BadData, "there is no aggregation limitk; there are avg"),
         ("psi{", ErrorKind::BadData, "cannot read the query"),
         ("psi{model=~\"(\"}", ErrorKind::BadData, "illegal regex"),
         ("{model=~\".*\"}", ErrorKind::BadData, "cannot read the query"),

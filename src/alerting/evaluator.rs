@@ -21,7 +21,7 @@ use driftline_storage::{Error, ErrorKind, Result, TimeRange};
 use super::{
     clocks::Clocks,
     limits,
-    records::{STATES, alert_key, alert_of, decode},
+    records::{STATES, alert_of, decode},
     round::{Answered, Baselines, Round, lower_priority},
     status::Statuses,
     store::Store,
@@ -298,11 +298,11 @@ impl Evaluator {
                 else {
                     continue;
                 };
-                draft.put(STATES, alert_key(&rule.name, feature), state)?;
+                draft.put_state(&rule.name, feature, state)?;
             }
             for (place, feature) in &made.gone {
                 let Some(rule) = rule(place) else { continue };
-                draft.remove(STATES, alert_key(&rule.name, Some(feature)));
+                draft.remove_state(&rule.name, Some(feature));
             }
             for (place, feature, event) in &made.events {
                 let Some(rule) = rule(place) else { continue };

@@ -124,21 +124,27 @@ impl AlertInfo {
 }
 
 impl Store {
-    /// The alerts that a filter wants, by rule and feature.
+    /// The alerts that a filter wants, by rule and feature. Where only those are wanted that are pending
+    /// or fire, no others are read.
     pub(super) fn list(&self, filter: &AlertFilter, statuses: &Statuses) -> Result<Vec<AlertInfo>> {
         let now = self.now();
-        let (set, silences, acks) = self.look(|kept| {
+        let after = filter.after.as_ref().map(|(rule, of)| alert_key(rule, of.as_deref()));
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let opened = [AlertState::Pending, AlertState::Firing];
+        let only_open =
+            !filter.states.is_empty() && filter.states.iter().all(|state| opened.contains(state));
+        let (set, silences, acks, open) = self.look(|kept| {
             let active = kept.silences.values().filter(|silence| silence.is_active(now));
             let silences: Vec<_> = active.cloned().collect();
-            (kept.applied.set.clone(), silences, kept.acks.clone())
+            let behind = kept.open.range((from.clone(), Bound::Unbounded));
+            let open: Option<Vec<Vec<u8>>> = only_open.then(|| behind.cloned().collect());
+            (kept.applied.set.clone(), silences, kept.acks.clone(), open)
         })?;
         let rules: BTreeMap<&str, &Rule> =
             set.rules.iter().map(|rule| (rule.name.as_str(), rule)).collect();
         let mut alerts = Vec::new();
         let limit = filter.limit.unwrap_or(usize::MAX);
-        let after = filter.after.as_ref().map(|(rule, of)| alert_key(rule, of.as_deref()));
-        let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        self.each_of(STATES, (from, Bound::Unbounded), false, &mut |key, value| {
+        let mut take = |key: &[u8], value: &[u8]| {
             if alerts.len() >= limit {
                 return Ok(ControlFlow::Break(()));
             }
@@ -162,7 +168,22 @@ impl Store {
             info.error = statuses.error(&name);
             alerts.push(info);
             Ok(ControlFlow::Continue(()))
-        })?;
+        };
+        match open {
+            Some(open) => {
+                for key in open {
+                    // One that has ended meanwhile may be gone.
+                    let Some(value) = self.db.ledger().get(STATES, &key)? else { continue };
+                    if take(&key, &value)?.is_break() {
+                        break;
+                    }
+                }
+            }
+            None => {
+                let from = from.as_ref().map(Vec::as_slice);
+                self.each_of(STATES, (from, Bound::Unbounded), false, &mut take)?;
+            }
+        }
         Ok(alerts)
     }
 }

@@ -31,7 +31,7 @@ mod store;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use driftline_alerts::{Mistakes, RuleSet, Silence};
+use driftline_alerts::{Answers, Mistakes, RuleSet, Silence};
 use driftline_storage::{Db, Error, ErrorKind, Result};
 
 pub use self::{
@@ -67,6 +67,11 @@ impl Alerts {
     pub(crate) fn new(db: Arc<Db>) -> Self {
         let (statuses, by_hand) = (Arc::default(), Arc::default());
         Self { store: Arc::new(Store::new(db)), statuses, by_hand }
+    }
+
+    /// The database as rules ask it.
+    pub(crate) fn answers(&self) -> impl Answers + '_ {
+        answers::Asked(&self.store.db)
     }
 
     /// The set of rules that is in force.

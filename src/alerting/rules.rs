@@ -8,9 +8,7 @@ use driftline_storage::{Error, ErrorKind, Result};
 use super::{
     answers::Asked,
     limits,
-    records::{
-        CHANNELS, HEAD, Head, RULES, STATES, alert_key, alert_of, decode, encode, piece_key,
-    },
+    records::{CHANNELS, HEAD, Head, RULES, STATES, alert_of, decode, encode, piece_key},
     store::{Draft, Store},
 };
 
@@ -151,7 +149,7 @@ impl Store {
                     draft.tell(rule, feature.as_deref(), event)?;
                 }
             }
-            draft.remove(STATES, alert_key(&name, feature.as_deref()));
+            draft.remove_state(&name, feature.as_deref());
             Ok(ControlFlow::Continue(()))
         })
     }

@@ -3,13 +3,15 @@
 //! memory follows once that is durable.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::{Bound, ControlFlow},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use driftline_alerts::{AlertState, Channel, Event, Notice, Rule, RuleSet, Silence, notices};
+use driftline_alerts::{
+    AlertState, Channel, Event, Notice, Rule, RuleSet, Silence, State, notices,
+};
 use driftline_storage::{Db, LedgerChange, Result};
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -21,8 +23,8 @@ use super::{
     queue::Queue,
     records::{
         ACKS, CHANNELS, DEAD, DELIVERIES, Delivery, EVENTS, EventId, EventRecord, HEAD, Head, LAST,
-        Letter, NUMBERS, OUTBOX, RULES, SILENCES, alert_key, corrupt, decode, encode, number,
-        number_key, piece_key,
+        Letter, NUMBERS, OUTBOX, RULES, SILENCES, STATES, alert_key, corrupt, decode, encode,
+        number, number_key, piece_key,
     },
     rules::Applied,
 };
@@ -38,6 +40,8 @@ pub(super) struct Kept {
     pub(super) silences: BTreeMap<u64, Silence>,
     pub(super) acks: BTreeMap<String, Acknowledgement>,
     pub(super) queue: Queue,
+    /// Keys of the alerts that are pending or fire, so that who asks for those reads no others.
+    pub(super) open: BTreeSet<Vec<u8>>,
     /// Dead letters.
     pub(super) dead: usize,
     /// The last number that was given to an event, a notice or a silence.
@@ -50,6 +54,11 @@ impl Kept {
         let of_set = self.applied.set.channels.iter().find(|channel| channel.name == name);
         of_set.or_else(|| self.channels.get(name))
     }
+}
+
+/// Whether an alert is pending or fires.
+pub(super) fn is_open(state: &State) -> bool {
+    matches!(state.state(), AlertState::Pending | AlertState::Firing)
 }
 
 type Effect = Box<dyn FnOnce(&mut Kept)>;
@@ -86,6 +95,37 @@ impl<'a> Draft<'a> {
 
     pub(super) fn remove(&mut self, table: &str, key: Vec<u8>) {
         self.change.remove.push((table.to_owned(), key));
+    }
+
+    /// Records the state of an alert.
+    pub(super) fn put_state(
+        &mut self,
+        rule: &str,
+        feature: Option<&str>,
+        state: &State,
+    ) -> Result<()> {
+        let key = alert_key(rule, feature);
+        let is_open = is_open(state);
+        if is_open != self.kept.open.contains(&key) {
+            let key = key.clone();
+            self.then(move |kept| {
+                if is_open {
+                    kept.open.insert(key);
+                } else {
+                    kept.open.remove(&key);
+                }
+            });
+        }
+        self.put(STATES, key, state)
+    }
+
+    /// Forgets an alert.
+    pub(super) fn remove_state(&mut self, rule: &str, feature: Option<&str>) {
+        let key = alert_key(rule, feature);
+        self.remove(STATES, key.clone());
+        self.then(move |kept| {
+            kept.open.remove(&key);
+        });
     }
 
     /// What becomes of memory once the change is durable.
@@ -328,6 +368,12 @@ impl Store {
             let letter: Letter = decode(OUTBOX, value)?;
             let number = number(OUTBOX, key)?;
             kept.queue.push(&letter.notice.channel, &letter.alert, number, letter.next);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.each(STATES, &mut |key, value| {
+            if is_open(&decode(STATES, value)?) {
+                kept.open.insert(key.to_vec());
+            }
             Ok(ControlFlow::Continue(()))
         })?;
         self.each(DEAD, &mut |_, _| {

@@ -1,8 +1,9 @@
-//! The queries that series come from.
+//! The queries that series come from: those that rules ask as well, and some that only series need.
 
+use driftline_alerts::{Answer as RuleAnswer, Ask as RuleAsk};
 use driftline_query::{
-    DriftReport, DriftRequest, OperationsReport, OperationsRequest, PerformanceReport,
-    PerformanceRequest, QualityReport, QualityRequest, Scope,
+    ArrivalsReport, ArrivalsRequest, DistributionReport, DistributionRequest, Scope, SeriesReport,
+    SeriesRequest,
 };
 use driftline_storage::{Result, TimeRange};
 
@@ -11,34 +12,34 @@ use crate::Monitor;
 /// A query, without its interval.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Ask {
-    Drift(DriftRequest),
-    Performance(PerformanceRequest),
-    Quality(QualityRequest),
-    Operations(OperationsRequest),
+    /// One that rules ask too: drift, performance, quality and operations.
+    Rule(RuleAsk),
+    /// What came, by time of arrival.
+    Arrivals(ArrivalsRequest),
+    /// Metric series.
+    Series(SeriesRequest),
+    /// The bins of one feature; of one window at a time.
+    Distribution(DistributionRequest),
 }
 
 /// Its answer.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Drift(DriftReport),
-    Performance(PerformanceReport),
-    Quality(QualityReport),
-    Operations(OperationsReport),
+    Rule(RuleAnswer),
+    Arrivals(ArrivalsReport),
+    Series(SeriesReport),
+    Distribution(DistributionReport),
 }
 
 impl Ask {
-    fn scope(&self) -> &Scope {
-        match self {
-            Self::Drift(request) => &request.scope,
-            Self::Performance(request) => &request.scope,
-            Self::Quality(request) => &request.scope,
-            Self::Operations(request) => &request.scope,
-        }
-    }
-
     /// The model that is asked about.
     pub(super) fn model(&self) -> &str {
-        &self.scope().model
+        match self {
+            Self::Rule(ask) => ask.model(),
+            Self::Arrivals(request) => &request.scope.model,
+            Self::Series(request) => &request.scope.model,
+            Self::Distribution(request) => &request.scope.model,
+        }
     }
 
     /// Asks for an interval, as one window or as a series.
@@ -51,34 +52,41 @@ impl Ask {
         interval: TimeRange,
         step: Option<i64>,
     ) -> Result<Answer> {
-        let scope = Scope { from: interval.start, to: interval.end, step, ..self.scope().clone() };
+        let within =
+            |scope: &Scope| Scope { from: interval.start, to: interval.end, step, ..scope.clone() };
         Ok(match self {
-            Self::Drift(request) => {
-                Answer::Drift(monitor.drift(&DriftRequest { scope, ..request.clone() })?)
+            Self::Rule(ask) => {
+                Answer::Rule(ask.answer(interval, step, &monitor.alerts().answers())?)
             }
-            Self::Performance(request) => {
-                let request = PerformanceRequest { scope, ..request.clone() };
-                Answer::Performance(monitor.performance(&request)?)
+            Self::Arrivals(request) => {
+                let request = ArrivalsRequest { scope: within(&request.scope) };
+                Answer::Arrivals(monitor.arrivals(&request)?)
             }
-            Self::Quality(request) => {
-                Answer::Quality(monitor.quality(&QualityRequest { scope, ..request.clone() })?)
+            Self::Series(request) => {
+                let scope = within(&request.scope);
+                Answer::Series(monitor.series(&SeriesRequest { scope, ..request.clone() })?)
             }
-            Self::Operations(request) => {
-                let request = OperationsRequest { scope, ..request.clone() };
-                Answer::Operations(monitor.operations(&request)?)
+            Self::Distribution(request) => {
+                let request =
+                    DistributionRequest { scope: within(&request.scope), ..request.clone() };
+                Answer::Distribution(monitor.distribution(&request)?)
             }
         })
     }
 }
 
 impl Answer {
-    /// Rows that were read because partials could not answer.
+    /// Rows, or points, that were read because partials could not answer.
     pub(super) fn rows_read(&self) -> u64 {
         match self {
-            Self::Drift(report) => report.rows_scanned,
-            Self::Quality(report) => report.rows_scanned,
-            Self::Operations(report) => report.rows_scanned,
-            Self::Performance(report) => report.reads.as_ref().map_or(0, |reads| reads.rows),
+            Self::Rule(RuleAnswer::Drift(report)) => report.rows_scanned,
+            Self::Rule(RuleAnswer::Quality(report)) => report.rows_scanned,
+            Self::Rule(RuleAnswer::Operations(report)) => report.rows_scanned,
+            Self::Rule(RuleAnswer::Performance(report)) => {
+                report.reads.as_ref().map_or(0, |reads| reads.rows)
+            }
+            Self::Series(report) => report.points_read,
+            Self::Rule(RuleAnswer::Training(_)) | Self::Arrivals(_) | Self::Distribution(_) => 0,
         }
     }
 }

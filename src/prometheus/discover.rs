@@ -1,20 +1,27 @@
 //! Which series there are, told by the catalog: nothing is computed.
 //!
-//! Classes are told by data, not by the catalog: of metrics by class the series without a class stands
-//! for all of them.
+//! Classes, slices and bins are told by data, not by the catalog: of metrics by class the series without
+//! a class stands for all of them, and so it is with slices and bins. Names of metric series are read from
+//! their points, where a matcher is about their metric.
 
 use std::collections::BTreeSet;
 
-use driftline_promql::{Labels, NAME, Result, Selector};
+use driftline_promql::{Labels, NAME, Notes, Result, Selector};
+use driftline_query::SeriesListRequest;
+use driftline_storage::HOUR_MICROS;
 
-use crate::Monitor;
+use crate::{Monitor, now_micros};
 
 use super::{
     limits,
     metric::Metric,
     plan::metrics,
-    target::{FEATURE, MODEL, REFERENCE, Target, VERSION, references, targets},
-    window::{QUANTILE, WINDOW, known_windows, quantiles, windows},
+    slicing::{BY, WHERE, slicings},
+    statistic::{SERIES, STATISTIC, Statistic, statistics},
+    target::{FEATURE, MODEL, REFERENCE, Target, VERSION, references, series_targets, targets},
+    timeline::states,
+    told::told,
+    window::{QUANTILE, WINDOW, Window, known_windows, quantiles, windows},
 };
 
 /// The series of selectors.
@@ -40,23 +47,31 @@ pub(crate) fn discover(
     let windows = if all_windows { known_windows(selector)? } else { windows(selector)? };
     let quantiles = quantiles(selector)?;
     let metrics = metrics(selector);
-    for target in targets(monitor, selector) {
-        for metric in &metrics {
+    for metric in &metrics {
+        let targets = match metric {
+            Metric::AlertState => continue,
+            Metric::Series => series_targets(monitor, selector)?,
+            _ => targets(monitor, selector),
+        };
+        for target in &targets {
             let suits = match (metric, target.schema()) {
                 (Metric::Performance(measure), Some(schema)) => measure.suits(schema.task),
                 _ => true,
             };
-            let fits = |micros: i64| micros % metric.grid() == 0;
-            for window in windows.iter().filter(|window| suits && fits(window.micros)) {
-                for more in parts(monitor, &target, *metric, selector, &quantiles) {
-                    let version = target.version.as_deref().unwrap_or_default();
-                    let named = [
-                        (NAME, metric.name()),
-                        (MODEL, target.model.name.clone()),
-                        (VERSION, version.to_owned()),
-                        (WINDOW, window.text.clone()),
-                    ];
-                    let labels = Labels::new(named.into_iter().chain(more));
+            if !suits {
+                continue;
+            }
+            let version = target.version.as_deref().unwrap_or_default();
+            let named = [
+                (NAME, metric.name()),
+                (MODEL, target.model.name.clone()),
+                (VERSION, version.to_owned()),
+            ];
+            let parts = parts(monitor, target, *metric, selector, &quantiles)?;
+            for chosen in chosen(target, *metric, selector, &windows)? {
+                for more in &parts {
+                    let labels = named.iter().chain(&chosen).chain(more).cloned();
+                    let labels = Labels::new(labels);
                     if !selector.accepts(&labels) {
                         continue;
                     }
@@ -69,7 +84,40 @@ pub(crate) fn discover(
             }
         }
     }
+    if metrics.contains(&Metric::AlertState) {
+        let now = [now_micros() / 1_000];
+        let open = states(monitor, selector, &now, &mut Notes::default())?;
+        found.series.extend(open.into_iter().map(|series| series.labels));
+    }
     Ok(())
+}
+
+type Label = (&'static str, String);
+
+/// The labels that matchers choose: windows, and columns that slices are made by, without the slices,
+/// which data tells.
+fn chosen(
+    target: &Target,
+    metric: Metric,
+    selector: &Selector,
+    windows: &[Window],
+) -> Result<Vec<Vec<Label>>> {
+    if !metric.is_of_windows() {
+        return Ok(vec![Vec::new()]);
+    }
+    let mut chosen = Vec::new();
+    for slicing in slicings(&target.model, selector)? {
+        let is_whole = slicing.by.is_empty() && slicing.condition.is_empty();
+        let grid = if is_whole { metric.grid() } else { metric.grid().max(HOUR_MICROS) };
+        for window in windows.iter().filter(|window| window.micros % grid == 0) {
+            chosen.push(vec![
+                (WINDOW, window.text.clone()),
+                (BY, slicing.by.clone()),
+                (WHERE, slicing.condition.clone()),
+            ]);
+        }
+    }
+    Ok(chosen)
 }
 
 /// Labels of each series of a metric of a target beside model, version and window.
@@ -79,13 +127,29 @@ fn parts(
     metric: Metric,
     selector: &Selector,
     quantiles: &[(String, f64)],
-) -> Vec<Vec<(&'static str, String)>> {
-    match metric {
-        Metric::Latency => {
+) -> Result<Vec<Vec<Label>>> {
+    Ok(match metric {
+        metric if metric.is_by_quantile() => {
             quantiles.iter().map(|(text, _)| vec![(QUANTILE, text.clone())]).collect()
         }
-        Metric::Drift(_) | Metric::PValue(_) | Metric::Column(_) => {
-            let Some(schema) = target.schema() else { return Vec::new() };
+        Metric::Series => {
+            let request = SeriesListRequest {
+                model: target.model.name.clone(),
+                version: target.version.clone(),
+                ..SeriesListRequest::default()
+            };
+            let list = monitor.list_series(&request).map_err(told)?;
+            let names: BTreeSet<String> = list.series.into_iter().map(|info| info.name).collect();
+            let statistics = statistics(selector)?;
+            let both = names.iter().flat_map(|name| {
+                let of =
+                    |one: &Statistic| vec![(SERIES, name.clone()), (STATISTIC, one.text.clone())];
+                statistics.iter().map(of)
+            });
+            both.collect()
+        }
+        Metric::Drift(_) | Metric::PValue(_) | Metric::Column(_) | Metric::Share => {
+            let Some(schema) = target.schema() else { return Ok(Vec::new()) };
             let names: Vec<Option<String>> = if metric.labels().contains(&REFERENCE) {
                 references(monitor, target, selector)
                     .into_iter()
@@ -113,5 +177,5 @@ fn parts(
             parts
         }
         _ => vec![Vec::new()],
-    }
+    })
 }

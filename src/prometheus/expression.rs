@@ -3,10 +3,15 @@
 use driftline_alerts::{Bound, Figure, Measure, Operations, Rule, Test, Volume, format_duration};
 use driftline_promql::escape;
 
-use super::metric::Metric;
+use driftline_storage::HOUR_MICROS;
+
+use super::{
+    metric::Metric,
+    slicing::{AND, WHERE},
+};
 
 /// What a rule asks, as a query that gives the series that breach it. Of a rule that PromQL cannot say,
-/// such as one on its own history, on a slice or on other rules, it is the rule's own words.
+/// such as one on its own history or on other rules, it is the rule's own words.
 pub(crate) fn expression(rule: &Rule) -> String {
     let Some(measure) = rule.measure() else {
         let (members, when) = (rule.subject.members().join(", "), rule.when.to_string());
@@ -16,9 +21,10 @@ pub(crate) fn expression(rule: &Rule) -> String {
     let is_plain = constant
         && !rule.when.p_value
         && !measure.exact
-        && measure.slice.is_empty()
+        && (measure.slice.is_empty() || measure.window % HOUR_MICROS == 0)
         && measure.features.len() <= 1;
-    match metric(measure.figure).filter(|_| is_plain) {
+    let takes_slice = |metric: &Metric| measure.slice.is_empty() || metric.is_of_slices();
+    match metric(measure.figure).filter(takes_slice).filter(|_| is_plain) {
         Some(metric) => format!("{metric}{{{}}} {}", labels(metric, measure), rule.when),
         None => format!("{} {} of model {:?}", measure.figure.name(), rule.when, measure.model),
     }
@@ -53,6 +59,11 @@ fn labels(metric: Metric, measure: &Measure) -> String {
     }
     let window = format_duration(measure.window);
     labels.push(("window", &window));
+    let conditions: Vec<String> = measure.slice.iter().map(ToString::to_string).collect();
+    let conditions = conditions.join(AND);
+    if !conditions.is_empty() {
+        labels.push((WHERE, &conditions));
+    }
     let texts: Vec<String> =
         labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escape(value))).collect();
     texts.join(",")
@@ -78,7 +89,11 @@ mod tests {
         let recall = of("metric = \"recall\"\nversion = \"2\"\nwhen = \"<= 0.5\"");
         let want = r#"driftline_recall{model="m",version="2",class="",window="1d"} <= 0.5"#;
         assert_eq!(recall, want);
-        for query in [psi, recall] {
+        let sliced =
+            of("metric = \"accuracy\"\nslice = [\"country=DE\", \"age>=30\"]\nwhen = \"< 0.5\"");
+        let want = r#"driftline_accuracy{model="m",version="",window="1d",where="country=DE and age>=30"} < 0.5"#;
+        assert_eq!(sliced, want);
+        for query in [psi, recall, sliced] {
             assert!(Query::read(&query).is_ok(), "{query}");
         }
         let history = of("metric = \"psi\"\nwhen = \"> history + 3 sd\"");

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use driftline_alerts::ColumnFigure;
+use driftline_alerts::{Answer as RuleAnswer, ColumnFigure};
 use driftline_promql::{Labels, Selector};
 use driftline_query::{
-    ColumnQuality, DriftWindow, MissingRows, OperationsRequest, OperationsWindow,
-    PerformanceWindow, stats::Undefined,
+    ArrivalsWindow, ColumnQuality, DistributionReport, DriftWindow, MissingRows, OperationsRequest,
+    OperationsWindow, PerformanceWindow, QualityReport, Scope, SeriesReport, stats::Undefined,
 };
 use driftline_storage::{ErrorKind, Result, TimeRange};
 
@@ -20,12 +20,19 @@ use super::{
     limits,
     metric::Metric,
     plan::{Question, of_feature, of_quantile},
+    slicing::{NULL, SLICE},
+    statistic::{SERIES, STATISTIC},
+    told::told,
 };
+
+/// What is said of points of metric series, which are read as they are.
+const POINTS: &str =
+    "points of metric series are read as they are; name a series, or choose a shorter range";
 
 /// What goes along while windows are asked for.
 pub(super) trait Watch {
-    /// Before a query that may read so many rows.
-    fn before(&mut self, rows: u64) -> driftline_promql::Result<()>;
+    /// Before a query that may read so many rows, and why it does.
+    fn before(&mut self, rows: u64, why: &str) -> driftline_promql::Result<()>;
     /// After a query that has read so many.
     fn after(&mut self, rows: u64);
     /// What is worth telling.
@@ -59,11 +66,14 @@ pub(super) fn gather(
     ends: &[i64],
     watch: &mut dyn Watch,
 ) -> driftline_promql::Result<Values> {
-    let mut gathered = Gathered { question, selector, ends, values: Values::default() };
+    let (values, slice) = (Values::default(), String::new());
+    let mut gathered = Gathered { question, selector, ends, slice, values };
     for (range, step) in stretches(question, ends) {
-        let at_stake =
-            if question.reads_rows { rows_in(monitor, question, range).map_err(told)? } else { 0 };
-        watch.before(at_stake)?;
+        let at_stake = match question.reads_rows {
+            Some(_) => rows_in(monitor, question, range).map_err(told)?,
+            None => 0,
+        };
+        watch.before(at_stake, question.reads_rows.unwrap_or(POINTS))?;
         match ask(monitor, question, range, step) {
             Ok(answers) => {
                 for answer in answers {
@@ -72,10 +82,10 @@ pub(super) fn gather(
                 }
             }
             Err(error) => match error.kind() {
-                // It was deleted meanwhile, or has no columns or reference yet.
+                // It was deleted meanwhile, has no columns or reference yet, or no such rows in this
+                // interval.
                 ErrorKind::NotFound | ErrorKind::FailedPrecondition => {
                     watch.tell(Note::Undefined(error.to_string()));
-                    break;
                 }
                 _ => return Err(told(error)),
             },
@@ -94,21 +104,6 @@ pub(super) fn gather(
         }
     }
     Ok(gathered.values)
-}
-
-/// An error of the database as one of a query.
-pub(crate) fn told(error: driftline_storage::Error) -> driftline_promql::Error {
-    use driftline_promql::ErrorKind as Told;
-    let kind = match error.kind() {
-        ErrorKind::InvalidArgument => Told::BadData,
-        ErrorKind::NotFound
-        | ErrorKind::AlreadyExists
-        | ErrorKind::FailedPrecondition
-        | ErrorKind::ResourceExhausted => Told::Execution,
-        ErrorKind::Unavailable | ErrorKind::Locked => Told::Unavailable,
-        ErrorKind::Corruption | ErrorKind::Io | ErrorKind::Poisoned => Told::Internal,
-    };
-    driftline_promql::Error::new(kind, error.to_string())
 }
 
 /// Predictions of an interval: what a question reads that no part is counted for.
@@ -177,35 +172,64 @@ struct Gathered<'a> {
     question: &'a Question,
     selector: &'a Selector,
     ends: &'a [i64],
+    /// The value of the column that tells rows apart; empty of all rows together.
+    slice: String,
     values: Values,
 }
 
 impl Gathered<'_> {
     fn take(&mut self, answer: &Answer, watch: &mut dyn Watch) {
         match answer {
-            Answer::Drift(report) => {
-                for window in &report.windows {
-                    self.take_drift(&report.reference, window, watch);
-                }
-            }
-            Answer::Performance(report) => {
-                report.windows.iter().for_each(|window| self.take_performance(window, watch));
-            }
-            Answer::Quality(report) => {
-                let reference = report.reference.as_deref();
-                for window in &report.windows {
-                    let Some(place) = self.place(window.end, &window.missing, watch) else {
-                        continue;
-                    };
-                    for column in &window.columns {
-                        self.take_column(place, reference, column, watch);
+            Answer::Rule(RuleAnswer::Drift(report)) => {
+                for part in self.parts(report, &report.groups) {
+                    self.begin(&part.scope);
+                    for window in &part.windows {
+                        self.take_drift(&part.reference, window, watch);
                     }
                 }
             }
-            Answer::Operations(report) => {
-                report.windows.iter().for_each(|window| self.take_operations(window, watch));
+            Answer::Rule(RuleAnswer::Performance(report)) => {
+                for part in self.parts(report, &report.groups) {
+                    self.begin(&part.scope);
+                    part.windows.iter().for_each(|window| self.take_performance(window, watch));
+                }
             }
+            Answer::Rule(RuleAnswer::Quality(report)) => {
+                for part in self.parts(report, &report.groups) {
+                    self.begin(&part.scope);
+                    self.take_quality(part, watch);
+                }
+            }
+            Answer::Rule(RuleAnswer::Operations(report)) => {
+                for part in self.parts(report, &report.groups) {
+                    self.begin(&part.scope);
+                    part.windows.iter().for_each(|window| self.take_operations(window, watch));
+                }
+            }
+            Answer::Series(report) => {
+                for part in self.parts(report, &report.groups) {
+                    self.begin(&part.scope);
+                    self.take_series(part, watch);
+                }
+            }
+            Answer::Arrivals(report) => {
+                report.windows.iter().for_each(|window| self.take_arrivals(window, watch));
+            }
+            Answer::Distribution(report) => self.take_distribution(report, watch),
+            // Metrics ask nothing about training.
+            Answer::Rule(RuleAnswer::Training(_)) => {}
         }
+    }
+
+    /// The parts of an answer that make series: its groups, or all of it.
+    fn parts<'r, R>(&self, whole: &'r R, groups: &'r [R]) -> Vec<&'r R> {
+        if self.question.is_grouped { groups.iter().collect() } else { vec![whole] }
+    }
+
+    /// Begins with the rows of a scope.
+    fn begin(&mut self, scope: &Scope) {
+        let value = scope.group.first().map(|group| group.value.as_deref().unwrap_or(NULL));
+        self.slice = value.unwrap_or_default().to_owned();
     }
 
     /// The place of a window that was asked for.
@@ -240,7 +264,8 @@ impl Gathered<'_> {
                 return;
             }
         };
-        let labels = self.question.labels_of(metric, more);
+        let mut labels = self.question.labels_of(metric, more);
+        labels.set(SLICE.into(), self.slice.as_str().into());
         if !self.selector.accepts(&labels) {
             return;
         }
@@ -300,6 +325,16 @@ impl Gathered<'_> {
                     }
                 }
                 _ => {}
+            }
+        }
+    }
+
+    fn take_quality(&mut self, report: &QualityReport, watch: &mut dyn Watch) {
+        let reference = report.reference.as_deref();
+        for window in &report.windows {
+            let Some(place) = self.place(window.end, &window.missing, watch) else { continue };
+            for column in &window.columns {
+                self.take_column(place, reference, column, watch);
             }
         }
     }
@@ -364,6 +399,74 @@ impl Gathered<'_> {
                     self.put(place, *metric, &[], window.throughput.ok_or(reason), watch);
                 }
                 _ => {}
+            }
+        }
+    }
+
+    fn take_arrivals(&mut self, window: &ArrivalsWindow, watch: &mut dyn Watch) {
+        let Some(place) = self.place(window.end, &[], watch) else { return };
+        let question = self.question;
+        for metric in &question.metrics {
+            let Metric::Arrival(figure) = *metric else { continue };
+            let nothing = "nothing came that it could be of";
+            if !figure.is_by_quantile() {
+                self.put(place, *metric, &[], figure.of(window, 0.0).ok_or(nothing), watch);
+                continue;
+            }
+            for (text, q) in &question.quantiles {
+                let value = figure.of(window, *q).ok_or(nothing);
+                self.put(place, *metric, &of_quantile(text), value, watch);
+            }
+        }
+    }
+
+    fn take_series(&mut self, report: &SeriesReport, watch: &mut dyn Watch) {
+        let question = self.question;
+        for window in &report.windows {
+            let Some(place) = self.place(window.end, &window.missing, watch) else { continue };
+            // A name without a point in the window is told nothing of.
+            for result in window.series.iter().filter(|result| result.count > 0) {
+                let mut quantiles = result.quantiles.iter().copied();
+                for one in &question.statistics {
+                    let quantile = one.quantile.and_then(|_| quantiles.next().flatten());
+                    let value = one.of(result, quantile);
+                    let more = [(SERIES, &*result.name), (STATISTIC, one.text.as_str())];
+                    let value = value.as_ref().map(|value| *value).map_err(|why| &**why);
+                    self.put(place, Metric::Series, &more, value, watch);
+                }
+            }
+        }
+    }
+
+    /// Shares of bins that have a row on either side, of all rows of their side.
+    fn take_distribution(&mut self, report: &DistributionReport, watch: &mut dyn Watch) {
+        let Some(place) = self.place(report.scope.to, &[], watch) else { return };
+        let text = |lower: Option<f64>, upper: Option<f64>| match (lower, upper) {
+            (Some(lower), Some(upper)) => format!("[{lower}, {upper})"),
+            (Some(lower), None) => format!(">={lower}"),
+            (None, Some(upper)) => format!("<{upper}"),
+            (None, None) => "any".to_owned(),
+        };
+        let bins = report.bins.iter().map(|bin| {
+            (bin.category.clone().unwrap_or_else(|| text(bin.lower, bin.upper)), bin.count)
+        });
+        let special =
+            [("null", report.nulls), ("NaN", report.nans), ("infinite", report.infinities)];
+        let special = special.into_iter().map(|(name, count)| (name.to_owned(), count));
+        let bins = bins.chain(special).enumerate();
+        for (number, (bin, count)) in
+            bins.filter(|(_, (_, count))| count.reference + count.current > 0)
+        {
+            let number = format!("{number:03}");
+            for (side, rows, all) in [
+                ("reference", count.reference, report.rows.reference),
+                ("window", count.current, report.rows.current),
+            ] {
+                let mut more = of_feature(&report.feature, Some(&report.reference));
+                more.extend([("place", number.as_str()), ("bin", bin.as_str()), ("side", side)]);
+                let share = (all > 0).then(|| rows as f64 / all as f64);
+                let value = share.ok_or(Undefined::NoPrediction.reason());
+                self.put(place, Metric::Share, &more, value, watch);
             }
         }
     }

@@ -9,6 +9,7 @@ use driftline_query::{Method, Metric as Measure};
 use crate::Monitor;
 
 use super::{
+    arrival::Arrival,
     limits,
     metric::Metric,
     source::MonitorSource,
@@ -17,7 +18,7 @@ use super::{
 };
 
 /// The metrics that are scraped; all others are asked for.
-const SCRAPED: [Metric; 9] = [
+const SCRAPED: [Metric; 12] = [
     Metric::Drift(Method::Psi),
     Metric::Column(ColumnFigure::NullRate),
     Metric::Performance(Measure::Accuracy),
@@ -27,6 +28,9 @@ const SCRAPED: [Metric; 9] = [
     Metric::Coverage,
     Metric::Latency,
     Metric::ErrorRatio,
+    Metric::Arrival(Arrival::Duplicates),
+    Metric::Arrival(Arrival::Refused),
+    Metric::Newest,
 ];
 
 /// The values of one metric, at least one.
@@ -86,12 +90,9 @@ fn of_model(
     let mut samples: Vec<(Metric, Labels, f64)> = Vec::new();
     for metric in SCRAPED {
         let source = MonitorSource::new(monitor, now, Some(until));
-        let matchers = vec![
-            equal(NAME, &metric.name()),
-            equal(MODEL, model),
-            equal(VERSION, ""),
-            equal(WINDOW, window),
-        ];
+        let mut matchers =
+            vec![equal(NAME, &metric.name()), equal(MODEL, model), equal(VERSION, "")];
+        matchers.extend(metric.is_of_windows().then(|| equal(WINDOW, window)));
         let series = source.at(&Selector { matchers }, &[now / 1_000], &mut Notes::default())?;
         let sample = |series: driftline_promql::Series| {
             let value = series.values.first().copied().flatten()?;

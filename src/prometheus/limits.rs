@@ -24,3 +24,5 @@ pub(super) const TIME_MAX: Duration = Duration::from_secs(30);
 pub(super) const GAUGE_MODELS_MAX: usize = 100;
 /// Features of a model that `/metrics` tells of: those that moved farthest.
 pub(super) const GAUGE_FEATURES_MAX: usize = 20;
+/// Events of alerts that one selector goes back through.
+pub(super) const EVENTS_MAX: usize = 10_000;

@@ -6,6 +6,8 @@ use driftline_alerts::ColumnFigure;
 use driftline_query::{Method, Metric as Measure};
 use driftline_storage::{HOUR_MICROS, MINUTE_MICROS};
 
+use super::arrival::Arrival;
+
 /// What all names begin with.
 const PREFIX: &str = "driftline_";
 
@@ -34,6 +36,16 @@ pub(crate) enum Metric {
     ErrorRatio,
     /// Predictions a second.
     Throughput,
+    /// The share of rows in each bin of a feature, of the window and of the reference.
+    Share,
+    /// What came in.
+    Arrival(Arrival),
+    /// A figure of a metric series.
+    Series,
+    /// When the newest prediction was made; of no window.
+    Newest,
+    /// Whether an alert is pending or fires; of no window.
+    AlertState,
 }
 
 /// What answers a metric.
@@ -43,6 +55,26 @@ pub(super) enum Asked {
     Performance,
     Quality,
     Operations,
+    Distribution,
+    Arrivals,
+    Series,
+    /// Not a window.
+    Newest,
+    /// Not a window.
+    Alerts,
+}
+
+impl Asked {
+    /// What is asked by windows.
+    pub(super) const OF_WINDOWS: [Self; 7] = [
+        Self::Drift,
+        Self::Performance,
+        Self::Quality,
+        Self::Operations,
+        Self::Distribution,
+        Self::Arrivals,
+        Self::Series,
+    ];
 }
 
 impl Metric {
@@ -66,7 +98,10 @@ impl Metric {
                 Self::LatencyMean,
                 Self::ErrorRatio,
                 Self::Throughput,
+                Self::Share,
             ])
+            .chain(Arrival::ALL.map(Self::Arrival))
+            .chain([Self::Series, Self::Newest, Self::AlertState])
     }
 
     /// The metric of a name.
@@ -88,6 +123,11 @@ impl Metric {
             Self::LatencyMean => "latency_mean_seconds".to_owned(),
             Self::ErrorRatio => "error_ratio".to_owned(),
             Self::Throughput => "predictions_per_second".to_owned(),
+            Self::Share => "feature_share".to_owned(),
+            Self::Arrival(figure) => figure.name().to_owned(),
+            Self::Series => "series".to_owned(),
+            Self::Newest => "newest_prediction_timestamp_seconds".to_owned(),
+            Self::AlertState => "alert_state".to_owned(),
         }
     }
 
@@ -98,13 +138,14 @@ impl Metric {
 
     /// Its type: percentiles are told as a summary without sum and count, all others as gauges.
     pub(crate) fn kind(self) -> &'static str {
-        if self == Self::Latency { "summary" } else { "gauge" }
+        if self.is_by_quantile() { "summary" } else { "gauge" }
     }
 
     /// Its unit; empty if it has none, or that of a column.
     pub(crate) fn unit(self) -> &'static str {
         match self {
-            Self::Latency | Self::LatencyMean => "seconds",
+            Self::Latency | Self::LatencyMean | Self::Newest => "seconds",
+            Self::Arrival(figure) if figure.is_by_quantile() => "seconds",
             _ => "",
         }
     }
@@ -133,6 +174,14 @@ impl Metric {
                 "Share of the predictions of the window whose status is not ok".to_owned()
             }
             Self::Throughput => "Predictions a second of the window".to_owned(),
+            Self::Share => {
+                "Share of the rows of the window, or of the reference, in a bin of a feature"
+                    .to_owned()
+            }
+            Self::Arrival(figure) => format!("{} that came in the window", figure.help()),
+            Self::Series => "A statistic of the points of a metric series in the window".to_owned(),
+            Self::Newest => "Event time of the newest prediction, since 1970 UTC".to_owned(),
+            Self::AlertState => "1 for each alert that is pending or fires".to_owned(),
         }
     }
 
@@ -147,7 +196,36 @@ impl Metric {
             Self::Latency | Self::LatencyMean | Self::ErrorRatio | Self::Throughput => {
                 Asked::Operations
             }
+            Self::Share => Asked::Distribution,
+            Self::Arrival(_) => Asked::Arrivals,
+            Self::Series => Asked::Series,
+            Self::Newest => Asked::Newest,
+            Self::AlertState => Asked::Alerts,
         }
+    }
+
+    /// Whether it has a value for each quantile that is asked for.
+    pub(super) fn is_by_quantile(self) -> bool {
+        match self {
+            Self::Latency => true,
+            Self::Arrival(figure) => figure.is_by_quantile(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is of windows, and so has that label.
+    pub(super) fn is_of_windows(self) -> bool {
+        !matches!(self, Self::Newest | Self::AlertState)
+    }
+
+    /// Whether it can be asked of slices: what came in is not counted by what it holds.
+    pub(super) fn is_of_slices(self) -> bool {
+        self.is_of_windows() && !matches!(self, Self::Arrival(_) | Self::Share)
+    }
+
+    /// Whether it is meant only where a matcher is about its name, for what it costs.
+    pub(super) fn wants_name(self) -> bool {
+        matches!(self, Self::Share | Self::Series)
     }
 
     /// Its windows begin and end at whole multiples of this, in microseconds: what is kept by the hour
@@ -156,7 +234,7 @@ impl Metric {
         use ColumnFigure::{Max, Mean, Min, Std};
         match self {
             Self::Performance(measure) if measure.reads_rows() => HOUR_MICROS,
-            Self::Column(Min | Max | Mean | Std) => HOUR_MICROS,
+            Self::Column(Min | Max | Mean | Std) | Self::Arrival(_) => HOUR_MICROS,
             _ => MINUTE_MICROS,
         }
     }
@@ -169,6 +247,10 @@ impl Metric {
             Self::Column(figure) if figure.needs_reference() => &["feature", "reference"],
             Self::Column(_) => &["feature"],
             Self::Latency => &["quantile"],
+            Self::Arrival(figure) if figure.is_by_quantile() => &["quantile"],
+            Self::Share => &["feature", "reference", "place", "bin", "side"],
+            Self::Series => &["name", "statistic"],
+            Self::AlertState => &["rule", "feature", "severity", "state"],
             _ => &[],
         }
     }

@@ -8,9 +8,12 @@ use driftline_storage::MINUTE_MICROS;
 use crate::Monitor;
 
 use super::{
+    freshness::newest,
     gather::{Note, Watch, gather},
     limits,
-    plan::{Question, questions},
+    metric::Metric,
+    plan::{Question, metrics, questions},
+    timeline::states,
 };
 
 /// Microseconds of a millisecond, the unit of PromQL.
@@ -32,12 +35,27 @@ struct Spent {
     until: Instant,
 }
 
+impl Spent {
+    fn go_on(&self) -> Result<()> {
+        if Instant::now() > self.until {
+            let text = "query timed out; choose a longer step, a shorter range or fewer models";
+            return Err(Error::new(ErrorKind::Timeout, text));
+        }
+        Ok(())
+    }
+}
+
 impl<'a> MonitorSource<'a> {
     /// The series as they are now, for a request that ends at a moment, or past its time at most.
     pub(crate) fn new(monitor: &'a Monitor, now: i64, until: Option<Instant>) -> Self {
         let latest = Instant::now() + limits::TIME_MAX;
         let until = until.map_or(latest, |until| until.min(latest));
         Self { monitor, now, spent: RefCell::new(Spent { queries: 0, rows: 0, until }) }
+    }
+
+    #[cfg(test)]
+    pub(super) fn spend_rows(&self, rows: u64) {
+        self.spent.borrow_mut().rows += rows;
     }
 
     fn questions(&self, selector: &Selector, notes: &mut Notes) -> Result<Vec<Question>> {
@@ -48,7 +66,11 @@ impl<'a> MonitorSource<'a> {
     fn end(&self, question: &Question, instant: i64) -> Option<i64> {
         let micros = instant.checked_mul(MILLI_MICROS)?;
         let is_past = micros <= self.now.saturating_add(MINUTE_MICROS);
-        is_past.then(|| micros.div_euclid(question.grid) * question.grid)
+        let before = micros.div_euclid(question.grid) * question.grid;
+        // The newest window of what came is still being filled.
+        let end =
+            if question.ends_after && before < micros { before + question.grid } else { before };
+        is_past.then_some(end)
     }
 
     /// The series of a question at instants that ascend.
@@ -83,11 +105,40 @@ impl<'a> MonitorSource<'a> {
         series.sort_by(|a, b| a.labels.cmp(&b.labels));
         Ok(series)
     }
+
+    /// The series that are of no window.
+    fn others(
+        &self,
+        selector: &Selector,
+        instants: &[i64],
+        notes: &mut Notes,
+    ) -> Result<Vec<Series>> {
+        let mut all = Vec::new();
+        for metric in metrics(selector) {
+            match metric {
+                Metric::Newest => all.extend(newest(self.monitor, selector, instants, self.now)?),
+                Metric::AlertState => {
+                    // What becomes of alerts after now is not known.
+                    let past = self.now.saturating_add(MINUTE_MICROS) / MILLI_MICROS;
+                    let past = instants.partition_point(|instant| *instant <= past);
+                    let known = instants.get(..past).unwrap_or_default();
+                    let mut found = states(self.monitor, selector, known, notes)?;
+                    for series in &mut found {
+                        series.values.resize(instants.len(), None);
+                    }
+                    all.extend(found);
+                }
+                _ => {}
+            }
+        }
+        check_series(selector, all.len(), instants.len())?;
+        Ok(all)
+    }
 }
 
 impl Source for MonitorSource<'_> {
     fn at(&self, selector: &Selector, instants: &[i64], notes: &mut Notes) -> Result<Vec<Series>> {
-        let mut all = Vec::new();
+        let mut all = self.others(selector, instants, notes)?;
         for question in self.questions(selector, notes)? {
             all.extend(self.answer(&question, selector, instants, notes)?);
             check_series(selector, all.len(), instants.len())?;
@@ -105,40 +156,58 @@ impl Source for MonitorSource<'_> {
         notes: &mut Notes,
     ) -> Result<Vec<Points>> {
         let mut all = Vec::new();
+        // What is of no window is looked at every minute.
+        let minute = MINUTE_MICROS / MILLI_MICROS;
+        if metrics(selector).iter().any(|metric| !metric.is_of_windows()) {
+            let times = tiles(instants, range, minute)?;
+            let found = self.others(selector, &times, notes)?;
+            all.extend(found.into_iter().map(|series| points(series, &times, minute)));
+        }
         for question in self.questions(selector, notes)? {
-            let spacing = question.window / MILLI_MICROS;
-            let each = usize::try_from(range / spacing.max(1)).unwrap_or(usize::MAX);
-            if each.saturating_add(1).saturating_mul(instants.len()) > limits::RANGE_INSTANTS_MAX {
-                let text = format!(
-                    "ranges of {each} windows at {} instants look at more than {} windows; choose a \
-                     longer step, a shorter range or a longer window",
-                    instants.len(),
-                    limits::RANGE_INSTANTS_MAX
-                );
-                return Err(Error::execution(text));
-            }
-            let mut times: BTreeSet<i64> = BTreeSet::new();
-            for instant in instants {
-                let mut time = *instant;
-                while time > instant.saturating_sub(range) {
-                    times.insert(time);
-                    time = time.saturating_sub(spacing.max(1));
-                }
-            }
-            let times: Vec<i64> = times.into_iter().collect();
-            let points = |series: Series| Points {
-                labels: series.labels,
-                spacing: Some(spacing),
-                points: times
-                    .iter()
-                    .zip(series.values)
-                    .filter_map(|(time, value)| Some((*time, value?)))
-                    .collect(),
-            };
-            all.extend(self.answer(&question, selector, &times, notes)?.into_iter().map(points));
+            let spacing = (question.window / MILLI_MICROS).max(1);
+            let times = tiles(instants, range, spacing)?;
+            let found = self.answer(&question, selector, &times, notes)?;
+            all.extend(found.into_iter().map(|series| points(series, &times, spacing)));
             check_series(selector, all.len(), times.len())?;
         }
         Ok(all)
+    }
+
+    fn go_on(&self) -> Result<()> {
+        self.spent.borrow().go_on()
+    }
+}
+
+/// Times that lie so far apart and tile the ranges of instants, counted back from each of them.
+fn tiles(instants: &[i64], range: i64, spacing: i64) -> Result<Vec<i64>> {
+    let each = usize::try_from(range / spacing).unwrap_or(usize::MAX);
+    if each.saturating_add(1).saturating_mul(instants.len()) > limits::RANGE_INSTANTS_MAX {
+        let text = format!(
+            "ranges of {each} windows at {} instants look at more than {} windows; choose a longer \
+             step, a shorter range or a longer window",
+            instants.len(),
+            limits::RANGE_INSTANTS_MAX
+        );
+        return Err(Error::execution(text));
+    }
+    let mut times: BTreeSet<i64> = BTreeSet::new();
+    for instant in instants {
+        let mut time = *instant;
+        while time > instant.saturating_sub(range) {
+            times.insert(time);
+            time = time.saturating_sub(spacing);
+        }
+    }
+    Ok(times.into_iter().collect())
+}
+
+/// The samples of a series at some times, as points that lie so far apart.
+fn points(series: Series, times: &[i64], spacing: i64) -> Points {
+    let samples = times.iter().zip(series.values);
+    Points {
+        labels: series.labels,
+        spacing: Some(spacing),
+        points: samples.filter_map(|(time, value)| Some((*time, value?))).collect(),
     }
 }
 
@@ -162,12 +231,9 @@ struct Watched<'a> {
 }
 
 impl Watch for Watched<'_> {
-    fn before(&mut self, rows: u64) -> Result<()> {
+    fn before(&mut self, rows: u64, why: &str) -> Result<()> {
         let mut spent = self.spent.borrow_mut();
-        if Instant::now() > spent.until {
-            let text = "query timed out; choose a longer step, a shorter range or fewer models";
-            return Err(Error::new(ErrorKind::Timeout, text));
-        }
+        spent.go_on()?;
         spent.queries += 1;
         if spent.queries > limits::QUERIES_MAX {
             let text = format!(
@@ -179,8 +245,7 @@ impl Watch for Watched<'_> {
         }
         if spent.rows.saturating_add(rows) > limits::ROWS_MAX {
             let text = format!(
-                "would read {} rows, at most {}: partials are counted in the bins of the default \
-                 reference only; choose a shorter range, a longer step or the default reference",
+                "would read {} rows, at most {}: {why}",
                 spent.rows.saturating_add(rows),
                 limits::ROWS_MAX
             );

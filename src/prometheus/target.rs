@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use driftline_promql::Selector;
+use driftline_promql::{Result, Selector};
 use driftline_storage::{ModelRecord, Schema};
 
 use crate::{Monitor, ReferenceInfo};
+
+use super::told::told;
 
 /// The label of the model.
 pub(super) const MODEL: &str = "model";
@@ -58,6 +60,31 @@ pub(super) fn targets(monitor: &Monitor, selector: &Selector) -> Vec<Target> {
         targets.extend(versions.map(of));
     }
     targets
+}
+
+/// The versions that have metric series and that a selector means; as [`targets`], for the versions of
+/// series may be others than those of predictions.
+///
+/// # Errors
+/// `Internal`.
+pub(super) fn series_targets(monitor: &Monitor, selector: &Selector) -> Result<Vec<Target>> {
+    let together = selector.equal(VERSION) == Some("");
+    let mut targets = Vec::new();
+    for model in monitor.models() {
+        if !selector.allows(MODEL, &model.name) {
+            continue;
+        }
+        let versions = monitor.series_versions(&model.name).map_err(told)?;
+        if together && !versions.is_empty() {
+            targets.push(Target { model, version: None });
+            continue;
+        }
+        let versions = versions.into_iter().filter(|name| selector.allows(VERSION, name));
+        targets.extend(
+            versions.map(|version| Target { model: model.clone(), version: Some(version) }),
+        );
+    }
+    Ok(targets)
 }
 
 /// Names of the references that a target is compared with: the default one, unless a matcher asks for

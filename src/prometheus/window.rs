@@ -70,7 +70,7 @@ pub(super) fn quantiles(selector: &Selector) -> Result<Vec<(String, f64)>> {
 
 /// The values of a label that has no end of values: the one that is stated; of a regular expression
 /// those of the usual ones and of its alternatives that match; else the default ones.
-fn wanted(
+pub(super) fn wanted(
     selector: &Selector,
     label: &str,
     default: &[&str],

@@ -17,6 +17,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
+        .route("/-/ready", get(ready))
         .route("/metrics", get(metrics))
         .merge(prometheus::router())
         .with_state(shared)

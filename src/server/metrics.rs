@@ -238,15 +238,19 @@ impl Latest {
 
 /// The alerts that are pending or fire, at most [`limits::GAUGE_ALERTS_MAX`].
 fn write_alerts(out: &mut String, monitor: &Monitor) {
-    let states = vec![AlertState::Pending, AlertState::Firing];
-    let open = match monitor.alerts().list(&AlertFilter { states, ..AlertFilter::default() }) {
+    let filter = AlertFilter {
+        states: vec![AlertState::Pending, AlertState::Firing],
+        limit: Some(limits::GAUGE_ALERTS_MAX),
+        ..AlertFilter::default()
+    };
+    let open = match monitor.alerts().list(&filter) {
         Ok(open) => open,
         Err(error) => {
             tracing::warn!(%error, "a scrape leaves alerts out");
             return;
         }
     };
-    let alerts = open.iter().take(limits::GAUGE_ALERTS_MAX).map(|info| {
+    let alerts = open.iter().map(|info| {
         let labels = [
             ("rule", info.rule.as_str()),
             ("model", info.model.as_deref().unwrap_or_default()),

@@ -26,6 +26,7 @@ mod maintenance;
 mod operations;
 mod program;
 mod prometheus;
+mod prometheus_dashboards;
 mod quality;
 mod slices;
 mod tags;

@@ -109,31 +109,39 @@ fn encode(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// An answer that must be one, by GET and by POST alike.
-fn get(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
-    let answer = peek(server, path, params);
-    if !path.starts_with("label/") {
-        let params = form(params);
-        let (status, body) = ask(server, "POST", &format!("/api/v1/{path}"), &params);
-        assert_eq!(status, 200, "{path} {params}: {body}");
-        assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), answer);
-    }
-    answer
-}
-
-/// An answer that must be one, by GET alone: of what may change meanwhile.
-fn peek(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
-    let params = form(params);
-    let (status, body) = ask(server, "GET", &format!("/api/v1/{path}?{params}"), "");
-    assert_eq!(status, 200, "{path} {params}: {body}");
+/// The answer to a GET, which must be one: of what may change between two requests.
+pub fn look(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
+    let (status, body) = ask(server, "GET", &format!("/api/v1/{path}?{}", encoded(params)), "");
+    assert_eq!(status, 200, "{path} {params:?}: {body}");
     let answer: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(answer["status"], "success");
     answer
 }
 
-fn form(params: &[(&str, &str)]) -> String {
-    let params = params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
-    params.collect::<Vec<_>>().join("&")
+fn encoded(params: &[(&str, &str)]) -> String {
+    let params: Vec<String> =
+        params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    params.join("&")
+}
+
+/// The answer by GET, and by POST alike.
+pub fn get(server: &Server, path: &str, params: &[(&str, &str)]) -> Value {
+    let answer = look(server, path, params);
+    if !path.starts_with("label/") {
+        let (status, body) = ask(server, "POST", &format!("/api/v1/{path}"), &encoded(params));
+        let posted: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &posted), (200, &answer), "{path} {params:?}");
+    }
+    answer
+}
+
+/// The expressions of a page: the lines of its blocks of PromQL.
+pub fn promql_of(page: &str) -> Vec<&str> {
+    let blocks = page.split("```promql\n").skip(1);
+    blocks
+        .flat_map(|block| block.split("```").next().unwrap_or_default().lines())
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+        .collect()
 }
 
 fn instant(server: &Server, query: &str, time: i64) -> Vec<(Value, f64)> {
@@ -150,9 +158,7 @@ fn instant(server: &Server, query: &str, time: i64) -> Vec<(Value, f64)> {
 
 /// Status, type and text of an error.
 fn refuse(server: &Server, path: &str, params: &[(&str, &str)]) -> (u16, String, String) {
-    let params: Vec<String> =
-        params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-    let (status, body) = ask(server, "GET", &format!("/api/v1/{path}?{}", params.join("&")), "");
+    let (status, body) = ask(server, "GET", &format!("/api/v1/{path}?{}", encoded(params)), "");
     let answer: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("{body}"));
     assert_eq!(answer["status"], "error", "{body}");
     let text = |field: &str| answer[field].as_str().unwrap().to_owned();
@@ -328,7 +334,17 @@ fn the_catalog_tells_which_series_there_are() {
     );
     let windows = texts(&get(&server, "label/window/values", &[]));
     assert!(windows.contains(&"1d".to_owned()), "{windows:?}");
-    assert_eq!(texts(&get(&server, "labels", &[])).len(), 8);
+    assert_eq!(texts(&get(&server, "labels", &[])).len(), 19);
+    // What data tells is looked up for a metric that is named, at the end of the time asked about.
+    let end = (DAY + 86_400).to_string();
+    let slices = "driftline_predictions{by=\"country\",window=\"1d\"}";
+    let slices = get(&server, "label/slice/values", &[("match[]", slices), ("end", &end)]);
+    assert_eq!(texts(&slices), ["DE", "FR", "IT"]);
+    let classes = [("match[]", "driftline_recall{window=\"1d\"}"), ("end", &end)];
+    let classes = texts(&get(&server, "label/class/values", &classes));
+    assert_eq!(classes, ["macro", "micro", "no", "weighted", "yes"]);
+    let formatted = get(&server, "format_query", &[("query", "sum(rate(a[1m]))by(b)")]);
+    assert_eq!(formatted["data"], "sum by (b) (rate(a[1m]))");
     assert_eq!(texts(&get(&server, "label/version/values", &[])), ["1", "2"]);
     let week = [("match[]", "{model=\"fraud\",version=\"1\"}")];
     assert_eq!(texts(&get(&server, "label/quantile/values", &week)).len(), 5);
@@ -384,7 +400,8 @@ fn errors_are_those_of_prometheus() {
         assert!((got, of.as_str()) == (status, kind) && text.contains(want), "{got} {of} {text}");
     };
     let bad = |query: &str, want: &str| check("query", &[("query", query)], 400, "bad_data", want);
-    bad("rate(driftline_psi[1h])", "there is no function rate; there are abs");
+    bad("rate(driftline_psi[1h])", "there is no function rate: it is of counters");
+    bad("timestamp(driftline_psi)", "there is no function timestamp; there are abs");
     bad("driftline_psi{", "invalid parameter \"query\"");
     bad("driftline_psi{model=~\"(\"}", "regex");
     bad("driftline_psi{window=\"30s\"}", "whole minutes");
@@ -404,7 +421,15 @@ fn errors_are_those_of_prometheus() {
     );
     check("series", &[], 400, "bad_data", "no match[] parameter provided");
     check("series", &[("match[]", "1")], 400, "bad_data", "is no selector");
-    check("nothing", &[], 404, "not_found", "there is no /api/v1/nothing; there are query");
+    check("nothing", &[], 404, "not_found", "there is no /api/v1/nothing: there are query");
+    for (path, want) in [
+        ("write", "over gRPC"),
+        ("read", "federate /federate"),
+        ("status/tsdb", "driftline models stats"),
+        ("admin/tsdb/delete_series", "predictions delete"),
+    ] {
+        check(path, &[], 404, "not_found", want);
+    }
     let twice = "driftline_psi{version=\"1\"} + on(model) driftline_ks{version=\"1\"}";
     let params = [("query", twice), ("time", &(DAY + 40 * 3_600).to_string())];
     check("query", &params, 422, "execution", "match the same series");
@@ -472,10 +497,10 @@ fn rules_and_their_alerts_are_told_as_prometheus_does() {
     // The service judges the newest window.
     let began = std::time::Instant::now();
     let alerts = loop {
-        let healthy = peek(&server, "rules", &[("rule_name[]", "amount-drift")])["data"]["groups"]
+        let healthy = look(&server, "rules", &[("rule_name[]", "amount-drift")])["data"]["groups"]
             [0]["rules"][0]["health"]
             == "ok";
-        let alerts = peek(&server, "alerts", &[])["data"]["alerts"].as_array().unwrap().clone();
+        let alerts = look(&server, "alerts", &[])["data"]["alerts"].as_array().unwrap().clone();
         if healthy && !alerts.is_empty() {
             break alerts;
         }

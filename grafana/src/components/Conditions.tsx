@@ -1,6 +1,6 @@
 import React from 'react';
 
-import { Box, Button, InlineField, InlineFieldRow, Select } from '@grafana/ui';
+import { Button, InlineField, InlineFieldRow, Select } from '@grafana/ui';
 
 import { OPERATORS } from '../menus';
 import { Where } from '../types';
@@ -61,16 +61,17 @@ export function Conditions({ columns, valuesOf, filters, onChange }: ConditionsP
           />
         </InlineFieldRow>
       ))}
-      <Box marginBottom={1}>
-        <Button
-          icon="plus"
-          variant="secondary"
-          size="sm"
-          onClick={() => onChange([...filters, { column: '', operator: '=', value: '' }])}
-        >
-          Condition
-        </Button>
-      </Box>
+      <InlineFieldRow>
+        <InlineField label={filters.length === 0 ? 'Where' : 'and'} labelWidth={LABEL}>
+          <Button
+            icon="plus"
+            variant="secondary"
+            onClick={() => onChange([...filters, { column: '', operator: '=', value: '' }])}
+          >
+            Condition
+          </Button>
+        </InlineField>
+      </InlineFieldRow>
     </>
   );
 }

@@ -262,7 +262,7 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
           </InlineField>
           <InlineField
             label="Labels known"
-            labelWidth={LABEL}
+            labelWidth={LABEL + 4}
             tooltip="Which labels count: 7d, those that came until 7 days after the end of each window; -1d, until a day before the end of the panel; or an instant such as 2026-01-31T00:00:00Z"
           >
             <Select

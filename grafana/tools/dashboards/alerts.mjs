@@ -1,16 +1,10 @@
 // @ts-check
 // What fires, what fired, and how often.
 import { dashboard, MODEL_OR_ALL } from './frame.mjs';
-import { alerts as states, count } from './looks.mjs';
-import { number, panel, table } from './panels.mjs';
+import { alerts as states, count, counts, inState } from './looks.mjs';
+import { panel, table } from './panels.mjs';
 
 /** @import { Settings } from './types' */
-
-/** @param {string} state */
-const only = (state) => ({
-  id: 'filterByValue',
-  options: { type: 'include', match: 'all', filters: [{ fieldName: 'state', config: { id: 'equal', options: { value: state } } }] },
-});
 
 /**
  * Bars of how many firings there are of each value of a field.
@@ -25,15 +19,7 @@ const firings = (title, by, settings) =>
     options: { xField: by, xTickLabelSpacing: 100, barWidth: 0.6, legend: { showLegend: false, displayMode: 'list', placement: 'bottom', calcs: [] } },
     transformations: [
       ...(settings.transformations ?? []),
-      {
-        id: 'groupBy',
-        options: {
-          fields: {
-            [by]: { operation: 'groupby', aggregations: [] },
-            title: { operation: 'aggregate', aggregations: ['count'] },
-          },
-        },
-      },
+      counts(by, 'title'),
     ],
   });
 
@@ -44,12 +30,7 @@ export const alerts = dashboard('alerts', 'alerts', 'What fires, what fired, and
     ['No data', 'no data', 'orange', 'Alerts whose windows have nothing to judge.'],
     ['Inactive', 'inactive', 'green', 'Alerts of which nothing is to be said.'],
   ].map(([title, state, color, description]) =>
-    number(title ?? '', { queryType: 'alerts', metrics: ['states'] }, {
-      description,
-      defaults: { noValue: '0', color: { mode: 'fixed', fixedColor: color } },
-      options: { reduceOptions: { calcs: ['count'], fields: '/^rule$/', values: false }, colorMode: 'value' },
-      transformations: [only(state ?? '')],
-    })
+    inState(title ?? '', state ?? '', { description, defaults: { color: { mode: 'fixed', fixedColor: color } } })
   ),
   states('States now', {}, { height: 9 }),
   firings('Firings by day', 'time', {
@@ -62,6 +43,16 @@ export const alerts = dashboard('alerts', 'alerts', 'What fires, what fired, and
     width: 24,
     height: 9,
     description: 'A row for each firing of this time, from when the server found it to when it ended.',
-    defaults: { noValue: '' },
+    defaults: { noValue: 'No firings' },
+    overrides: {
+      '/.*/': { noValue: '' },
+      '/^(time|until)$/': { custom: { width: 170 } },
+      '/^(severity|state|value)$/': { custom: { width: 90 } },
+      value: { decimals: 3 },
+      text: { custom: { width: 440 } },
+    },
+    transformations: [
+      { id: 'organize', options: { excludeByName: { title: true, tags: true }, indexByName: {}, renameByName: { timeEnd: 'until' } } },
+    ],
   }),
 ]);

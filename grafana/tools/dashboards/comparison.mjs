@@ -1,12 +1,11 @@
 // @ts-check
 // Two versions or variants side by side.
 import { dashboard, MODEL, variable } from './frame.mjs';
-import { count, milliseconds, share } from './looks.mjs';
+import { count, GROUPS, milliseconds, rate } from './looks.mjs';
 import { series, table } from './panels.mjs';
 
 const SIDES = /** @type {const} */ ({ by: '$by', window: '1d' });
 const NAMED = { displayName: '${__field.labels.__values}' };
-const HIDDEN = /** @type {const} */ ({ custom: { hideFrom: { viz: true, legend: true, tooltip: true } } });
 
 export const comparison = dashboard(
   'comparison',
@@ -15,7 +14,8 @@ export const comparison = dashboard(
   [
     MODEL,
     variable('by', 'Sides by', { of: 'columns', model: '$model' }, { sort: 0 }),
-    { type: 'textbox', name: 'baseline', label: 'Against', query: '1', current: { text: '1', value: '1' } },
+    // Values are those in the time of the dashboard.
+    variable('baseline', 'Against', { of: 'values', model: '$model', column: '$by' }, { refresh: 2, sort: 3 }),
   ],
   [
     table('Over the whole time', { queryType: 'compare', by: '$by', baseline: '$baseline', metrics: ['accuracy', 'precision', 'recall', 'selection_rate', 'error_rate'] }, {
@@ -29,23 +29,23 @@ export const comparison = dashboard(
       },
       defaults: { decimals: 4, noValue: '' },
     }),
-    series('Difference of accuracy by day', { queryType: 'compare', by: '$by', baseline: '$baseline', window: '1d' }, {
+    series('Difference of accuracy by day', { queryType: 'compare', by: '$by', baseline: '$baseline', metrics: ['accuracy'], window: '1d' }, {
       description: 'Of each side from the baseline, with the ends of its interval: above zero the side is better.',
       defaults: {
         decimals: 3,
         unit: 'percentunit',
-        displayName: '${__field.labels.a} less ${__field.labels.b}',
         custom: { axisCenteredZero: true },
       },
       overrides: {
+        '/^difference/': { displayName: '${__field.labels.a} less ${__field.labels.b}' },
         '/^lower/': { displayName: 'lower end of 95 %', custom: { lineWidth: 0, hideFrom: { legend: true, viz: false, tooltip: false } } },
         '/^upper/': { displayName: 'upper end of 95 %', custom: { lineWidth: 0, fillBelowTo: 'lower end of 95 %', fillOpacity: 20, hideFrom: { legend: true, viz: false, tooltip: false } } },
       },
     }),
     series('Accuracy of each by day', { queryType: 'performance', metrics: ['accuracy'], ...SIDES }, {
       description: 'Of predictions whose truth is known.',
-      defaults: { unit: 'percentunit', decimals: 1, ...NAMED },
-      overrides: { '/ (lower|upper)|coverage/': HIDDEN },
+      defaults: { unit: 'percentunit' },
+      overrides: GROUPS,
     }),
     series('Predictions of each by day', { queryType: 'volume', metrics: ['predictions'], ...SIDES }, {
       description: 'How many predictions each side has.',
@@ -57,7 +57,7 @@ export const comparison = dashboard(
     }),
     series('Errors of each by day', { queryType: 'operations', metrics: ['error_rate'], ...SIDES }, {
       description: 'The share of calls of a side that failed.',
-      defaults: { ...share, max: undefined, decimals: 2, ...NAMED },
+      defaults: { ...rate, ...NAMED },
     }),
     series('Drift of the prediction of each by day', { queryType: 'drift', features: ['prediction'], ...SIDES }, {
       description: 'PSI of what each side says against the reference.',

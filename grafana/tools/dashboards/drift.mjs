@@ -26,7 +26,7 @@ export const drift = dashboard(
         '/^reference/': { displayName: 'reference', color: { mode: 'fixed', fixedColor: 'semi-dark-blue' } },
         '/^now/': { displayName: 'this time', color: { mode: 'fixed', fixedColor: 'orange' } },
       },
-      options: { groupWidth: 0.8, barWidth: 0.95, xTickLabelSpacing: 100, legend: { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] } },
+      options: { groupWidth: 0.8, barWidth: 0.95, xTickLabelRotation: -45, xTickLabelMaxLength: 16, legend: { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] } },
     }),
     series('Drift of $feature', { queryType: 'drift', features: ['$feature'], metrics: ['psi', 'ks', 'js'], window: '$window' }, {
       height: 9,
@@ -42,10 +42,12 @@ export const drift = dashboard(
       },
     }),
     series('Mean and range of $feature', { queryType: 'quality', features: ['$feature'], metrics: ['mean', 'min', 'max'], window: '$window' }, {
+      height: 9,
       description: 'Of a feature of categories there are none.',
       defaults: { displayName: '${__field.name}' },
     }),
     statistics('Statistics of $feature over the whole time', { features: ['$feature'], metrics: ['psi', 'ks', 'chi2', 'js', 'wasserstein_norm', 'mean_shift'] }, {
+      width: 24,
       description: 'Those that a feature of this kind does not have say why.',
       options: { sortBy: [] },
     }),

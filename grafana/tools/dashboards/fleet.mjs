@@ -18,7 +18,6 @@ export const fleet = dashboard('fleet', 'fleet', 'All models at a glance: a row 
   number('$metric', { queryType: 'performance', metrics: ['$metric'] }, {
     width: 4,
     description: 'Of all predictions of this time whose truth is known by now.',
-    defaults: { decimals: 3 },
     options: { reduceOptions: { calcs: ['lastNotNull'], fields: METRIC_ONLY, values: false } },
     links: [link('Performance of ${model}', to('performance', { model: '${model}', metric: '${metric}' }))],
   }),
@@ -33,7 +32,7 @@ export const fleet = dashboard('fleet', 'fleet', 'All models at a glance: a row 
   number('Error rate', { queryType: 'operations', metrics: ['error_rate'] }, {
     width: 4,
     description: 'The share of calls that failed.',
-    defaults: { ...rate, thresholds: most(0.005, 0.01), decimals: 2 },
+    defaults: { unit: 'percentunit', thresholds: most(0.005, 0.01), decimals: 2 },
     links: [link('Operations of ${model}', to('operations', { model: '${model}' }))],
   }),
   number('p99 latency', { queryType: 'operations', metrics: ['p99'] }, {
@@ -45,14 +44,14 @@ export const fleet = dashboard('fleet', 'fleet', 'All models at a glance: a row 
   number('Nulls, worst column', { queryType: 'quality', metrics: ['null_rate'] }, {
     width: 4,
     description: 'The largest share of nulls of any column.',
-    defaults: { ...rate, thresholds: most(0.01, 0.05), decimals: 2 },
+    defaults: { unit: 'percentunit', thresholds: most(0.01, 0.05), decimals: 2 },
     transformations: [
       { id: 'reduce', options: { reducers: ['max'], mode: 'seriesToRows', includeTimeField: false, labelsToFields: false } },
     ],
     options: { reduceOptions: { calcs: ['max'], fields: '', values: false } },
     links: [link('Data quality of ${model}', to('quality', { model: '${model}' }))],
   }),
-  series('Drift of features', { queryType: 'drift' }, {
+  series('Drift of features by day', { queryType: 'drift', window: '1d' }, {
     width: 24,
     height: 7,
     description: 'PSI of each feature against the reference. A line leads to its feature.',

@@ -1,12 +1,13 @@
 // @ts-check
 // Looks that panels of several dashboards share.
 import { link, ROW_TO_FEATURE, to, TO_FEATURE } from './frame.mjs';
-import { PSI, series, table, thresholds } from './panels.mjs';
+import { number, PSI, series, table, thresholds } from './panels.mjs';
 
 /** @import { Asked, Field, Settings } from './types' */
 
 export const share = /** @type {const} */ ({ unit: 'percentunit', min: 0, max: 1 });
-export const rate = /** @type {const} */ ({ unit: 'percentunit', min: 0 });
+/** A share that is small mostly: where all are 0 the axis ends at a percent. */
+export const rate = /** @type {const} */ ({ unit: 'percentunit', min: 0, custom: { axisSoftMax: 0.01 } });
 export const count = /** @type {const} */ ({ unit: 'short', min: 0, decimals: 0 });
 export const milliseconds = /** @type {const} */ ({ unit: 'ms', min: 0 });
 
@@ -52,8 +53,10 @@ export const alerts = (title, query, settings = {}) =>
     height: 7,
     description: 'Alerts by rule and feature as they are now. A model or a feature leads to its own dashboard.',
     ...settings,
-    defaults: { noValue: '', ...settings.defaults },
+    // The first is said if there is no row, the second of a cell.
+    defaults: { noValue: 'No alerts', ...settings.defaults },
     overrides: {
+      '/.*/': { noValue: '' },
       state: { mappings: STATES, custom: { ...pill, width: 90 } },
       severity: { mappings: SEVERITIES, custom: { ...pill, width: 90 } },
       model: { links: [link('Health of ${__value.text}', to('model', { model: '${__value.text}' }))] },
@@ -63,9 +66,54 @@ export const alerts = (title, query, settings = {}) =>
       ...settings.overrides,
     },
     transformations: [
-      { id: 'organize', options: { excludeByName: { evaluated: true }, indexByName: {}, renameByName: {} } },
       ...(settings.transformations ?? []),
+      without('evaluated'),
     ],
+  });
+
+/** @param {string[]} names of columns to leave out */
+export const without = (...names) => ({
+  id: 'organize',
+  options: { excludeByName: Object.fromEntries(names.map((name) => [name, true])), indexByName: {}, renameByName: {} },
+});
+
+/**
+ * Rows of alerts in a state.
+ * @param {string} state
+ */
+export const only = (state) => ({
+  id: 'filterByValue',
+  options: {
+    type: 'include',
+    match: 'all',
+    filters: [{ fieldName: 'state', config: { id: 'equal', options: { value: state } } }],
+  },
+});
+
+/**
+ * How many rows there are of each value of a column.
+ * @param {string} by @param {string} counted a column that has a value in each row
+ */
+export const counts = (by, counted) => ({
+  id: 'groupBy',
+  options: {
+    fields: {
+      [by]: { operation: 'groupby', aggregations: [] },
+      [counted]: { operation: 'aggregate', aggregations: ['count'] },
+    },
+  },
+});
+
+/**
+ * How many alerts are in a state now.
+ * @param {string} title @param {string} state @param {Settings<'stat'>} settings
+ */
+export const inState = (title, state, settings) =>
+  number(title, { queryType: 'alerts', metrics: ['states'] }, {
+    ...settings,
+    defaults: { noValue: '0', ...settings.defaults },
+    options: { reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false }, colorMode: 'value', ...settings.options },
+    transformations: [only(state), counts('state', 'rule')],
   });
 
 /**
@@ -85,13 +133,19 @@ export const statistics = (title, query, settings = {}) =>
     },
     options: { sortBy: [{ displayName: 'value', desc: true }], ...settings.options },
     transformations: [
-      { id: 'organize', options: { excludeByName: { 'error bound': true, drifted: true }, indexByName: {}, renameByName: {} } },
+      without('error bound', 'drifted'),
       ...(settings.transformations ?? []),
     ],
   });
 
 /** Of an answer about performance the metric alone: neither the ends of its interval nor the share of labels. */
 export const METRIC_ONLY = '/^(?!coverage)(?!.* (lower|upper)).*$/';
+
+/** All but the metric is not drawn, and what is drawn has the name of its group. */
+export const GROUPS = /** @type {Record<string, Partial<Field<'timeseries'>>>} */ ({
+  '/ (lower|upper)|coverage/': { custom: { hideFrom: { viz: true, legend: true, tooltip: true } } },
+  [METRIC_ONLY]: { displayName: '${__field.labels.__values}' },
+});
 
 /** Ends of an interval: a band without lines. */
 const band = /** @type {Partial<Field<'timeseries'>>} */ ({
@@ -106,7 +160,6 @@ const band = /** @type {Partial<Field<'timeseries'>>} */ ({
 export const performance = (title, query, settings = {}) =>
   series(title, { queryType: 'performance', ...query }, {
     ...settings,
-    defaults: { decimals: 3, ...settings.defaults },
     overrides: {
       [METRIC_ONLY]: { color: { mode: 'fixed', fixedColor: 'blue' } },
       '/ lower/': { ...band, displayName: 'lower end of 95 %' },

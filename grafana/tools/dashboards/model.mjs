@@ -1,6 +1,6 @@
 // @ts-check
 // Is the model right, did its inputs move, and is it served well?
-import { dashboard, link, METRIC, MODEL, to } from './frame.mjs';
+import { dashboard, link, METRIC, MODEL, to, WINDOW } from './frame.mjs';
 import { alerts, count, drift, METRIC_ONLY, milliseconds, most, performance, rate, share, statistics } from './looks.mjs';
 import { number, PSI, row, series } from './panels.mjs';
 
@@ -8,7 +8,7 @@ export const model = dashboard(
   'model',
   'model health',
   'Is the model right, did its inputs move, and is it served well?',
-  [MODEL, METRIC],
+  [MODEL, METRIC, WINDOW],
   [
     row('Summary'),
     number('Predictions', { queryType: 'volume', metrics: ['predictions'] }, {
@@ -24,7 +24,6 @@ export const model = dashboard(
     number('$metric', { queryType: 'performance', metrics: ['$metric'] }, {
       width: 4,
       description: 'Of all predictions of this time whose truth is known by now.',
-      defaults: { decimals: 3 },
       options: { reduceOptions: { calcs: ['lastNotNull'], fields: METRIC_ONLY, values: false } },
       links: [link('Performance', to('performance', { model: '${model}', metric: '${metric}' }))],
     }),
@@ -44,22 +43,22 @@ export const model = dashboard(
     number('Error rate', { queryType: 'operations', metrics: ['error_rate'] }, {
       width: 4,
       description: 'The share of calls that failed.',
-      defaults: { ...rate, thresholds: most(0.005, 0.01), decimals: 2 },
+      defaults: { unit: 'percentunit', thresholds: most(0.005, 0.01), decimals: 2 },
       links: [link('Operations', to('operations', { model: '${model}' }))],
     }),
     alerts('Alerts', {}, { height: 6 }),
     row('Performance'),
-    performance('$metric, with 95 % interval and share of labels', { metrics: ['$metric'] }, {
+    performance('$metric, with 95 % interval and share of labels', { metrics: ['$metric'], window: '$window' }, {
       width: 16,
       description: 'A point stands at the end of its window. Where few labels have come the interval is wide.',
     }),
-    series('Predictions and labels', { queryType: 'volume' }, {
+    series('Predictions and labels', { queryType: 'volume', window: '$window' }, {
       width: 8,
       description: 'Predictions, and those of them whose truth is known.',
       defaults: { ...count, custom: { fillOpacity: 15 } },
     }),
     row('Drift'),
-    series('Drift of features', { queryType: 'drift' }, {
+    series('Drift of features', { queryType: 'drift', window: '$window' }, {
       width: 14,
       description: 'PSI of each feature against the reference. A line leads to its feature.',
       defaults: drift,
@@ -70,7 +69,7 @@ export const model = dashboard(
       overrides: { value: { decimals: 3, thresholds: PSI, custom: { cellOptions: { type: 'color-text' } } } },
     }),
     row('Predictions'),
-    series('What was predicted', { queryType: 'predictions' }, {
+    series('What was predicted', { queryType: 'predictions', window: '$window' }, {
       description: 'The share of each class, or of each bin of predicted values.',
       defaults: {
         ...share,
@@ -78,22 +77,22 @@ export const model = dashboard(
         custom: { stacking: { mode: 'normal', group: 'A' }, fillOpacity: 40, lineWidth: 1 },
       },
     }),
-    series('Drift of score and prediction', { queryType: 'drift', features: ['score', 'prediction'] }, {
+    series('Drift of score and prediction', { queryType: 'drift', features: ['score', 'prediction'], window: '$window' }, {
       description: 'PSI of what the model says, which moves before the truth is known.',
       defaults: drift,
     }),
     row('System'),
-    series('Latency', { queryType: 'operations', metrics: ['p50', 'p95', 'p99'] }, {
+    series('Latency', { queryType: 'operations', metrics: ['p50', 'p95', 'p99'], window: '$window' }, {
       width: 8,
       description: 'Percentiles of how long a prediction took.',
       defaults: milliseconds,
     }),
-    series('Throughput', { queryType: 'operations', metrics: ['throughput'] }, {
+    series('Throughput', { queryType: 'operations', metrics: ['throughput'], window: '$window' }, {
       width: 8,
       description: 'Predictions per second.',
       defaults: { min: 0 },
     }),
-    series('Errors', { queryType: 'operations', metrics: ['error_rate'] }, {
+    series('Errors', { queryType: 'operations', metrics: ['error_rate'], window: '$window' }, {
       width: 8,
       description: 'The share of calls that failed.',
       defaults: { ...rate, displayName: 'error rate' },

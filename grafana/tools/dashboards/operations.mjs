@@ -33,7 +33,7 @@ export const operations = dashboard(
     number('Error rate', { queryType: 'operations', metrics: ['error_rate'] }, {
       width: 4,
       description: 'The share of calls that failed.',
-      defaults: { ...rate, thresholds: most(0.005, 0.01), decimals: 2 },
+      defaults: { unit: 'percentunit', thresholds: most(0.005, 0.01), decimals: 2 },
     }),
     number('Predictions', { queryType: 'volume', metrics: ['predictions'] }, {
       width: 4,
@@ -54,7 +54,7 @@ export const operations = dashboard(
         decimals: 2,
         thresholds: most(0.005, 0.01),
         color: { mode: 'palette-classic' },
-        custom: { thresholdsStyle: { mode: 'dashed' }, fillOpacity: 10 },
+        custom: { ...rate.custom, thresholdsStyle: { mode: 'dashed' }, fillOpacity: 10 },
       },
     }),
     series('Throughput', { queryType: 'operations', metrics: ['throughput'], window: '$window' }, {

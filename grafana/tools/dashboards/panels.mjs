@@ -48,12 +48,20 @@ export function panel(type, title, queries, settings = {}) {
     fieldConfig: {
       defaults: /** @type {Field<any>} */ (defaults),
       overrides: Object.entries(overrides).map(([name, field]) => ({
-        matcher: { id: name.startsWith('/') ? 'byRegexp' : 'byName', options: name },
+        matcher: matcher(name),
         properties: properties(field),
       })),
     },
     options,
   };
+}
+
+/** @param {string} name of fields: a name, a pattern between slashes, or @ and the letter of a query */
+function matcher(name) {
+  if (name.startsWith('@')) {
+    return { id: 'byFrameRefID', options: name.slice(1) };
+  }
+  return { id: name.startsWith('/') ? 'byRegexp' : 'byName', options: name };
 }
 
 /**

@@ -1,7 +1,7 @@
 // @ts-check
 // How good the model is, and how much of the truth is known yet.
 import { choice, dashboard, METRIC, MODEL, variable, WINDOW } from './frame.mjs';
-import { count, least, METRIC_ONLY, performance as look, share } from './looks.mjs';
+import { count, GROUPS, least, METRIC_ONLY, performance as look, share } from './looks.mjs';
 import { number, row, series } from './panels.mjs';
 
 export const performance = dashboard(
@@ -18,12 +18,10 @@ export const performance = dashboard(
   [
     number('$metric', { queryType: 'performance', metrics: ['$metric'] }, {
       description: 'Of all predictions of this time whose truth is known by now.',
-      defaults: { decimals: 4 },
       options: { reduceOptions: { calcs: ['lastNotNull'], fields: METRIC_ONLY, values: false } },
     }),
     number('95 % interval', { queryType: 'performance', metrics: ['$metric'] }, {
       description: 'Where the value may lie that all labels would give, by chance alone.',
-      defaults: { decimals: 4 },
       overrides: { '/ lower/': { displayName: 'from' }, '/ upper/': { displayName: 'to' } },
       options: { reduceOptions: { calcs: ['lastNotNull'], fields: '/^(from|to)$/', values: false }, textMode: 'value_and_name', orientation: 'vertical' },
     }),
@@ -50,17 +48,19 @@ export const performance = dashboard(
       { queryType: 'performance', metrics: ['$metric'], window: '$window' },
     ], {
       description: 'Of each window by the labels that had come some time after its end, and by all that have come since. A gap is what the first labels did not tell.',
-      defaults: { decimals: 3 },
       overrides: {
         '/ (lower|upper)|coverage/': { custom: { hideFrom: { viz: true, legend: true, tooltip: true } } },
+        '@A': { displayName: 'known $delay after' },
+        '@B': { displayName: 'known by now' },
       },
     }),
     series('Share of predictions whose truth is known', { queryType: 'performance', window: '$window', metrics: ['$metric'] }, {
       description: 'The last windows wait for their labels: what they say may change.',
-      defaults: { ...share, displayName: 'share of labels', custom: { fillOpacity: 20 } },
+      defaults: { ...share, custom: { fillOpacity: 20 } },
       overrides: {
         [METRIC_ONLY]: { custom: { hideFrom: { viz: true, legend: true, tooltip: true } } },
         '/ (lower|upper)/': { custom: { hideFrom: { viz: true, legend: true, tooltip: true } } },
+        '/coverage/': { displayName: 'share of labels' },
       },
     }),
     series('Predictions and labels', { queryType: 'volume', window: '$window' }, {
@@ -71,15 +71,12 @@ export const performance = dashboard(
     series('$metric by $by', { queryType: 'performance', metrics: ['$metric'], by: '$by', window: '$window' }, {
       width: 16,
       description: 'The metric for each value of a column.',
-      defaults: { decimals: 3, displayName: '${__field.labels.__values}' },
-      overrides: {
-        '/ (lower|upper)|coverage/': { custom: { hideFrom: { viz: true, legend: true, tooltip: true } } },
-      },
+      overrides: GROUPS,
     }),
     series('Predictions by $by', { queryType: 'volume', metrics: ['predictions'], by: '$by', window: '$window' }, {
       width: 8,
       description: 'How many predictions each group has.',
-      defaults: count,
+      defaults: { ...count, displayName: '${__field.labels.__values}' },
     }),
   ]
 );

@@ -1,7 +1,7 @@
 // @ts-check
 // One screen for who answers for a model: is it used, is it right, did the world move, is somebody called?
 import { dashboard, link, METRIC, MODEL, to } from './frame.mjs';
-import { alerts, count, drift, least, METRIC_ONLY, most, performance, rate, share } from './looks.mjs';
+import { alerts, count, drift, inState, least, METRIC_ONLY, most, only, performance, rate, share, without } from './looks.mjs';
 import { number, PSI, series } from './panels.mjs';
 
 export const summary = dashboard(
@@ -20,14 +20,12 @@ export const summary = dashboard(
       width: 5,
       timeFrom: '7d',
       description: 'Of predictions of the last seven days whose truth is known by now.',
-      defaults: { decimals: 3 },
       options: { reduceOptions: { calcs: ['lastNotNull'], fields: METRIC_ONLY, values: false } },
       links: [link('Performance', to('performance', { model: '${model}', metric: '${metric}' }))],
     }),
     number('$metric, all this time', { queryType: 'performance', metrics: ['$metric'] }, {
       width: 5,
       description: 'Of all predictions of this time whose truth is known by now: what the last days are measured with.',
-      defaults: { decimals: 3 },
       options: { reduceOptions: { calcs: ['lastNotNull'], fields: METRIC_ONLY, values: false } },
       links: [link('Performance', to('performance', { model: '${model}', metric: '${metric}' }))],
     }),
@@ -45,12 +43,10 @@ export const summary = dashboard(
       options: { reduceOptions: { calcs: ['max'], fields: '/^value$/', values: false } },
       links: [link('Drift', to('drift', { model: '${model}' }))],
     }),
-    number('Alerts firing', { queryType: 'alerts', metrics: ['states'] }, {
+    inState('Alerts firing', 'firing', {
       width: 3,
       description: 'Alerts of this model that fire now.',
-      defaults: { noValue: '0', thresholds: most(1, 1) },
-      options: { reduceOptions: { calcs: ['count'], fields: '/^rule$/', values: false } },
-      transformations: [firing()],
+      defaults: { thresholds: most(1, 1) },
       links: [link('Alerts', to('alerts', { model: '${model}' }))],
     }),
     performance('$metric by day, with 95 % interval and share of labels', { metrics: ['$metric'], window: '1d' }, {
@@ -82,26 +78,12 @@ export const summary = dashboard(
       description: 'The share of calls that failed.',
       defaults: { ...rate, displayName: 'error rate' },
     }),
-    alerts('Alerts', { queryType: 'alerts', metrics: ['states'] }, {
+    alerts('What fires', {}, {
       width: 6,
       height: 7,
-      transformations: [firing()],
+      description: 'Rules that are breached now, with the value that they judged.',
       defaults: { noValue: 'Nothing fires' },
-      overrides: {
-        model: { custom: { hideFrom: { viz: true } } },
-      },
+      transformations: [only('firing'), without('model', 'version', 'severity', 'state', 'since', 'metric', 'condition', 'note')],
     }),
   ]
 );
-
-/** Rows of alerts that fire. */
-function firing() {
-  return {
-    id: 'filterByValue',
-    options: {
-      type: 'include',
-      match: 'all',
-      filters: [{ fieldName: 'state', config: { id: 'equal', options: { value: 'firing' } } }],
-    },
-  };
-}

@@ -40,13 +40,7 @@ export type Kind = keyof Kinds;
 export type Field<K extends Kind> = Omit<Json<FieldConfig>, 'custom'> & { custom?: Json<Kinds[K]['field']> };
 
 /** A query without what all have. */
-export type Asked = Omit<DriftlineQuery, 'refId' | 'datasource' | 'queryType'> & {
-  queryType?: DriftlineQuery['queryType'] | 'series';
-  format?: 'auto' | 'series' | 'heatmap' | 'table';
-  timeOf?: 'prediction' | 'label';
-  asOf?: string;
-  step?: string;
-};
+export type Asked = Omit<DriftlineQuery, 'refId' | 'datasource'>;
 
 /** Settings of a panel beside its title and queries. */
 export interface Settings<K extends Kind> {
@@ -57,7 +51,7 @@ export interface Settings<K extends Kind> {
   /** What the small i at the title says. */
   description?: string;
   defaults?: Field<K>;
-  /** By name of a field, or by a pattern such as /lower$/. */
+  /** By name of a field as it is shown, by a pattern such as /lower$/, or by query as @A. */
   overrides?: Record<string, Partial<Field<K>>>;
   options?: Json<Kinds[K]['options']>;
   transformations?: Panel['transformations'];
@@ -77,9 +71,9 @@ export type Unplaced = Json<Panel> & {
   panels?: Unplaced[];
 };
 /** What a variable lists. */
-export type Listed = Omit<VariableQuery, 'refId' | 'of'> & { of: VariableQuery['of'] | 'series' };
+export type Listed = Omit<VariableQuery, 'refId'>;
 /** A variable, with a query of ours. */
-export type Variable = Omit<Json<VariableModel>, 'query'> & { name: string; query?: string | (Listed & { refId: string }) };
+export type Variable = Omit<Json<VariableModel>, 'query'> & { name: string; query?: string | VariableQuery };
 /** A dashboard as it is written. */
 export type Written = Omit<Json<Dashboard>, 'panels' | 'templating'> & {
   uid: string;

@@ -1,11 +1,11 @@
 // Starts the back end as Grafana does, with the library that Grafana does it with (hashicorp/go-plugin), and checks
 // what it answers: the handshake, health, menus, a wrong query, an abandoned one, each query of a file for the last
-// 31 days, and its end. Exit code 1 if something is not as it has to be.
+// days, and its end. Exit code 1 if something is not as it has to be.
 //
 //	host [-frames DIR] PROGRAM ADDRESS QUERIES
 //
-// QUERIES has a line of JSON for each query, {"name": "fleet 1 A", "query": {..}}; its frames are kept as
-// DIR/NAME.N.arrow. ADDRESS is that of a server that has the model fraud-demo. With Debian's packages golang-go and
+// QUERIES has a line of JSON for each query, {"name": "fleet.1.A", "days": 7, "query": {..}}; its frames are kept
+// as DIR/NAME.N.arrow. ADDRESS is that of a server that has the model fraud-demo. With Debian's packages golang-go and
 // golang-github-hashicorp-go-plugin-dev (which brings gRPC and protobuf) it builds without a module proxy:
 //
 //	GO111MODULE=off GOPATH=/usr/share/gocode go build -o host grafana/tools/host/*.go
@@ -32,8 +32,9 @@ import (
 )
 
 const (
-	// Milliseconds that are asked for.
-	span = 31 * 86400 * 1000
+	// Days that are asked for, unless a query says otherwise.
+	usualDays = 31
+	day       = 86400 * 1000
 	// How long a call may take.
 	patience = 60 * time.Second
 	// How long the end may take: after two seconds go-plugin kills.
@@ -72,8 +73,9 @@ func (h host) call(ctx context.Context, method string, request []byte) ([]byte, 
 	return answer, err
 }
 
-func (h host) ask(ctx context.Context, stored []byte) (answer, error) {
-	request := bytesField(bytesField(nil, 1, h.context), 3, query(h.now-span, h.now, stored))
+// ask asks of the last days.
+func (h host) ask(ctx context.Context, days int64, stored []byte) (answer, error) {
+	request := bytesField(bytesField(nil, 1, h.context), 3, query(h.now-days*day, h.now, stored))
 	response, err := h.call(ctx, "/pluginv2.Data/QueryData", request)
 	if err != nil {
 		return answer{}, err
@@ -131,14 +133,14 @@ func (h host) menus() {
 func (h host) mistakes() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	got, err := h.ask(ctx, []byte(`{"model":"fraud-demo","metrics":["psy"]}`))
+	got, err := h.ask(ctx, usualDays, []byte(`{"model":"fraud-demo","metrics":["psy"]}`))
 	must(err, "a wrong query")
 	check(got.status >= 400 && got.errorSource == "downstream" && strings.Contains(got.error, "psy"),
 		"a wrong query: %+v", got)
 
 	brief, give := context.WithTimeout(context.Background(), 5*time.Millisecond)
 	defer give()
-	_, err = h.ask(brief, []byte(`{"model":"fraud-demo","exact":true,"window":"1h","metrics":["psi","ks","wasserstein"]}`))
+	_, err = h.ask(brief, usualDays, []byte(`{"model":"fraud-demo","exact":true,"window":"1h","metrics":["psi","ks","wasserstein"]}`))
 	code := status.Code(err)
 	check(code == codes.DeadlineExceeded || code == codes.Canceled, "an abandoned query: %v", err)
 	h.health()
@@ -154,11 +156,15 @@ func (h host) queries(file, folder string) (asked, frames int) {
 	for scanner.Scan() {
 		var one struct {
 			Name  string
+			Days  int64
 			Query json.RawMessage
 		}
 		must(json.Unmarshal(scanner.Bytes(), &one), "queries")
+		if one.Days == 0 {
+			one.Days = usualDays
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		got, err := h.ask(ctx, one.Query)
+		got, err := h.ask(ctx, one.Days, one.Query)
 		cancel()
 		must(err, one.Name)
 		check(got.error == "", "%s: %s: %s", one.Name, one.Query, got.error)

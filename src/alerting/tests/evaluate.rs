@@ -3,9 +3,13 @@
 use proptest::prelude::*;
 
 use driftline_alerts::{AlertState, Suppressed};
+use driftline_storage::LedgerChange;
 
 use super::*;
-use crate::alerting::{Firing, NewSilence};
+use crate::alerting::{
+    Firing, NewSilence,
+    records::{STATES, alert_key},
+};
 
 #[test]
 fn a_firing_is_recorded_listed_and_put_into_the_outbox_once() {
@@ -275,4 +279,43 @@ proptest! {
     ) {
         prop_assert_eq!(live(&hours, true), live(&hours, false));
     }
+}
+
+#[test]
+fn who_asks_for_open_alerts_has_no_others_read() {
+    let by_feature =
+        |keys: &str| busy(keys).replace("\"predictions\"", "\"mean\"").replace("> 10", "> 0.5");
+    let mut world = World::new(&by_feature("feature = [\"a\", \"b\"]"));
+    let open = |world: &World, limit| {
+        let states = vec![AlertState::Pending, AlertState::Firing];
+        let filter = AlertFilter { states, limit, ..AlertFilter::default() };
+        let named = |info: AlertInfo| info.feature.expect("each feature has its own");
+        let open = world.alerts().list(&filter).expect("reads");
+        open.into_iter().map(named).collect::<Vec<_>>()
+    };
+    assert_eq!(open(&world, None), [] as [&str; 0]);
+    for (hour, values, want) in [
+        (1, [1.0, 1.0], &["a", "b"][..]),
+        (2, [0.0, 1.0], &["b"]),
+        (3, [0.0, 0.0], &[]),
+        (4, [0.0, 1.0], &["b"]),
+    ] {
+        world.write_values(hour, 5, values);
+        world.tick(hour);
+        assert_eq!(open(&world, None), want, "hour {hour}");
+        world.reopen();
+        assert_eq!(open(&world, None), want, "hour {hour}, opened again");
+    }
+    // One that has ended could not be read, and is not.
+    let key = || (STATES.to_owned(), alert_key("busy", Some("a")));
+    let ledger = world.alerts().store.db.ledger();
+    let broken = vec![(key().0, key().1, b"broken".to_vec())];
+    ledger.commit(&LedgerChange { put: broken, ..LedgerChange::default() }).expect("is written");
+    assert!(world.alerts().list(&AlertFilter::default()).is_err());
+    assert_eq!(open(&world, None), ["b"]);
+    assert_eq!(open(&world, Some(0)), [] as [&str; 0]);
+    let removal = LedgerChange { remove: vec![key()], ..LedgerChange::default() };
+    ledger.commit(&removal).expect("is written");
+    world.apply("");
+    assert_eq!(open(&world, None), [] as [&str; 0]);
 }

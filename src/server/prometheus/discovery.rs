@@ -4,11 +4,14 @@
 use std::collections::BTreeSet;
 
 use driftline_alerts::ColumnFigure;
-use driftline_promql::{Labels, Matcher, NAME, Notes, Operator, Selector};
+use driftline_promql::{
+    Labels, Matcher, NAME, Notes, Operator, Selector, Source as _, read_selector,
+};
 use driftline_query::Method;
 
 use crate::{
-    prometheus::{Discovery, Metric, discover},
+    now_micros,
+    prometheus::{Discovery, Metric, MonitorSource, discover},
     server::shared::Shared,
 };
 
@@ -18,8 +21,30 @@ use super::{
 };
 
 /// The labels of all metrics.
-const LABELS: [&str; 8] =
-    [NAME, "class", "feature", "model", "quantile", "reference", "version", "window"];
+const LABELS: [&str; 19] = [
+    NAME,
+    "bin",
+    "by",
+    "class",
+    "feature",
+    "model",
+    "name",
+    "place",
+    "quantile",
+    "reference",
+    "rule",
+    "severity",
+    "side",
+    "slice",
+    "state",
+    "statistic",
+    "version",
+    "where",
+    "window",
+];
+/// Those whose values data tells and not the catalog: they are looked up in the series as they are at the
+/// end of the time asked about, for selectors that name a metric.
+const TOLD_BY_DATA: [&str; 4] = ["bin", "class", "place", "slice"];
 
 fn found(shared: &Shared, selectors: &[Selector], all_windows: bool) -> Result<Discovery, Failure> {
     let mut found = Discovery::default();
@@ -79,6 +104,15 @@ pub(super) fn label_values(
     let mut is_cut = false;
     if name == NAME && selectors.is_empty() {
         values.extend(Metric::all().map(Metric::name));
+    } else if TOLD_BY_DATA.contains(&name) {
+        let now = now_micros();
+        let source = MonitorSource::new(&shared.monitor, now, params.until()?);
+        let instant = params.time("end")?.unwrap_or(i64::MAX).min(now / 1_000);
+        for selector in selectors.iter().filter(|selector| selector.asks(NAME)) {
+            let found = source.at(selector, &[instant], &mut Notes::default())?;
+            values.extend(found.iter().map(|series| series.labels.get(name).to_owned()));
+        }
+        values.remove("");
     } else if LABELS.contains(&name) {
         if selectors.is_empty() {
             selectors.push(Selector::default());
@@ -86,6 +120,11 @@ pub(super) fn label_values(
         for selector in &mut selectors {
             if !selector.asks(NAME) {
                 selector.matchers.extend(standing_for(name));
+            }
+            // Columns that slices are made by are none without a matcher.
+            if name == "by" && !selector.asks(name) {
+                let any = read_selector("{by=~\".+\"}")?;
+                selector.matchers.extend(any.matchers);
             }
         }
         let found = found(shared, &selectors, name == "window")?;
@@ -102,10 +141,12 @@ pub(super) fn label_values(
 /// models need not go through all their metrics. None of a label that metrics do not share.
 fn standing_for(label: &str) -> Option<Matcher> {
     let metric = match label {
-        "model" | "version" | "window" => Metric::Predictions,
+        "by" | "model" | "version" | "window" => Metric::Predictions,
         "feature" => Metric::Column(ColumnFigure::NullRate),
         "reference" => Metric::Drift(Method::Psi),
+        "name" | "statistic" => Metric::Series,
         "quantile" => Metric::Latency,
+        "rule" | "severity" | "state" => Metric::AlertState,
         _ => return None,
     };
     Some(Matcher { label: NAME.to_owned(), operator: Operator::Equal, value: metric.name() })

@@ -30,11 +30,17 @@ use super::{limits, shared::Shared};
 /// The version of Prometheus whose API this is: clients ask it to know what they may send.
 const API_VERSION: &str = "2.42.0";
 
+/// Nothing is scraped.
+const NO_TARGETS: &str = r#"{"activeTargets":[],"droppedTargets":[],"droppedTargetCounts":{}}"#;
+/// Alerts are sent over channels of Driftline's own.
+const NO_ALERTMANAGERS: &str = r#"{"activeAlertmanagers":[],"droppedAlertmanagers":[]}"#;
+
 /// The routes.
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/api/v1/query", both(query::instant))
         .route("/api/v1/query_range", both(query::range))
+        .route("/api/v1/format_query", both(query::format))
         .route("/api/v1/series", both(discovery::series))
         .route("/api/v1/labels", both(discovery::labels))
         .route("/api/v1/label/{name}/values", get(label_values))
@@ -42,6 +48,8 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/rules", both(alerts::rules))
         .route("/api/v1/alerts", both(alerts::alerts))
         .route("/api/v1/query_exemplars", both(|_, _| Ok(Outcome::data("[]"))))
+        .route("/api/v1/targets", both(|_, _| Ok(Outcome::data(NO_TARGETS))))
+        .route("/api/v1/alertmanagers", both(|_, _| Ok(Outcome::data(NO_ALERTMANAGERS))))
         .route("/api/v1/status/buildinfo", both(|_, _| Ok(Outcome::data(build_info()))))
         .route("/federate", get(federate))
         .route("/-/healthy", get(async || "ok\n"))
@@ -88,12 +96,29 @@ async fn federate(State(shared): State<Arc<Shared>>, request: Request) -> Respon
 }
 
 async fn unknown(request: Request) -> Response {
-    let text = format!(
-        "there is no {}; there are query, query_range, series, labels, label/<name>/values, metadata, \
-         rules, alerts and status/buildinfo below /api/v1",
-        request.uri().path()
-    );
-    Failure::not_found(text).into_response()
+    let path = request.uri().path();
+    let instead = match path.strip_prefix("/api/v1/").unwrap_or_default() {
+        "write" | "otlp/v1/metrics" => {
+            "samples are not taken: predictions, labels and metric series come in over gRPC or by \
+             driftline import"
+        }
+        "read" => "remote read is not answered; federate /federate, or ask query_range",
+        "parse_query" => "format_query says whether a query reads",
+        "status/tsdb" | "status/walreplay" => {
+            "there is no TSDB: sizes of the database are in /metrics, and of a model in driftline models stats"
+        }
+        "status/config" | "status/flags" | "status/runtimeinfo" => {
+            "there is no configuration of Prometheus; options are those of driftline serve --help"
+        }
+        path if path.starts_with("admin/") => {
+            "data is deleted by driftline predictions delete and by retention, not by this API"
+        }
+        _ => {
+            "there are query, query_range, format_query, series, labels, label/<name>/values, metadata, \
+             rules, alerts, targets, alertmanagers, query_exemplars and status/buildinfo below /api/v1"
+        }
+    };
+    Failure::not_found(format!("there is no {path}: {instead}")).into_response()
 }
 
 /// The parameters of a request: those of a form before those of the URL.

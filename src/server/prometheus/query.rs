@@ -5,7 +5,7 @@ use driftline_promql::Query;
 use crate::{now_micros, prometheus::MonitorSource, server::shared::Shared};
 
 use super::{
-    envelope::{Failure, Outcome, result},
+    envelope::{Failure, Outcome, result, string},
     params::Params,
 };
 
@@ -38,4 +38,12 @@ pub(super) fn range(shared: &Shared, params: &Params) -> Result<Outcome, Failure
     let source = MonitorSource::new(&shared.monitor, now_micros(), params.until()?);
     let answer = query.range(&source, start, end, step)?;
     Ok(Outcome::data(result(&answer.data, start)).with(answer.notes))
+}
+
+/// `/api/v1/format_query`
+pub(super) fn format(_: &Shared, params: &Params) -> Result<Outcome, Failure> {
+    let text = params.required("query")?;
+    let formatted = driftline_promql::format(text);
+    let formatted = formatted.map_err(|error| Failure::parameter("query", error))?;
+    Ok(Outcome::data(string(&formatted)))
 }
