@@ -207,11 +207,26 @@ const FORMATS: Array<Entry & { value: Format }> = [
   { value: 'heatmap', label: 'Heatmap', description: 'A row of colours for each series' },
   { value: 'table', label: 'Table' },
 ];
+const HISTOGRAM: Entry & { value: Format } = {
+  value: 'histogram',
+  label: 'Histogram of one width',
+  description: "For Grafana's histogram panel; reads rows, the other forms do not",
+};
 
 /** The forms that a query can have. */
 export function formatsFor(query: DriftlineQuery): Array<Entry & { value: Format }> {
   // A heatmap is over time.
-  return query.whole ? FORMATS.filter((one) => one.value !== 'heatmap') : FORMATS;
+  const suiting = query.whole ? FORMATS.filter((one) => one.value !== 'heatmap') : FORMATS;
+  return query.queryType === 'distribution' ? [...suiting, HISTOGRAM] : suiting;
+}
+
+/** Bins of a distribution; those that are unions of percentiles are counted already. */
+export const BINS = [10, 20, 25, 50, 100].map((value) => ({ value, label: `${value}` }));
+
+/** Whether a query is about bins, how many of which can be chosen. */
+export function hasBins({ queryType, format, whole }: DriftlineQuery): boolean {
+  const isOverTime = !whole && (format === 'series' || format === 'heatmap');
+  return queryType === 'predictions' || (queryType === 'distribution' && (isOverTime || format === 'histogram'));
 }
 
 /** Whether a query is about one window: a distribution is over time only as series or as a heatmap. */

@@ -63,6 +63,8 @@ export function sentence(query: DriftlineQuery, task?: string): string {
   }
   if (query.format === 'heatmap' || query.format === 'table') {
     parts.push(`as a ${query.format}`);
+  } else if (query.format === 'histogram' && type === 'distribution') {
+    parts.push('in bins of one width, from rows');
   }
   return sentenceOf(parts);
 }

@@ -15,7 +15,7 @@ export type QueryType =
   | 'series';
 
 /** The form of the frames; auto is what suits the query. */
-export type Format = 'auto' | 'series' | 'heatmap' | 'table';
+export type Format = 'auto' | 'series' | 'heatmap' | 'table' | 'histogram';
 
 /** A condition on rows, such as country = DE. */
 export interface Where {
@@ -43,6 +43,8 @@ export interface DriftlineQuery extends DataQuery {
   exact?: boolean;
   baseline?: string;
   format?: Format;
+  /** Bins of a distribution over time or as a histogram, and of what was predicted. */
+  bins?: number;
   /** Of performance, which time windows are of. */
   timeOf?: 'prediction' | 'label';
   /** Of performance, which labels count: 7d after each window, -1d before the end of the panel, or an instant. */

@@ -1,4 +1,4 @@
-import { formatsFor, isWhole, METRICS, metricsFor, QUERY_TYPES, usual, USUAL } from '../src/menus';
+import { formatsFor, hasBins, isWhole, METRICS, metricsFor, QUERY_TYPES, usual, USUAL } from '../src/menus';
 import { sentence } from '../src/sentence';
 
 test('a query is told in words', () => {
@@ -57,6 +57,13 @@ test('a heatmap is over time', () => {
   const values = (whole: boolean) => formatsFor({ refId: 'A', whole }).map((one) => one.value);
   expect(values(false)).toContain('heatmap');
   expect(values(true)).not.toContain('heatmap');
+  const distribution = { refId: 'A', queryType: 'distribution' as const };
+  expect(formatsFor(distribution).map((one) => one.value)).toContain('histogram');
+  expect([undefined, 'heatmap', 'histogram'].map((format: any) => hasBins({ ...distribution, format }))).toEqual([
+    false,
+    true,
+    true,
+  ]);
   expect(isWhole({ refId: 'A', queryType: 'distribution' })).toBe(true);
   expect(isWhole({ refId: 'A', queryType: 'distribution', format: 'heatmap' })).toBe(false);
 });

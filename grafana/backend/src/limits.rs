@@ -30,6 +30,8 @@ pub const FEATURES_MAX: usize = 2_000;
 pub const TABLE_ROWS_MAX: usize = 100_000;
 /// Commands that the query inspector shows of a query that asks several times.
 pub const COMMANDS_SHOWN: usize = 3;
+/// Bins of a histogram unless the query says otherwise: as many as a panel has room to label.
+pub const HISTOGRAM_BINS: u32 = 20;
 /// Models whose references and versions are asked for where none is chosen.
 pub const MARKED_MODELS_MAX: usize = 100;
 /// Queries of one request that are asked of the server at a time.

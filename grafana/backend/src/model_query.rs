@@ -45,6 +45,9 @@ pub(crate) enum Format {
     Heatmap,
     /// Rows with a column for each label and metric.
     Table,
+    /// Of a distribution, bins of one width over the range of the reference, counted in rows; what suits
+    /// any other query.
+    Histogram,
 }
 
 /// Which time the windows of performance are of.
@@ -103,6 +106,8 @@ pub(crate) struct ModelQuery {
     pub(crate) whole: bool,
     /// The form of the frames.
     pub(crate) format: Format,
+    /// Bins of a distribution over time or as a histogram, and of what was predicted; none means 10.
+    pub(crate) bins: Option<u32>,
     /// Of performance, which time windows are of.
     pub(crate) time_of: TimeOf,
     /// Of performance, which labels count: an instant by RFC 3339, `-1d` before the end of the panel, or

@@ -94,7 +94,10 @@ pub(crate) fn sentence(query: &ModelQuery) -> String {
     match query.format {
         Format::Heatmap => text.push_str(", as a heatmap"),
         Format::Table => text.push_str(", as a table"),
-        Format::Auto | Format::Series => {}
+        Format::Histogram if query.query_type == QueryType::Distribution => {
+            text.push_str(", in bins of one width, from rows");
+        }
+        Format::Auto | Format::Series | Format::Histogram => {}
     }
     text
 }

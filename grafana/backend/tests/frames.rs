@@ -9,8 +9,8 @@ use std::process::Command;
 use arrow_array::{Array as _, Float64Array, RecordBatch};
 use common::{Bench, HOSTILE, HOURS, field, hourly, hours, meta, names, texts};
 use driftline::cli::args::{Cli, Command as Asked, QueryCommand};
-use driftline_query::{DriftReport, DriftRequest, Method, Scope};
-use driftline_storage::HOUR_MICROS;
+use driftline_query::{BinRule, DriftReport, DriftRequest, Method, Metric, Scope};
+use driftline_storage::{HOUR_MICROS, Task};
 use serde_json::{Value, json};
 
 /// The values of the field at a place.
@@ -70,6 +70,9 @@ fn a_distribution_over_time_has_the_bins_of_the_reference_as_rows() {
         "model": "fraud", "queryType": "distribution", "features": ["amount"], "window": "1h",
         "format": "heatmap",
     });
+    let mut finer = query.clone();
+    finer["bins"] = json!(20);
+    assert_eq!(bench.frames(finer)[0].num_columns(), 21);
     let frames = bench.frames(query.clone());
     let frame = &frames[0];
     assert_eq!(meta(frame)["type"], "heatmap-rows");
@@ -130,6 +133,39 @@ fn a_distribution_of_one_window_is_a_histogram_or_a_table_for_bars() {
     assert_eq!(names(&frames[0]), ["bin", "reference", "now"]);
     let last = texts(&frames[0], "bin").pop().unwrap().unwrap();
     assert!(last.starts_with("from "), "{last}");
+}
+
+#[test]
+fn a_histogram_has_bins_of_one_width_counted_in_rows() {
+    let bench = Bench::start();
+    let query = json!({
+        "model": "fraud", "queryType": "distribution", "features": ["amount"], "format": "histogram",
+        "bins": 8,
+    });
+    let frames = bench.frames(query);
+    let frame = &frames[0];
+    let request = DriftRequest {
+        scope: Scope { step: None, ..hourly() },
+        features: vec!["amount".into()],
+        bins: 8,
+        binning: BinRule::EqualWidth,
+        explain: true,
+        ..Default::default()
+    };
+    let report = bench.monitor.drift(&request).unwrap();
+    let bins = report.windows[0].results[0].explanation.clone().unwrap().bins;
+    let sum: u64 = bins.iter().map(|bin| bin.count.current).sum();
+    let want: Vec<_> = bins.iter().map(|bin| Some(bin.count.current as f64 / sum as f64)).collect();
+    assert_eq!((want.len(), column(frame, 3)), (8, want));
+    let widths: Vec<f64> = column(frame, 0)
+        .into_iter()
+        .zip(column(frame, 1))
+        .map(|(lower, upper)| upper.unwrap() - lower.unwrap())
+        .collect();
+    assert!(widths.iter().all(|width| (width - widths[0]).abs() < 1e-9), "{widths:?}");
+    let reads = &meta(frame)["custom"]["reads"];
+    assert_eq!(reads["rows"], report.rows_scanned, "{reads}");
+    assert!(report.rows_scanned > 0);
 }
 
 #[test]
@@ -248,13 +284,26 @@ fn the_command_that_the_inspector_shows_asks_the_same() {
     assert_eq!((request.as_of, request.by_label_time), (Some(0), true));
     assert_eq!(request.scope.version.as_deref(), Some("2"));
 
+    // All statistics and metrics are called as the command line calls them.
+    let methods = Method::ALL.map(Method::name);
+    let query = json!({ "model": "fraud", "whole": true, "metrics": methods });
+    let QueryCommand::Drift(args) = asked(&query) else { panic!("drift") };
+    assert_eq!(args.method, Method::ALL);
+    let suits = |metric: &Metric| metric.suits(Task::Binary) && metric.name() != "f_beta";
+    let metrics: Vec<Metric> = Metric::ALL.into_iter().filter(suits).collect();
+    let names: Vec<&str> = metrics.iter().map(|metric| metric.name()).collect();
+    let query = json!({ "model": "fraud", "queryType": "performance", "metrics": names });
+    let QueryCommand::Performance(args) = asked(&query) else { panic!("performance") };
+    assert_eq!(args.metric, metrics);
+
     // Each kind of query has a command that reads.
     for query in [
         json!({ "queryType": "quality", "metrics": ["mean", "duplicates"] }),
         json!({ "queryType": "quality", "metrics": ["duplicates"] }),
         json!({ "queryType": "operations", "metrics": ["p99.9", "throughput"], "exact": true }),
         json!({ "queryType": "distribution", "features": [HOSTILE] }),
-        json!({ "queryType": "distribution", "features": [HOSTILE], "format": "heatmap" }),
+        json!({ "queryType": "distribution", "features": [HOSTILE], "format": "heatmap", "bins": 20 }),
+        json!({ "queryType": "distribution", "features": [HOSTILE], "format": "histogram" }),
         json!({ "queryType": "predictions", "window": "1h" }),
         json!({ "queryType": "volume", "by": "version" }),
         json!({ "queryType": "compare", "by": "version", "baseline": "1", "metrics": ["accuracy"] }),

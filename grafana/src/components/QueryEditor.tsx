@@ -5,8 +5,10 @@ import { Alert, InlineField, InlineFieldRow, InlineSwitch, MultiSelect, Select }
 
 import type { DriftlineDataSource } from '../datasource';
 import {
+  BINS,
   CLASSES,
   formatsFor,
+  hasBins,
   isWhole,
   labelOf,
   LABELS_KNOWN,
@@ -322,6 +324,17 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
               onChange={(chosen) => change({ format: chosen.value })}
             />
           </InlineField>
+          {hasBins(query) && (
+            <InlineField label="Bins" tooltip="Of numbers: quantiles of the reference, of a histogram bins of one width">
+              <Select
+                aria-label="Bins"
+                width={12}
+                options={BINS}
+                value={query.bins ?? (query.format === 'histogram' ? 20 : 10)}
+                onChange={(chosen) => change({ bins: chosen.value })}
+              />
+            </InlineField>
+          )}
         </InlineFieldRow>
       )}
       <p aria-label="What will be computed">{sentence(query, known?.task)}</p>

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     limits,
-    model_query::{ModelQuery, QueryType, TimeOf, Where},
+    model_query::{Format, ModelQuery, QueryType, TimeOf, Where},
     sentence::metrics,
 };
 
@@ -139,6 +139,7 @@ fn of_run(ask: &Ask<'_>, run: (i64, i64)) -> Line {
                 if is_predictions { &["prediction".to_owned()] } else { &*query.features };
             features.iter().for_each(|name| line.option("feature", name));
             line.option("reference", &query.reference);
+            line.option("bins", &query.bins.map(|bins| bins.to_string()).unwrap_or_default());
             line.flag("explain", true);
             return line;
         }
@@ -196,12 +197,20 @@ fn of_quality(ask: &Ask<'_>) -> Vec<Line> {
 
 /// A distribution of one window: a command for each feature.
 fn of_features(ask: &Ask<'_>) -> Vec<Line> {
+    let is_equal = ask.query.format == Format::Histogram;
+    let bins = ask.query.bins.unwrap_or(limits::HISTOGRAM_BINS).to_string();
     let of = |feature: &String| {
-        let mut line = scope(ask, "distribution", (ask.windows.from, ask.windows.to));
+        let kind = if is_equal { "drift" } else { "distribution" };
+        let mut line = scope(ask, kind, (ask.windows.from, ask.windows.to));
         let ungrouped = ModelQuery { by: String::new(), ..ask.query.clone() };
         conditions(&mut line, &ungrouped);
         line.option("feature", feature);
         line.option("reference", &ask.query.reference);
+        if is_equal {
+            line.option("binning", "equal-width");
+            line.option("bins", &bins);
+            line.flag("explain", true);
+        }
         line
     };
     ask.query.features.iter().map(of).collect()

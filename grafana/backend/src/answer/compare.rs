@@ -66,7 +66,7 @@ pub(crate) async fn frames(server: &Downstream, ask: &Ask<'_>) -> Result<Vec<Fra
     let windows: Vec<&v1::ComparisonWindow> =
         answers.iter().flat_map(|answer| &answer.windows).collect();
     let mut frame = match query.format {
-        Format::Auto if !ask.is_series() => table(&windows),
+        Format::Auto | Format::Histogram if !ask.is_series() => table(&windows),
         _ => series(&windows, ask)?,
     };
     let mut warnings: Vec<&String> = windows.iter().flat_map(|window| &window.warnings).collect();

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     downstream::Downstream,
     frame::{Field, Frame, Gravity, Values},
+    limits,
     model_query::Format,
     problem::Problem,
 };
@@ -42,17 +43,61 @@ pub(crate) async fn frames(server: &Downstream, ask: &Ask<'_>) -> Result<Vec<Fra
         let mut scope = ask.scope_of((ask.windows.from, ask.windows.to));
         scope.step = None;
         scope.group_by.clear();
-        let request = v1::QueryDistributionRequest {
-            scope: Some(scope),
-            feature: feature.clone(),
-            reference: ask.reference(),
-        };
-        let answer = server.queries().query_distribution(request).await?.into_inner();
-        let mut frame = histogram(&answer, ask.query.format == Format::Table);
-        Costs::of([&answer], |_| (0, None)).tell(&mut frame);
-        frames.push(frame);
+        frames.push(if ask.query.format == Format::Histogram {
+            of_one_width(server, ask, scope, feature).await?
+        } else {
+            let request = v1::QueryDistributionRequest {
+                scope: Some(scope),
+                feature: feature.clone(),
+                reference: ask.reference(),
+            };
+            let answer = server.queries().query_distribution(request).await?.into_inner();
+            let mut frame = histogram(&answer, ask.query.format == Format::Table);
+            Costs::of([&answer], |_| (0, None)).tell(&mut frame);
+            frame
+        });
     }
     Ok(frames)
+}
+
+/// The distribution of a feature in bins of one width over the range of the reference, as Grafana's
+/// histogram panel draws them. Counts are kept in other bins, so that rows are read. Categories are what
+/// they are.
+async fn of_one_width(
+    server: &Downstream,
+    ask: &Ask<'_>,
+    scope: v1::Scope,
+    feature: &str,
+) -> Result<Frame, Problem> {
+    let request = v1::QueryDriftRequest {
+        features: vec![feature.to_owned()],
+        explain: true,
+        exact: false,
+        bins: Some(ask.query.bins.unwrap_or(limits::HISTOGRAM_BINS)),
+        binning: v1::DriftBinning::EqualWidth.into(),
+        ..request(ask, scope, vec![DriftMethod::Psi.into()])
+    };
+    let answer = server.queries().query_drift(request).await?.into_inner();
+    let window = answer.windows.first();
+    let explanation = window
+        .and_then(|window| window.results.first())
+        .and_then(|result| result.explanation.as_ref());
+    let bin = |bin: &v1::ExplainedBin| v1::DistributionBin {
+        lower: bin.lower,
+        upper: bin.upper,
+        category: bin.name.clone(),
+        count: bin.count,
+    };
+    let rows = window.map(|window| v1::CountPair { reference: 0, current: window.predictions });
+    let told = v1::QueryDistributionResponse {
+        feature: feature.to_owned(),
+        bins: explanation.map(|one| one.bins.iter().map(bin).collect()).unwrap_or_default(),
+        rows,
+        ..Default::default()
+    };
+    let mut frame = histogram(&told, false);
+    costs(&[answer]).tell(&mut frame);
+    Ok(frame)
 }
 
 /// The shares of the bins. A table names each bin by a text, for bar charts; a histogram has its ends.
@@ -138,6 +183,7 @@ async fn over_time(
             features: features.clone(),
             explain: true,
             exact: false,
+            bins: ask.query.bins,
             ..request(ask, scope, vec![DriftMethod::Psi.into()])
         };
         let mut queries = server.queries();

@@ -81,7 +81,7 @@ pub(crate) async fn frames(server: &Downstream, ask: &Ask<'_>) -> Result<Vec<Fra
 pub(crate) fn is_table(query: &ModelQuery) -> bool {
     match query.format {
         Format::Table => true,
-        Format::Auto => query.whole,
+        Format::Auto | Format::Histogram => query.whole,
         Format::Series | Format::Heatmap => false,
     }
 }
