@@ -51,7 +51,7 @@ pub(super) enum Note {
 /// The series of a question: values by place of the window's end among those asked for.
 #[derive(Debug, Default)]
 pub(super) struct Values {
-    pub(super) series: HashMap<Labels, Vec<Option<f64>>>,
+    pub(super) series: Vec<(Labels, Vec<Option<f64>>)>,
 }
 
 /// Asks for the windows with these ends, which ascend.
@@ -67,7 +67,8 @@ pub(super) fn gather(
     watch: &mut dyn Watch,
 ) -> driftline_promql::Result<Values> {
     let (values, slice) = (Values::default(), String::new());
-    let mut gathered = Gathered { question, selector, ends, slice, values };
+    let (places, key) = (HashMap::new(), String::new());
+    let mut gathered = Gathered { question, selector, ends, slice, values, places, key };
     for (range, step) in stretches(question, ends) {
         let at_stake = match question.reads_rows {
             Some(_) => rows_in(monitor, question, range).map_err(told)?,
@@ -175,6 +176,10 @@ struct Gathered<'a> {
     /// The value of the column that tells rows apart; empty of all rows together.
     slice: String,
     values: Values,
+    /// The place of each series among the values by what tells it apart; none of one that is not meant.
+    places: HashMap<String, Option<usize>>,
+    /// Room for such a key.
+    key: String,
 }
 
 impl Gathered<'_> {
@@ -264,16 +269,35 @@ impl Gathered<'_> {
                 return;
             }
         };
-        let mut labels = self.question.labels_of(metric, more);
-        labels.set(SLICE.into(), self.slice.as_str().into());
-        if !self.selector.accepts(&labels) {
-            return;
-        }
-        let len = self.ends.len();
-        let values = self.values.series.entry(labels).or_insert_with(|| vec![None; len]);
-        if let Some(known) = values.get_mut(place) {
+        let Some(series) = self.series_of(metric, more) else { return };
+        let values = self.values.series.get_mut(series);
+        if let Some(known) = values.and_then(|(_, values)| values.get_mut(place)) {
             *known = Some(value);
         }
+    }
+
+    /// The place of the series with these labels, if the selector means it. Labels are made once for a
+    /// series and not for each of its windows.
+    fn series_of(&mut self, metric: Metric, more: &[(&'static str, &str)]) -> Option<usize> {
+        let number = self.question.metrics.iter().position(|known| *known == metric);
+        self.key.clear();
+        self.key.push_str(&number.unwrap_or(usize::MAX).to_string());
+        // The length of each tells where it ends, whatever is in it.
+        for value in more.iter().map(|(_, value)| *value).chain([self.slice.as_str()]) {
+            self.key.push_str(&format!(",{}:", value.len()));
+            self.key.push_str(value);
+        }
+        if let Some(known) = self.places.get(&self.key) {
+            return *known;
+        }
+        let mut labels = self.question.labels_of(metric, more);
+        labels.set(SLICE.into(), self.slice.as_str().into());
+        let found = self.selector.accepts(&labels).then_some(self.values.series.len());
+        if found.is_some() {
+            self.values.series.push((labels, vec![None; self.ends.len()]));
+        }
+        self.places.insert(self.key.clone(), found);
+        found
     }
 
     fn take_drift(&mut self, reference: &str, window: &DriftWindow, watch: &mut dyn Watch) {

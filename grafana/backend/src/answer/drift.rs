@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{
     ask::{Ask, end_of},
     notices::{Costs, Notices},
-    points::{self, Labels, Points},
+    points::{self, Labels, Place, Points},
 };
 use crate::{
     downstream::Downstream,
@@ -103,16 +103,31 @@ fn series(
 ) -> Result<Frame, Problem> {
     let mut points = Points::new(ask.form());
     for (labels, part) in parts(answers) {
+        // Windows have the same results in the same order: labels and names are made for the first.
+        let mut known: Vec<(&v1::DriftResult, Place)> = Vec::new();
         for window in &part.windows {
             let Some(time) = end_of(window.window.as_ref()) else { continue };
             notices.window(window.predictions, &window.missing);
-            for result in &window.results {
+            for (number, result) in window.results.iter().enumerate() {
                 notices.value(result.undefined.as_deref(), result.error_bound);
-                let mut labels = labels.clone();
-                labels.insert("feature".to_owned(), result.feature.clone());
-                let config =
-                    [("displayNameFromDS", json!(display(&labels, &name_of(result.method()))))];
-                points.add(time, (&name_of(result.method()), labels), &config, result.value)?;
+                let is_same = |(first, _): &&(&v1::DriftResult, Place)| {
+                    first.method == result.method && first.feature == result.feature
+                };
+                let place = match known.get(number).filter(is_same) {
+                    Some((_, place)) => *place,
+                    None => {
+                        let mut labels = labels.clone();
+                        labels.insert("feature".to_owned(), result.feature.clone());
+                        let name = name_of(result.method());
+                        let config = [("displayNameFromDS", json!(display(&labels, &name)))];
+                        let place = points.place((&name, labels), &config)?;
+                        if known.len() == number {
+                            known.push((result, place));
+                        }
+                        place
+                    }
+                };
+                points.push(place, time, result.value)?;
             }
         }
     }

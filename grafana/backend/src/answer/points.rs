@@ -45,6 +45,10 @@ pub(crate) struct Points {
     values: usize,
 }
 
+/// Where a series stands among those of an answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place(usize);
+
 #[derive(Debug)]
 struct Series {
     name: String,
@@ -66,21 +70,26 @@ impl Points {
     pub(crate) fn add(
         &mut self,
         time: i64,
-        (name, labels): (&str, Labels),
+        key: (&str, Labels),
         config: &[(&str, Value)],
         value: Option<f64>,
     ) -> Result<(), Problem> {
-        self.values += 1;
+        let place = self.place(key, config)?;
+        self.push(place, time, value)
+    }
+
+    /// The place of a series, which is made if it is not there.
+    ///
+    /// # Errors
+    /// Past [`limits::SERIES_MAX`] series.
+    pub(crate) fn place(
+        &mut self,
+        (name, labels): (&str, Labels),
+        config: &[(&str, Value)],
+    ) -> Result<Place, Problem> {
         let is_table = matches!(self.form, Form::Table { .. });
-        if is_table && self.values > limits::TABLE_ROWS_MAX {
-            let most = limits::TABLE_ROWS_MAX;
-            return Err(Problem::asked(format!(
-                "the table has more than {most} values; choose some features, fewer metrics, longer \
-                 windows or a shorter time range"
-            )));
-        }
         let key = (name.to_owned(), labels);
-        let place = match self.places.get(&key) {
+        Ok(Place(match self.places.get(&key) {
             Some(place) => *place,
             None if self.series.len() >= limits::SERIES_MAX && !is_table => {
                 let most = limits::SERIES_MAX;
@@ -100,7 +109,28 @@ impl Points {
                 self.places.insert(key, self.series.len() - 1);
                 self.series.len() - 1
             }
-        };
+        }))
+    }
+
+    /// Adds a value to the series at a place; one that is no number counts as none.
+    ///
+    /// # Errors
+    /// Past [`limits::TABLE_ROWS_MAX`] values of a table.
+    pub(crate) fn push(
+        &mut self,
+        Place(place): Place,
+        time: i64,
+        value: Option<f64>,
+    ) -> Result<(), Problem> {
+        self.values += 1;
+        let is_table = matches!(self.form, Form::Table { .. });
+        if is_table && self.values > limits::TABLE_ROWS_MAX {
+            let most = limits::TABLE_ROWS_MAX;
+            return Err(Problem::asked(format!(
+                "the table has more than {most} values; choose some features, fewer metrics, longer \
+                 windows or a shorter time range"
+            )));
+        }
         if let Some(series) = self.series.get_mut(place) {
             series.values.push((time, value.filter(|value| value.is_finite())));
         }
