@@ -117,7 +117,7 @@ fn histogram(answer: &v1::QueryDistributionResponse, is_table: bool) -> Frame {
     });
     let is_numeric = answer.bins.iter().all(|bin| bin.category.is_none());
     let name_of = |bin: &v1::DistributionBin| {
-        bin.category.clone().unwrap_or_else(|| between(bin.lower, bin.upper))
+        bin.category.clone().unwrap_or_else(|| between(bin.lower.map(short), bin.upper.map(short)))
     };
     let (kind, ends) = if is_numeric && !is_table {
         (Some("histogram"), ends(&answer.bins))
@@ -234,6 +234,11 @@ fn bin_labels(mut labels: Labels, bin: &v1::ExplainedBin, (label, form): (&str, 
     labels
 }
 
+/// A number without the noise of its last digits, for people: nothing is told apart by it.
+fn short(value: f64) -> f64 {
+    format!("{value:.9e}").parse().unwrap_or(value)
+}
+
 fn between(lower: Option<f64>, upper: Option<f64>) -> String {
     match (lower, upper) {
         (Some(lower), Some(upper)) => format!("{lower} to {upper}"),
@@ -321,6 +326,12 @@ mod tests {
             .collect();
         assert_eq!(got[0], Values::Number(vec![Some(1.0), Some(2.0)]));
         assert_eq!(got[1], Values::Number(vec![Some(2.0), Some(3.0)]));
+    }
+
+    #[test]
+    fn names_for_people_have_no_noise() {
+        assert_eq!(between(Some(short(25.330000000000002)), Some(short(32.2))), "25.33 to 32.2");
+        assert_eq!((short(1e-300), short(-0.0), short(f64::MAX) > 1e308), (1e-300, 0.0, true));
     }
 
     #[test]
