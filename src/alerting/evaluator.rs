@@ -208,19 +208,15 @@ impl Evaluator {
     /// Judges the windows of a model again that late data touched, within the horizon of each rule.
     fn judge_again(&mut self, model: &str, now: i64) -> Result<()> {
         let started = Instant::now();
-        let Some(engine) = &self.engine else { return Ok(()) };
+        let Some(engine) = &mut self.engine else { return Ok(()) };
         let Some(clock) = engine.clocks.models.get(model) else { return Ok(()) };
         // What came while the clock is behind is looked at once that is over.
-        let is_behind = engine.waits(&clock.rules, now);
-        let clocks = self.engine.as_mut().map(|engine| &mut engine.clocks);
-        if let Some(clock) =
-            clocks.and_then(|clocks| clocks.models.get_mut(model)).filter(|_| is_behind)
-        {
-            clock.next = now.saturating_add(limits::TOUCHED_EVERY);
+        if engine.waits(&clock.rules, now) {
+            if let Some(clock) = engine.clocks.models.get_mut(model) {
+                clock.next = now.saturating_add(limits::TOUCHED_EVERY);
+            }
             return Ok(());
         }
-        let Some(engine) = &self.engine else { return Ok(()) };
-        let Some(clock) = engine.clocks.models.get(model) else { return Ok(()) };
         let touched = self.store.db.touched(model, clock.mark);
         let mut rest = engine.touched(&clock.rules, &touched, now);
         let count: u64 = rest.values().map(|windows| windows.len() as u64).sum();
@@ -237,8 +233,8 @@ impl Evaluator {
             }
         }
         let took = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
-        let clocks = self.engine.as_mut().map(|engine| &mut engine.clocks);
-        if let Some(clock) = clocks.and_then(|clocks| clocks.models.get_mut(model)) {
+        let models = self.engine.as_mut().map(|engine| &mut engine.clocks.models);
+        if let Some(clock) = models.and_then(|models| models.get_mut(model)) {
             if whole {
                 clock.mark = touched.mark;
             }

@@ -21,7 +21,8 @@ use crate::{
     error::Result,
     head::{Chunk, VersionHead},
     manifest::ModelRecord,
-    moments::{ColumnMoments, Outline},
+    moments::{ColumnMoments, Moments, Outline},
+    partials_file::PartialsFile,
     rows::{Numbers, RowChunk, RowFile},
     schema::{Field, Kind, LABEL_TIME, Schema},
     segment::Segment,
@@ -107,6 +108,14 @@ pub struct LabelledChunk {
     pub truths: Column,
     /// The columns that were asked for, in the order asked.
     pub columns: Vec<Column>,
+}
+
+/// What keeps moments of some hours.
+enum Kept<'a> {
+    /// Those between these minutes of its day.
+    File(&'a PartialsFile, Range<u16>),
+    /// One of them, as a head has it.
+    Hour(&'a Moments, &'a Binning),
 }
 
 #[derive(Debug, Clone)]
@@ -376,32 +385,13 @@ impl Part {
         selected: &[usize],
         into: &mut [ColumnMoments],
     ) -> Result<()> {
-        if let Some(sliced) = &self.sliced {
-            for (day, file) in self.slice_counts(sliced, selected)?.days() {
-                for (_, minutes) in minutes_of(*day, &[(0, hours)]) {
-                    file.fold_moments(minutes, selected, into)?;
-                }
-            }
-            return Ok(());
-        }
-        match &self.inner {
-            Inner::Head(head) => {
-                for (day, partials) in head.days.iter() {
-                    for (_, minutes) in minutes_of(*day, &[(0, hours)]) {
-                        for moments in partials.moments(minutes) {
-                            moments.add_to(&head.binning, selected, into);
-                        }
-                    }
-                }
+        self.each_moments(hours, selected, &mut |kept| match kept {
+            Kept::File(file, minutes) => file.fold_moments(minutes, selected, into),
+            Kept::Hour(moments, binning) => {
+                moments.add_to(binning, selected, into);
                 Ok(())
             }
-            Inner::Segment(segment) => {
-                for (_, minutes) in minutes_of(segment.record().day, &[(0, hours)]) {
-                    segment.partials()?.fold_moments(minutes, selected, into)?;
-                }
-                Ok(())
-            }
-        }
+        })
     }
 
     /// Adds the outlines of the same moments, which come without the work for sums by bin.
@@ -414,31 +404,37 @@ impl Part {
         selected: &[usize],
         into: &mut [Outline],
     ) -> Result<()> {
+        self.each_moments(hours, selected, &mut |kept| match kept {
+            Kept::File(file, minutes) => file.fold_outlines(minutes, selected, into),
+            Kept::Hour(moments, binning) => {
+                moments.add_outlines_to(binning, selected, into);
+                Ok(())
+            }
+        })
+    }
+
+    /// Goes through the moments of some hours, of columns that are selected.
+    fn each_moments(
+        &self,
+        hours: TimeRange,
+        selected: &[usize],
+        each: &mut dyn FnMut(Kept<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let windows = [(0, hours)];
+        let minutes = |day: i64| minutes_of(day, &windows).map(|(_, minutes)| minutes);
         if let Some(sliced) = &self.sliced {
             for (day, file) in self.slice_counts(sliced, selected)?.days() {
-                for (_, minutes) in minutes_of(*day, &[(0, hours)]) {
-                    file.fold_outlines(minutes, selected, into)?;
-                }
+                minutes(*day).try_for_each(|minutes| each(Kept::File(file, minutes)))?;
             }
             return Ok(());
         }
         match &self.inner {
-            Inner::Head(head) => {
-                for (day, partials) in head.days.iter() {
-                    for (_, minutes) in minutes_of(*day, &[(0, hours)]) {
-                        for moments in partials.moments(minutes) {
-                            moments.add_outlines_to(&head.binning, selected, into);
-                        }
-                    }
-                }
-                Ok(())
-            }
-            Inner::Segment(segment) => {
-                for (_, minutes) in minutes_of(segment.record().day, &[(0, hours)]) {
-                    segment.partials()?.fold_outlines(minutes, selected, into)?;
-                }
-                Ok(())
-            }
+            Inner::Head(head) => head.days.iter().try_for_each(|(day, partials)| {
+                let mut hours = minutes(*day).flat_map(|minutes| partials.moments(minutes));
+                hours.try_for_each(|moments| each(Kept::Hour(moments, &head.binning)))
+            }),
+            Inner::Segment(segment) => minutes(segment.record().day)
+                .try_for_each(|minutes| each(Kept::File(&*segment.partials()?, minutes))),
         }
     }
 
